@@ -1,1 +1,13 @@
-export {}
+/** The contract between devices and the byte store: ids, limits, envelope, frames, statements, HTTP API, errors. */
+export * from "./Contexts.ts"
+export * from "./Envelope.ts"
+export * from "./Errors.ts"
+export * from "./Frames.ts"
+export * from "./Ids.ts"
+export * from "./Limits.ts"
+export * from "./LiveMessages.ts"
+export * from "./Malformed.ts"
+export * from "./ProtocolVersion.ts"
+export * from "./SealedBody.ts"
+export * from "./Statement.ts"
+export * from "./SyncApi.ts"

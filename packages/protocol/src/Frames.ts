@@ -1,0 +1,176 @@
+/**
+ * The binary frames: a push, a page of the log, and a piece of the roster. HTTP bodies and live socket messages alike.
+ *
+ * ```text
+ * push    u8 1 ‖ u8 version ‖ u16 count ‖ count × (u32 length ‖ entry)
+ * page    u8 2 ‖ u8 version ‖ u16 count ‖ 16 LogId ‖ u64 after ‖ u64 through ‖ u64 head ‖ 32 chain at through
+ *         ‖ count × (u8 form ‖ u64 Seq ‖ form 1: u32 length ‖ entry; form 2: 32 entry hash)
+ * roster  u8 3 ‖ u8 version ‖ u16 count ‖ u32 after ‖ count × (u32 length ‖ statement)
+ * ```
+ *
+ * A page covers the Seqs after `after` up to `through` without a gap; an item of form 2 is the skeleton of an entry that
+ * a checkpoint replaced: only its hash is left, which is enough to follow the chain [FRAME-3].
+ * Lengths are checked before anything is allocated. Rules: docs/spec/protocol.md.
+ */
+import { Result } from "effect"
+import { ByteReader } from "./internal/byteReader.ts"
+import { ByteWriter } from "./internal/byteWriter.ts"
+import { type Cursor, Hash, idToBytes, LogId, RosterNumber, Seq } from "./Ids.ts"
+import { batchBytesMax, batchCountMax, entryBytesMax, statementBytesMax } from "./Limits.ts"
+import { Malformed } from "./Malformed.ts"
+
+const frameVersion = 1
+const frameKinds = { push: 1, page: 2, roster: 3 } as const
+const itemForms = { entry: 1, skeleton: 2 } as const
+
+/** One item of a page: an entry's bytes, or the hash that is left of it. */
+export type PageItem =
+  | { readonly _tag: "Entry"; readonly seq: Seq; readonly bytes: Uint8Array }
+  | { readonly _tag: "Skeleton"; readonly seq: Seq; readonly hash: Hash }
+
+/** A stretch of a log. `through` is the cursor of a device that has stored the page; `head` is where the log ends. */
+export interface Page {
+  readonly after: Seq
+  readonly through: Cursor
+  readonly head: Seq
+  readonly items: ReadonlyArray<PageItem>
+}
+
+/** Statements after number `after`, in order. */
+export interface RosterPage {
+  readonly after: RosterNumber
+  readonly statements: ReadonlyArray<Uint8Array>
+}
+
+const lengthsOf = (chunks: ReadonlyArray<Uint8Array>): number =>
+  chunks.reduce((sum, chunk) => sum + 4 + chunk.length, 0)
+
+const openFrame = (bytes: Uint8Array, what: string, kind: number) => {
+  const reader = new ByteReader(bytes)
+  const [foundKind, version, count] = [reader.u8(), reader.u8(), reader.u16()]
+  const fail = (message: string) => Result.fail(new Malformed({ what, message }))
+  if (reader.failed || foundKind !== kind) return fail(`These bytes are not a ${what}`)
+  if (version !== frameVersion) return fail(`This ${what} has layout ${version}; this side reads ${frameVersion}`)
+  if (count > batchCountMax) return fail(`A ${what} holds at most ${batchCountMax} items, not ${count}`)
+  return Result.succeed({ reader, count })
+}
+
+/** Whether the reader stands exactly at the end; a frame with bytes left over is malformed. */
+const closeFrame = <A>(reader: ByteReader, what: string, value: A): Result.Result<A, Malformed> =>
+  reader.failed || reader.remaining > 0
+    ? Result.fail(
+        new Malformed({ what, message: `This ${what} is ${reader.failed ? "cut short" : "followed by stray bytes"}` })
+      )
+    : Result.succeed(value)
+
+const tooLong = (what: string, length: number, max: number) =>
+  Result.fail(
+    new Malformed({ what, message: `An item of this ${what} has ${length} bytes; at most ${max} are allowed` })
+  )
+
+/** A push of entries, oldest first. The caller keeps to `batchCountMax` and `batchBytesMax`. */
+export const encodePush = (entries: ReadonlyArray<Uint8Array>): Uint8Array<ArrayBuffer> => {
+  const writer = new ByteWriter(4 + lengthsOf(entries))
+  writer.u8(frameKinds.push).u8(frameVersion).u16(entries.length)
+  for (const entry of entries) writer.u32(entry.length).raw(entry)
+  return writer.bytes
+}
+
+/** The entries of a push, as views of `bytes`. */
+export const decodePush = (bytes: Uint8Array): Result.Result<ReadonlyArray<Uint8Array>, Malformed> =>
+  Result.flatMap(openFrame(bytes, "push", frameKinds.push), ({ count, reader }) => {
+    const entries: Array<Uint8Array> = []
+    for (let index = 0; index < count; index++) {
+      const length = reader.u32()
+      if (length > entryBytesMax) return tooLong("push", length, entryBytesMax)
+      entries.push(reader.slice(length))
+      if (reader.failed) break
+    }
+    return closeFrame(reader, "push", entries)
+  })
+
+/** Bytes a page item takes in a frame; for filling pages up to a size. */
+export const pageItemBytes = (item: PageItem): number => (item._tag === "Entry" ? 13 + item.bytes.length : 41)
+
+/** A page. */
+export const encodePage = (page: Page): Uint8Array<ArrayBuffer> => {
+  const size = page.items.reduce((sum, item) => sum + pageItemBytes(item), 76)
+  const writer = new ByteWriter(size)
+  writer.u8(frameKinds.page).u8(frameVersion).u16(page.items.length)
+  writer.raw(idToBytes(page.through.logId)).u64(page.after).u64(page.through.seq).u64(page.head)
+  writer.raw(idToBytes(page.through.chain))
+  for (const item of page.items) {
+    if (item._tag === "Entry") writer.u8(itemForms.entry).u64(item.seq).u32(item.bytes.length).raw(item.bytes)
+    else writer.u8(itemForms.skeleton).u64(item.seq).raw(idToBytes(item.hash))
+  }
+  return writer.bytes
+}
+
+const readItem = (reader: ByteReader): PageItem | undefined => {
+  const form = reader.u8()
+  const seq = reader.u64()
+  if (form === itemForms.skeleton) {
+    const hash = reader.slice(32)
+    return reader.failed
+      ? undefined
+      : { _tag: "Skeleton", seq: Seq.make(seq), hash: Hash.make(new ByteReader(hash).id(32)) }
+  }
+  const length = reader.u32()
+  if (form !== itemForms.entry || length > entryBytesMax) return undefined
+  const bytes = reader.slice(length)
+  return reader.failed ? undefined : { _tag: "Entry", seq: Seq.make(seq), bytes }
+}
+
+/** A page; its entries are views of `bytes`. Fails unless its items cover `after` to `through` without a gap. */
+export const decodePage = (bytes: Uint8Array): Result.Result<Page, Malformed> =>
+  Result.flatMap(openFrame(bytes, "page", frameKinds.page), ({ count, reader }) => {
+    const logId = reader.slice(16)
+    const [after, through, head] = [reader.u64(), reader.u64(), reader.u64()]
+    const chain = reader.slice(32)
+    const malformed = (message: string) => Result.fail(new Malformed({ what: "page", message }))
+    if (reader.failed) return malformed("This page is cut short")
+    const items: Array<PageItem> = []
+    for (let index = 0; index < count; index++) {
+      const item = readItem(reader)
+      if (item === undefined) return malformed(`Item ${index} of this page cannot be read`)
+      if (item.seq !== after + index + 1) return malformed(`Item ${index} of this page has Seq ${item.seq}: a gap`)
+      items.push(item)
+    }
+    if (through !== after + count || head < through) return malformed("This page's Seqs do not fit its items")
+    return closeFrame(reader, "page", {
+      after: Seq.make(after),
+      through: {
+        logId: LogId.make(new ByteReader(logId).id(16)),
+        seq: Seq.make(through),
+        chain: Hash.make(new ByteReader(chain).id(32))
+      },
+      head: Seq.make(head),
+      items
+    })
+  })
+
+/** Statements after a number. */
+export const encodeRosterPage = (page: RosterPage): Uint8Array<ArrayBuffer> => {
+  const writer = new ByteWriter(8 + lengthsOf(page.statements))
+  writer.u8(frameKinds.roster).u8(frameVersion).u16(page.statements.length).u32(page.after)
+  for (const statement of page.statements) writer.u32(statement.length).raw(statement)
+  return writer.bytes
+}
+
+/** Statements after a number, as views of `bytes`. */
+export const decodeRosterPage = (bytes: Uint8Array): Result.Result<RosterPage, Malformed> =>
+  Result.flatMap(openFrame(bytes, "roster page", frameKinds.roster), ({ count, reader }) => {
+    const after = RosterNumber.make(reader.u32())
+    const statements: Array<Uint8Array> = []
+    for (let index = 0; index < count; index++) {
+      const length = reader.u32()
+      if (length > statementBytesMax) return tooLong("roster page", length, statementBytesMax)
+      statements.push(reader.slice(length))
+      if (reader.failed) break
+    }
+    return closeFrame(reader, "roster page", { after, statements })
+  })
+
+/** Whether these entries fit one push. */
+export const fitsPush = (entries: ReadonlyArray<Uint8Array>): boolean =>
+  entries.length <= batchCountMax && 4 + lengthsOf(entries) <= batchBytesMax

@@ -1,0 +1,129 @@
+/**
+ * The statements of a roster: the signed, numbered, hash-linked list of who may do what in a workspace.
+ *
+ * A stored statement is `u8 1 ‖ body ‖ 64 bytes of signature`; the body is JSON in UTF-8. The signature covers
+ * `statementContext ‖ u8 1 ‖ body`, and the bytes are kept exactly as they were signed, so there is no canonical form to
+ * agree on. Unknown fields are kept and ignored; an unknown kind is `TooNew` [ROSTER-7].
+ * Rules: docs/spec/roster.md.
+ */
+import { Result, Schema } from "effect"
+import { DeviceId, GrantId, Hash, KeyId, LogId, Role, RosterNumber, Seq, WorkspaceId } from "./Ids.ts"
+import { signatureBytes } from "./Envelope.ts"
+import { statementBytesMax } from "./Limits.ts"
+import { Malformed } from "./Malformed.ts"
+import { textToUtf8, utf8ToText } from "./internal/utf8.ts"
+
+/** The statement layout this code writes. */
+export const statementVersion = 1
+
+const base64Url = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9_-]*$/), Schema.isMaxLength(1_024))
+
+/** A raw 32-byte Ed25519 or X25519 public key as base64url. */
+export const PublicKey = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/)).pipe(
+  Schema.brand("PublicKey")
+)
+export type PublicKey = typeof PublicKey.Type
+
+/** The public halves of a device's or link's key pairs: Ed25519 to sign, X25519 to agree on keys. */
+export const PublicKeys = Schema.Struct({ signing: PublicKey, agreement: PublicKey })
+export type PublicKeys = typeof PublicKeys.Type
+
+/** A workspace key sealed to one recipient: `ephemeral public key (32) ‖ nonce (12) ‖ ciphertext` as base64url. */
+export const KeyWrap = Schema.Struct({ keyId: KeyId, recipient: Schema.Union([DeviceId, GrantId]), sealed: base64Url })
+export type KeyWrap = typeof KeyWrap.Type
+
+const common = {
+  workspace: WorkspaceId,
+  number: RosterNumber,
+  /** The hash of the statement before; absent in `found`. */
+  previous: Schema.optionalKey(Hash),
+  /** The signer's clock, epoch milliseconds. A claim, never trusted for a decision. */
+  at: Schema.Int
+}
+
+/** Makes the workspace; signed by the founder, whose signing key names the workspace. */
+export const Found = Schema.Struct({
+  kind: Schema.tag("found"),
+  ...common,
+  device: PublicKeys,
+  wraps: Schema.Array(KeyWrap)
+})
+
+/** An owner's permission behind a link. `expiresAt` is epoch milliseconds; `uses` the number of devices it may admit. */
+export const Grant = Schema.Struct({
+  kind: Schema.tag("grant"),
+  ...common,
+  by: DeviceId,
+  link: PublicKeys,
+  role: Role,
+  expiresAt: Schema.Int,
+  uses: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 1_000 })),
+  wraps: Schema.Array(KeyWrap)
+})
+
+/** Lets a device in; signed by the link's key, so that no owner need be awake. The role is the grant's. */
+export const Admit = Schema.Struct({
+  kind: Schema.tag("admit"),
+  ...common,
+  by: GrantId,
+  device: PublicKeys,
+  wraps: Schema.Array(KeyWrap)
+})
+
+/** Ends a device's or a grant's permission. `seen` is how far the revoker had stored the log. */
+export const Revoke = Schema.Struct({
+  kind: Schema.tag("revoke"),
+  ...common,
+  by: DeviceId,
+  target: Schema.Union([Schema.Struct({ device: DeviceId }), Schema.Struct({ grant: GrantId })]),
+  seen: Schema.Struct({ logId: LogId, seq: Seq, chain: Hash })
+})
+
+/** The kinds whose place is kept: a reader that meets one says `TooNew`, keeps it and asks for an update. */
+export const reservedKinds = ["promote", "rotate", "erase"] as const
+
+/** The signed body of a statement. */
+export const StatementBody = Schema.Union([Found, Grant, Admit, Revoke])
+export type StatementBody = typeof StatementBody.Type
+
+const StatementJson = Schema.fromJsonString(StatementBody)
+const KindJson = Schema.fromJsonString(Schema.Struct({ kind: Schema.String, number: RosterNumber }))
+
+/** A statement cut into what was signed, the signature, and what the body says. */
+export interface StatementPieces {
+  /** `u8 1 ‖ body`. */
+  readonly signed: Uint8Array
+  readonly signature: Uint8Array
+  /** The decoded body, or only its kind where this code does not know it. */
+  readonly body: StatementBody | { readonly kind: "unknown"; readonly name: string; readonly number: RosterNumber }
+}
+
+/** `u8 1 ‖ body` of a statement: what its author signs. */
+export const encodeStatementBody = (body: StatementBody): Uint8Array<ArrayBuffer> => {
+  const json = textToUtf8(Schema.encodeSync(StatementJson)(body))
+  const bytes = new Uint8Array(1 + json.length)
+  bytes[0] = statementVersion
+  bytes.set(json, 1)
+  return bytes
+}
+
+const malformed = (message: string) => Result.fail(new Malformed({ what: "statement", message }))
+
+/** Cuts and decodes a stored statement. Verifies nothing: that is the roster's work. */
+export const decodeStatement = (bytes: Uint8Array): Result.Result<StatementPieces, Malformed> => {
+  if (bytes.length > statementBytesMax) return malformed(`A statement has at most ${statementBytesMax} bytes`)
+  if (bytes.length <= 1 + signatureBytes) return malformed("This statement is cut short")
+  if (bytes[0] !== statementVersion) return malformed(`This statement has layout ${bytes[0]}; this side reads 1`)
+  const signed = bytes.subarray(0, bytes.length - signatureBytes)
+  const signature = bytes.subarray(bytes.length - signatureBytes)
+  const json = utf8ToText(signed.subarray(1))
+  const known = Schema.decodeResult(StatementJson)(json)
+  if (Result.isSuccess(known)) return Result.succeed({ signed, signature, body: known.success })
+  const kind = Schema.decodeResult(KindJson)(json)
+  if (Result.isFailure(kind)) return malformed("This statement's body is not what its layout says")
+  const name = kind.success.kind
+  if (["found", "grant", "admit", "revoke"].includes(name)) {
+    return malformed(`This ${name} statement lacks a field or has one of the wrong form`)
+  }
+  return Result.succeed({ signed, signature, body: { kind: "unknown", name, number: kind.success.number } })
+}

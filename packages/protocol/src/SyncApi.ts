@@ -1,0 +1,221 @@
+/**
+ * The HTTP API between a device and the byte store, as one value that server and client share.
+ *
+ * Entries, pages and statements travel as the binary frames of `Frames.ts`; everything else is JSON. Every route below
+ * `/v1/workspaces/:workspace` asks for a bearer token but `renew`, which is how an expired one is replaced, and every route
+ * under `/v1` for the `tidemark-protocol` header. OpenAPI at `/openapi.json`. Rules: docs/spec/protocol.md.
+ */
+import { Context, Schema } from "effect"
+import {
+  HttpApi,
+  HttpApiEndpoint,
+  HttpApiGroup,
+  HttpApiMiddleware,
+  HttpApiSchema,
+  HttpApiSecurity,
+  OpenApi
+} from "effect/http-api"
+import {
+  Forbidden,
+  ItemRefusedReason,
+  LogForked,
+  QuotaFull,
+  RateLimited,
+  RosterMoved,
+  StatementRefused,
+  StorageFailed,
+  TooLarge,
+  Unauthorized,
+  VersionUnsupported,
+  WorkspaceUnknown
+} from "./Errors.ts"
+import { DeviceId, DeviceSeq, GrantId, Hash, LogId, Role, RosterNumber, Seq, WorkspaceId } from "./Ids.ts"
+import { Malformed } from "./Malformed.ts"
+import { ProtocolRange } from "./ProtocolVersion.ts"
+
+/** Bytes of a statement as base64url, for the few routes that carry exactly one. */
+export const StatementText = Schema.String.check(Schema.isPattern(/^[A-Za-z0-9_-]+$/)).pipe(
+  Schema.brand("StatementText")
+)
+export type StatementText = typeof StatementText.Type
+
+/** A signature over `proofContext ‖ action ‖ workspace ‖ challenge` by a device's key, as base64url. */
+export const Proof = Schema.Struct({
+  challenge: Schema.String.check(Schema.isMaxLength(256)),
+  signature: Schema.String.check(Schema.isPattern(/^[A-Za-z0-9_-]{86}$/))
+})
+export type Proof = typeof Proof.Type
+
+/** A token and how long it lasts from now, in milliseconds (so that clocks need not agree). */
+export const TokenAnswer = Schema.Struct({ token: Schema.String, expiresInMillis: Schema.Int, role: Role })
+export type TokenAnswer = typeof TokenAnswer.Type
+
+/** Where a log stands, and what the server knows of the asking device. */
+export const LogHead = Schema.Struct({
+  logId: LogId,
+  head: Seq,
+  chain: Hash,
+  roster: RosterNumber,
+  /** The asking device's highest stored DeviceSeq and that entry's hash; absent before its first entry. */
+  lastItem: Schema.optionalKey(Schema.Struct({ deviceSeq: DeviceSeq, hash: Hash }))
+})
+export type LogHead = typeof LogHead.Type
+
+/** What became of one pushed item. `Stored` means durable; a repeat gets the first answer again [PUSH-2]. */
+export const PushResult = Schema.Union([
+  Schema.TaggedStruct("Stored", { deviceSeq: DeviceSeq, seq: Seq, chain: Hash }),
+  Schema.TaggedStruct("ItemRefused", { deviceSeq: DeviceSeq, reason: ItemRefusedReason, message: Schema.String })
+])
+export type PushResult = typeof PushResult.Type
+
+/** The answer to a push: one result an item, in the order of the push. */
+export const PushAnswer = Schema.Struct({ logId: LogId, head: Seq, results: Schema.Array(PushResult) })
+export type PushAnswer = typeof PushAnswer.Type
+
+/** One device or grant as the server sees it. Times are the server's, epoch milliseconds. */
+export const AccessList = Schema.Struct({
+  devices: Schema.Array(
+    Schema.Struct({ device: DeviceId, role: Role, revoked: Schema.Boolean, lastSeenAt: Schema.optionalKey(Schema.Int) })
+  ),
+  grants: Schema.Array(
+    Schema.Struct({ grant: GrantId, role: Role, expiresAt: Schema.Int, usesLeft: Schema.Int, revoked: Schema.Boolean })
+  )
+})
+export type AccessList = typeof AccessList.Type
+
+/** Who asks, as the token and the roster say. `subject` is a device, or a grant that has yet to admit one. */
+export interface CallerShape {
+  readonly workspace: WorkspaceId
+  readonly subject:
+    | { readonly _tag: "Device"; readonly device: DeviceId }
+    | { readonly _tag: "Grant"; readonly grant: GrantId }
+  readonly role: Role
+}
+
+/** The caller of an authorized route. */
+export class Caller extends Context.Service<Caller, CallerShape>()("@tidemark/protocol/Caller") {}
+
+/** Bearer tokens, verified on every route of the groups that carry it. */
+export class Authorization extends HttpApiMiddleware.Service<Authorization, { provides: Caller; requires: never }>()(
+  "@tidemark/protocol/Authorization",
+  {
+    requiredForClient: true,
+    security: { bearer: HttpApiSecurity.bearer },
+    error: [Unauthorized, WorkspaceUnknown, RateLimited, StorageFailed]
+  }
+) {}
+
+/** The version header, checked on every route under `/v1`. */
+export class Negotiation extends HttpApiMiddleware.Service<Negotiation>()("@tidemark/protocol/Negotiation", {
+  requiredForClient: true,
+  error: VersionUnsupported
+}) {}
+
+const frame = Schema.Uint8Array.pipe(HttpApiSchema.asUint8Array())
+const workspace = { workspace: WorkspaceId }
+
+/** Health and hello: no token. */
+const system = HttpApiGroup.make("system").add(
+  HttpApiEndpoint.get("health", "/health", {
+    success: Schema.Struct({ status: Schema.Literal("ok") }),
+    error: StorageFailed
+  }),
+  HttpApiEndpoint.get("hello", "/v1/hello", {
+    success: Schema.Struct({ service: Schema.Literal("tidemark"), protocol: ProtocolRange, serverTime: Schema.Int })
+  })
+)
+
+/** Ways to a token: no token needed, but a signature. */
+const entrance = HttpApiGroup.make("entrance")
+  .add(
+    HttpApiEndpoint.post("challenge", "/v1/challenges", {
+      success: Schema.Struct({ challenge: Schema.String, expiresInMillis: Schema.Int }),
+      error: RateLimited
+    }),
+    HttpApiEndpoint.post("found", "/v1/workspaces", {
+      payload: Schema.Struct({ statement: StatementText, proof: Proof }),
+      success: Schema.Struct({ ...TokenAnswer.fields, workspace: WorkspaceId, logId: LogId }),
+      error: [Malformed, Unauthorized, StatementRefused, TooLarge, RateLimited, StorageFailed]
+    }),
+    HttpApiEndpoint.post("renew", "/v1/workspaces/:workspace/tokens", {
+      params: workspace,
+      payload: Schema.Struct({ device: DeviceId, proof: Proof }),
+      success: TokenAnswer,
+      error: [Unauthorized, WorkspaceUnknown, RateLimited, StorageFailed]
+    })
+  )
+  .middleware(Negotiation)
+
+/** Who may do what. */
+const access = HttpApiGroup.make("access")
+  .add(
+    HttpApiEndpoint.post("grant", "/v1/workspaces/:workspace/grants", {
+      params: workspace,
+      payload: Schema.Struct({ statement: StatementText }),
+      success: Schema.Struct({ accessToken: Schema.String, number: RosterNumber }),
+      error: [Malformed, Forbidden, RosterMoved, StatementRefused, TooLarge, StorageFailed]
+    }),
+    HttpApiEndpoint.post("admit", "/v1/workspaces/:workspace/admissions", {
+      params: workspace,
+      payload: Schema.Struct({ statement: StatementText, proof: Proof }),
+      success: Schema.Struct({ ...TokenAnswer.fields, number: RosterNumber }),
+      error: [Malformed, Unauthorized, Forbidden, RosterMoved, StatementRefused, TooLarge, StorageFailed]
+    }),
+    HttpApiEndpoint.post("revoke", "/v1/workspaces/:workspace/revocations", {
+      params: workspace,
+      payload: Schema.Struct({ statement: StatementText }),
+      success: Schema.Struct({ number: RosterNumber }),
+      error: [Malformed, Forbidden, RosterMoved, StatementRefused, TooLarge, StorageFailed]
+    }),
+    HttpApiEndpoint.get("roster", "/v1/workspaces/:workspace/statements", {
+      params: workspace,
+      query: { after: RosterNumber },
+      success: frame,
+      error: StorageFailed
+    }),
+    HttpApiEndpoint.get("list", "/v1/workspaces/:workspace/access", {
+      params: workspace,
+      success: AccessList,
+      error: [Forbidden, StorageFailed]
+    })
+  )
+  .middleware(Authorization)
+  .middleware(Negotiation)
+
+/** The log. */
+const log = HttpApiGroup.make("log")
+  .add(
+    HttpApiEndpoint.get("head", "/v1/workspaces/:workspace/head", {
+      params: workspace,
+      success: LogHead,
+      error: StorageFailed
+    }),
+    HttpApiEndpoint.post("push", "/v1/workspaces/:workspace/entries", {
+      params: workspace,
+      payload: frame,
+      success: PushAnswer,
+      error: [Malformed, Forbidden, TooLarge, QuotaFull, StorageFailed]
+    }),
+    HttpApiEndpoint.get("pull", "/v1/workspaces/:workspace/entries", {
+      params: workspace,
+      query: {
+        after: Seq,
+        /** The reader's log and chain at `after`; left out by a reader that starts from nothing. */
+        logId: Schema.optionalKey(LogId),
+        chain: Schema.optionalKey(Hash),
+        bytesMax: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0)))
+      },
+      success: frame,
+      error: [Forbidden, LogForked, StorageFailed]
+    })
+  )
+  .middleware(Authorization)
+  .middleware(Negotiation)
+
+/** The API. */
+export class SyncApi extends HttpApi.make("tidemark")
+  .add(system)
+  .add(entrance)
+  .add(access)
+  .add(log)
+  .annotateMerge(OpenApi.annotations({ title: "Tidemark byte store", version: "1" })) {}
