@@ -1,0 +1,50 @@
+/**
+ * The engine's view of the docs: it asks for bytes to seal and hands over bytes to apply, and looks into neither.
+ *
+ * Implemented by `replica`, where the model is. Rules: docs/spec/pull.md, docs/spec/push.md.
+ */
+import { Context, type Effect } from "effect"
+import type { Cursor, DeviceSeq, DocId, LocalSeq, Seq } from "@tidemark/protocol"
+import type { HeldEntry, StoredUpdate, StoreFailed } from "./LocalStore.ts"
+import type { FenceLost } from "./SyncErrors.ts"
+
+/** One doc's own operations as one export, and the updates they stand for. */
+export interface ItemToSeal {
+  readonly doc: DocId
+  readonly bytes: Uint8Array
+  readonly covers: ReadonlyArray<LocalSeq>
+}
+
+/** An opened item of another device (or of this one, when its store had forgotten it). */
+export interface RemoteItem {
+  readonly seq: Seq
+  readonly doc: DocId
+  /** One of protocol's `codecs`. */
+  readonly codec: number
+  readonly bytes: Uint8Array
+}
+
+/** A stretch of the log to commit in one transaction, with the cursor on both sides of it. */
+export interface Slice {
+  /** The syncing tab's nonce; the transaction aborts with `FenceLost` when the store names another. */
+  readonly nonce: string
+  /** The cursor must still be this one (absent: none yet), else `FenceLost`. */
+  readonly expected: Cursor | undefined
+  readonly next: Cursor
+  readonly items: ReadonlyArray<RemoteItem>
+  readonly hold: ReadonlyArray<HeldEntry>
+  /** Held parts that became part of an item of this slice. */
+  readonly release: ReadonlyArray<Seq>
+  /** Own items met in the log whose receipt was lost: settled now. */
+  readonly settle: ReadonlyArray<{ readonly deviceSeq: DeviceSeq; readonly seq: Seq }>
+}
+
+export class Docs extends Context.Service<
+  Docs,
+  {
+    /** One item per doc out of own unsealed updates (several, where one would be too large). Exports own operations only. */
+    readonly collect: (updates: ReadonlyArray<StoredUpdate>) => Effect.Effect<ReadonlyArray<ItemToSeal>, StoreFailed>
+    /** Commits a slice: updates, rows, held entries, settled items and the cursor together [PULL-1]. */
+    readonly apply: (slice: Slice) => Effect.Effect<void, StoreFailed | FenceLost>
+  }
+>()("@tidemark/sync/Docs") {}

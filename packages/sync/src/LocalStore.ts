@@ -1,0 +1,245 @@
+/**
+ * The durable store of one workspace on one device: the seam between the engine and IndexedDB, SQLite or memory.
+ *
+ * Everything a device knows of a workspace goes through one method, `write`: one transaction that hands `decide` what
+ * the caller has not seen, takes one batch back, and commits all of it or nothing [STORE-1]. `decide` is synchronous and
+ * free of I/O, and it may be called only once per transaction. Several tabs write through their own instances; the
+ * store's transactions are what orders them. Rules: docs/spec/store.md.
+ */
+import { Context, type Effect, Schema, type Stream } from "effect"
+import type { DeviceId, DeviceSeq, DocId, LocalSeq, Seq } from "@tidemark/protocol"
+
+/** Operations `start` up to but not including `end` of one CRDT peer. Opaque to the engine but for equality. */
+export interface Span {
+  readonly peer: string
+  readonly start: number
+  readonly end: number
+}
+
+/** An update to append to the local log. */
+export interface NewUpdate {
+  readonly doc: DocId
+  readonly bytes: Uint8Array
+  /** Authored by this device, in whichever tab; such an update stays until its receipt. */
+  readonly own: boolean
+  /** The operations an own update holds; empty for a received one. */
+  readonly spans: ReadonlyArray<Span>
+  /** Its Seq in the server's log, 0 while the server has not acknowledged it. */
+  readonly seq: Seq
+}
+
+/** An update in the local log. `localSeq` ascends in the order of commits, across all tabs. */
+export interface StoredUpdate extends NewUpdate {
+  readonly localSeq: LocalSeq
+}
+
+/** A local export of a doc that stands for its updates up to and including `through`. */
+export interface Snapshot {
+  readonly doc: DocId
+  readonly through: LocalSeq
+  readonly bytes: Uint8Array
+}
+
+/** What a caller that has applied a doc up to some LocalSeq has not seen: import the snapshot, then the updates. */
+export interface DocTail {
+  readonly doc: DocId
+  /** Present only when it stands for updates the caller has not applied. */
+  readonly snapshot?: Snapshot
+  /** Ascending by localSeq; those the snapshot stands for are left out. */
+  readonly updates: ReadonlyArray<StoredUpdate>
+}
+
+/** The right of one live doc in one tab to author operations under `peer`. `end` is the peer's next counter. */
+export interface Lease {
+  readonly doc: DocId
+  readonly peer: string
+  /** Random, new with every holder: a former holder that wakes up finds another nonce and stops. */
+  readonly nonce: string
+  readonly end: number
+  /** The tab that holds it; empty when it was given back cleanly and may be taken again. */
+  readonly holder: string
+}
+
+/** Why the server (or a reader's check) refused an item, in the words shown to the user. */
+export interface Refusal {
+  readonly reason: string
+  readonly message: string
+}
+
+/** A sealed entry of this device under its number. Its bytes never change [PUSH-3]. */
+export interface SealedItem {
+  readonly deviceSeq: DeviceSeq
+  /** The first DeviceSeq of the item this entry is a part of, and the number of its parts. */
+  readonly first: DeviceSeq
+  readonly parts: number
+  readonly doc: DocId
+  readonly bytes: Uint8Array
+  /** The own updates the whole item stands for; the same for all its parts. */
+  readonly covers: ReadonlyArray<LocalSeq>
+  /** When it was sealed, epoch milliseconds. */
+  readonly sealedAt: number
+  /** Set once the server stored this part while others of its item are still missing. */
+  readonly seq?: Seq
+  readonly refusal?: Refusal
+}
+
+/** An entry that could not be applied: kept byte for byte, so that nothing is lost [PULL-4]. */
+export interface HeldEntry {
+  readonly seq: Seq
+  /** `part`: waits for the other parts. `tooNew`: waits for an update of the app. `refused`: failed a check. */
+  readonly kind: "part" | "tooNew" | "refused"
+  readonly doc: DocId
+  readonly device: DeviceId
+  readonly deviceSeq: DeviceSeq
+  readonly bytes: Uint8Array
+  /** A sentence for the user; empty for a part. */
+  readonly message: string
+}
+
+/** A row the page reads. `row` undefined removes it. */
+export interface RowChange {
+  readonly table: string
+  readonly id: string
+  readonly row: Readonly<Record<string, unknown>> | undefined
+}
+
+/** What one transaction looks at. */
+export interface WriteRequest {
+  /** Docs whose unseen tails and leases `decide` needs, with how far the caller has applied each (0: nothing). */
+  readonly docs: ReadonlyArray<{ readonly doc: DocId; readonly applied: LocalSeq }>
+  /** Meta keys `decide` needs. */
+  readonly meta: ReadonlyArray<string>
+  /** Sealed items `decide` needs, by DeviceSeq. */
+  readonly sealed?: ReadonlyArray<DeviceSeq>
+}
+
+/** What `decide` sees: the truth of this transaction. */
+export interface WriteView {
+  /** In the order of the request. */
+  readonly tails: ReadonlyArray<DocTail>
+  /** Every lease of the requested docs. */
+  readonly leases: ReadonlyArray<Lease>
+  /** The requested keys that exist. */
+  readonly meta: ReadonlyMap<string, string>
+  /** The requested sealed items that exist. */
+  readonly sealed: ReadonlyMap<DeviceSeq, SealedItem>
+}
+
+/** What one transaction changes. Everything in it is committed together, in this order. */
+export interface Batch {
+  readonly updates?: ReadonlyArray<NewUpdate>
+  readonly rows?: ReadonlyArray<RowChange>
+  readonly leases?: ReadonlyArray<Lease>
+  /** Meta values are JSON text; undefined removes the key. */
+  readonly meta?: ReadonlyMap<string, string | undefined>
+  /** Puts sealed items and takes what they cover out of the unsealed updates. */
+  readonly seal?: ReadonlyArray<SealedItem>
+  /** Removes sealed items without settling what they cover: those updates are unsealed again. */
+  readonly unseal?: ReadonlyArray<DeviceSeq>
+  /** Removes sealed items and marks what they cover as stored under `seq`. */
+  readonly settle?: ReadonlyArray<{ readonly deviceSeq: DeviceSeq; readonly seq: Seq }>
+  /** Writes sealed items again with a changed `seq` or `refusal`; their bytes and covers are the same. */
+  readonly mark?: ReadonlyArray<SealedItem>
+  readonly hold?: ReadonlyArray<HeldEntry>
+  /** Removes held entries by Seq. */
+  readonly release?: ReadonlyArray<Seq>
+  /** Puts a doc's snapshot and removes the updates it stands for, but for own ones without a Seq. */
+  readonly snapshots?: ReadonlyArray<Snapshot>
+}
+
+/** What `decide` returns: commit this batch, or touch nothing. `value` is handed back either way. */
+export type Decision<A> =
+  | { readonly _tag: "Commit"; readonly batch: Batch; readonly value: A }
+  | { readonly _tag: "Abort"; readonly value: A }
+
+/** A finished `write`. `localSeqs` belong to `batch.updates`, in order; empty after an abort. */
+export interface Written<A> {
+  readonly committed: boolean
+  readonly value: A
+  readonly localSeqs: ReadonlyArray<LocalSeq>
+}
+
+/** How much waits, for the status. */
+export interface OutboxCounts {
+  /** Own updates not yet sealed. */
+  readonly unsealed: number
+  /** Sealed entries without a receipt, refused ones not included. */
+  readonly sealed: number
+  readonly refused: number
+  /** Held entries of kind `refused` and of kind `tooNew`. */
+  readonly heldRefused: number
+  readonly heldTooNew: number
+  /** When the oldest unsettled sealed item was sealed, epoch milliseconds; undefined when there is none. */
+  readonly oldestSealedAt: number | undefined
+}
+
+/** Why the store failed, and what is true now. */
+export const StoreFailedReason = Schema.Literals([
+  /** The disk or the origin's quota is full: nothing of this transaction was written. */
+  "full",
+  /** The transaction was aborted: nothing of it was written. */
+  "aborted",
+  /** The connection died: whether the transaction was written is unknown. */
+  "disconnected",
+  /** Another version of the app needs the database: reload. Nothing was written. */
+  "versionChanged",
+  /** A stored row does not decode: it is damaged. */
+  "damaged"
+])
+
+/** The local store failed. `message` tells the user what happened, what is safe, and what to do. */
+export class StoreFailed extends Schema.TaggedError<StoreFailed>()("StoreFailed", {
+  reason: StoreFailedReason,
+  message: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {}
+
+export class LocalStore extends Context.Service<
+  LocalStore,
+  {
+    /**
+     * Runs one read-write transaction: reads what `request` names, calls `decide` once, commits its batch. A throw in
+     * `decide` aborts the transaction and dies. Durable when it returns (strictly, where the platform honours that).
+     */
+    readonly write: <A>(
+      request: WriteRequest,
+      decide: (view: WriteView) => Decision<A>
+    ) => Effect.Effect<Written<A>, StoreFailed>
+    /** What a caller that has applied `doc` up to `applied` has not seen. */
+    readonly tail: (doc: DocId, applied: LocalSeq) => Effect.Effect<DocTail, StoreFailed>
+    /** Every doc with an update or a snapshot. */
+    readonly docs: Effect.Effect<ReadonlyArray<DocId>, StoreFailed>
+    /** The number and bytes of a doc's updates after its snapshot. */
+    readonly tailSize: (doc: DocId) => Effect.Effect<{ readonly count: number; readonly bytes: number }, StoreFailed>
+    /** Own updates that no sealed item covers, ascending, until `bytesMax` is passed (at least one). */
+    readonly unsealed: (bytesMax: number) => Effect.Effect<ReadonlyArray<StoredUpdate>, StoreFailed>
+    /** Sealed items without refusal and without a Seq, ascending by DeviceSeq, at most what fits one push (at least one). */
+    readonly sealed: (limit: {
+      readonly count: number
+      readonly bytes: number
+    }) => Effect.Effect<ReadonlyArray<SealedItem>, StoreFailed>
+    /** Refused items, ascending. */
+    readonly refused: Effect.Effect<ReadonlyArray<SealedItem>, StoreFailed>
+    /** Held entries, ascending by Seq. */
+    readonly held: Effect.Effect<ReadonlyArray<HeldEntry>, StoreFailed>
+    readonly counts: Effect.Effect<OutboxCounts, StoreFailed>
+    /** Values of the keys that exist. */
+    readonly meta: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyMap<string, string>, StoreFailed>
+    /** Every key that starts with `prefix`, ascending, with its value. */
+    readonly metaUnder: (prefix: string) => Effect.Effect<ReadonlyArray<readonly [string, string]>, StoreFailed>
+    /** Emits after a commit, of any tab, that may have changed `counts`; and once at the start. Never fails. */
+    readonly outboxChanges: Stream.Stream<void>
+  }
+>()("@tidemark/sync/LocalStore") {}
+
+/** The meta keys of the engine. Others belong to `replica` and start with `replica/`. */
+export const metaKeys = {
+  /** The Cursor, as JSON. */
+  cursor: "sync/cursor",
+  /** The next DeviceSeq to give, as JSON. */
+  nextDeviceSeq: "sync/nextDeviceSeq",
+  /** The nonce of the tab that syncs, as JSON: every transaction of the engine compares it. */
+  syncer: "sync/syncer",
+  /** When the last receipt came, epoch milliseconds, as JSON. */
+  lastReceiptAt: "sync/lastReceiptAt"
+} as const

@@ -1,0 +1,32 @@
+/**
+ * The engine's view of the server. Implemented by `replica` over HTTP and a WebSocket, and by the World's network.
+ *
+ * Tokens, renewal and the translation of protocol errors into the three kinds of `SyncErrors` happen inside.
+ * Rules: docs/spec/push.md, docs/spec/pull.md, docs/spec/live.md.
+ */
+import { Context, type Effect, type Stream } from "effect"
+import type { Cursor, LogHead, Page, PushAnswer, RosterNumber, Seq } from "@tidemark/protocol"
+import type { RemoteError } from "./SyncErrors.ts"
+
+/** What the live socket tells. The stream begins with `Welcome`; it ends or fails when the socket does. */
+export type LiveEvent =
+  | { readonly _tag: "Welcome"; readonly log: LogHead }
+  | { readonly _tag: "Entries"; readonly page: Page }
+  | { readonly _tag: "Behind"; readonly head: Seq }
+  | { readonly _tag: "RosterMoved"; readonly number: RosterNumber }
+
+export class Remote extends Context.Service<
+  Remote,
+  {
+    /** Where the log stands, and what the server knows of this device. */
+    readonly head: Effect.Effect<LogHead, RemoteError>
+    /** Sends sealed entries; a repeat is harmless [PUSH-2]. */
+    readonly push: (entries: ReadonlyArray<Uint8Array>) => Effect.Effect<PushAnswer, RemoteError>
+    /** Entries after the cursor (absent: from the start), at most about `bytesMax` of them. */
+    readonly pull: (after: Cursor | undefined, bytesMax: number) => Effect.Effect<Page, RemoteError>
+    /** Opens a live socket; closing the stream closes it. */
+    readonly live: Stream.Stream<LiveEvent, RemoteError>
+    /** Pulls, verifies and stores the roster; returns where it stands. */
+    readonly refreshRoster: Effect.Effect<RosterNumber, RemoteError>
+  }
+>()("@tidemark/sync/Remote") {}

@@ -1,0 +1,43 @@
+/**
+ * The errors of the engine, by what the caller does next. Protocol, fetch and database failures become one of these in
+ * the adapter that meets them, once. Rules: docs/spec/sync-state.md.
+ */
+import { Schema } from "effect"
+import { Cursor } from "@tidemark/protocol"
+
+/** The server could not be reached, or could not serve now: wait and try again. Everything local is safe. */
+export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
+  /** In words for the status, e.g. "The server cannot be reached". */
+  message: Schema.String,
+  /** How long the server asked to wait, in milliseconds. */
+  retryAfterMillis: Schema.optionalKey(Schema.Int)
+}) {}
+
+/** This device has to catch up first: with the roster, or with a log that is not the one it knew. */
+export class Behind extends Schema.TaggedError<Behind>()("Behind", {
+  what: Schema.Literals(["roster", "log"]),
+  message: Schema.String,
+  /** For `log`: where the server's log stands. */
+  server: Schema.optionalKey(Cursor)
+}) {}
+
+/** The server said no, and trying again will not help: stop, keep everything, tell the user. */
+export class Refused extends Schema.TaggedError<Refused>()("Refused", {
+  reason: Schema.Literals([
+    "revoked",
+    "unknownDevice",
+    "role",
+    "workspaceUnknown",
+    "versionTooOld",
+    "quotaFull",
+    "tooLarge",
+    "malformed"
+  ]),
+  message: Schema.String
+}) {}
+
+/** What a call to the server can fail with. */
+export type RemoteError = Unreachable | Behind | Refused
+
+/** Another tab syncs now: this one's nonce or cursor is no longer the stored one. Stop; nothing was written. */
+export class FenceLost extends Schema.TaggedError<FenceLost>()("FenceLost", { message: Schema.String }) {}
