@@ -4,7 +4,7 @@
  * Implemented by `replica`, where the model is. Rules: docs/spec/pull.md, docs/spec/push.md.
  */
 import { Context, type Effect } from "effect"
-import type { Cursor, DeviceSeq, DocId, LocalSeq, Seq } from "@tidemark/protocol"
+import type { Cursor, DeviceId, DeviceSeq, DocId, LocalSeq, Seq } from "@tidemark/protocol"
 import type { HeldEntry, StoredUpdate, StoreFailed } from "./LocalStore.ts"
 import type { FenceLost } from "./SyncErrors.ts"
 
@@ -17,8 +17,12 @@ export interface ItemToSeal {
 
 /** An opened item of another device (or of this one, when its store had forgotten it). */
 export interface RemoteItem {
+  /** The Seq of the entry, of the last part where there are several. */
   readonly seq: Seq
   readonly doc: DocId
+  /** Who sealed it, and the number of that entry: named where the item cannot be applied and is held. */
+  readonly device: DeviceId
+  readonly deviceSeq: DeviceSeq
   /** One of protocol's `codecs`. */
   readonly codec: number
   readonly bytes: Uint8Array
