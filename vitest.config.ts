@@ -33,7 +33,14 @@ export default defineConfig({
         }
       },
       {
-        test: { name: "tidy", include: ["tests/tidy/**/*.test.ts"], exclude: never, testTimeout: 20_000 }
+        // One worker for all: the tree is read and parsed once.
+        test: {
+          name: "tidy",
+          isolate: false,
+          include: ["tests/tidy/**/*.test.ts"],
+          exclude: never,
+          testTimeout: 20_000
+        }
       },
       {
         test: { name: "sim", include: testFiles(".sim.test"), exclude: never, testTimeout: 120_000 }
