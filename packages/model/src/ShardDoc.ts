@@ -1,0 +1,319 @@
+/**
+ * One Loro document with records: applies mutations, imports updates, gives rows.
+ *
+ * Synchronous and free of I/O, because it runs inside an IndexedDB transaction: whoever applies a mutation also commits its
+ * bytes and rows, or drops the doc and opens it again from the log. No method throws for bad bytes or bad input; reading
+ * a doc after it became unusable throws `DocUnusable`. The caller owns the bytes it gives and gets. Never two live docs with one peer id: see `PeerId`. Rules: docs/spec/model.md.
+ */
+import { type LoroDoc, type LoroEventBatch, type LoroMap } from "loro-crdt"
+import { Result, Schema } from "effect"
+import type { DocId } from "@tidemark/protocol"
+import { isLocalId, localIdOf, docOfRecord, RecordId } from "./RecordId.ts"
+import { Importer, type ImportReport, type RefusedUpdate } from "./internal/Importer.ts"
+import { freeQuietly, isPlainObject, loroPeer, loroReason, mapAt } from "./internal/loro.ts"
+import { type PlanContext, planMutations } from "./internal/planMutations.ts"
+import { writeStep } from "./internal/writeStep.ts"
+import type { Mutation } from "./Mutation.ts"
+import { DocUnusable, type MutationError, PeerUnsettled } from "./MutationError.ts"
+import { type RowChange, storedToRow } from "./Row.ts"
+import { byPeerThenStart, OperationSpan, type PeerId } from "./Span.ts"
+import { syncedTable, type Workspace } from "./Workspace.ts"
+
+const tablePrefix = "table:"
+
+/** The snapshot cannot be read, or too many updates make Loro panic. Corrupt: fetch the doc again whole. */
+export class ShardUnreadable extends Schema.TaggedError<ShardUnreadable>()("ShardUnreadable", {
+  doc: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `The doc ${this.doc} cannot be read from what is stored here (${this.reason}). Fetch it again from the server.`
+  }
+}
+
+/** Operations were asked for that this doc does not hold. `known` is the peer's next counter here. */
+export class OperationsMissing extends Schema.TaggedError<OperationsMissing>()("OperationsMissing", {
+  span: OperationSpan,
+  known: Schema.Number
+}) {
+  override get message(): string {
+    return `The operations ${this.span.start} to ${this.span.end} of ${this.span.peer} are not in this doc (it knows ${this.known}). Nothing was exported.`
+  }
+}
+
+/** What a call of `apply` wrote: one update with exactly the operations of `span`. */
+export interface Applied {
+  readonly update: Uint8Array
+  readonly span: OperationSpan
+  readonly changed: ReadonlySet<RecordId>
+}
+
+export interface ShardSource {
+  readonly workspace: Workspace
+  readonly doc: DocId
+  /** A full-history export; never a shallow one. */
+  readonly snapshot?: Uint8Array | undefined
+  /** In any order, with duplicates as they come. */
+  readonly updates: ReadonlyArray<Uint8Array>
+}
+
+/** An opened doc, and what became of the updates given. Refused ones are to be quarantined; the doc goes on without. */
+export interface Opened {
+  readonly shard: ShardDoc
+  readonly pending: boolean
+  readonly refused: ReadonlyArray<RefusedUpdate>
+}
+
+export class ShardDoc {
+  /**
+   * Builds a doc from a snapshot and updates. An update that makes Loro panic is found, left out and named, so that a doc
+   * poisoned by `importUpdates` comes back when it is opened again from the same log.
+   */
+  static open(source: ShardSource): Result.Result<Opened, ShardUnreadable> {
+    const built = Importer.build(source.snapshot, source.updates)
+    if (Result.isFailure(built)) {
+      return Result.fail(new ShardUnreadable({ doc: source.doc, reason: built.failure }))
+    }
+    const { importer, refused } = built.success
+    const shard = new ShardDoc(source.workspace, source.doc, importer)
+    return Result.succeed({ shard, pending: importer.isPending, refused })
+  }
+
+  readonly id: DocId
+  readonly #workspace: Workspace
+  readonly #importer: Importer
+  readonly #loro: LoroDoc
+  readonly #context: PlanContext
+  readonly #roots = new Map<string, LoroMap>()
+  readonly #unsubscribe: () => void
+  #changed = new Set<RecordId>()
+  /** Set when events could not be read: then every record may have changed. */
+  #changedUnknown = false
+  #unusable: string | undefined = undefined
+
+  private constructor(workspace: Workspace, id: DocId, importer: Importer) {
+    this.id = id
+    this.#workspace = workspace
+    this.#importer = importer
+    this.#loro = importer.loro
+    this.#context = { workspace, doc: id, recordsOf: (table) => this.#records(table) }
+    // After the first import: with a subscriber, an import takes longer than linear time.
+    this.#unsubscribe = this.#loro.subscribe((batch) => this.#collect(batch))
+  }
+
+  /** True once Loro panicked in here, or the doc was freed: drop it and open it again from the log. */
+  get isUnusable(): boolean {
+    return this.#unusable !== undefined
+  }
+
+  /** True while imported operations wait for others that have not come. Exports do not contain them. */
+  get isPending(): boolean {
+    return this.#importer.isPending
+  }
+
+  /**
+   * Imports updates in any order. Duplicates change nothing. What is refused is named by its index and left out, the rest
+   * is in. `poisoned`: Loro panicked, drop this doc; `open` then finds which update it was.
+   */
+  importUpdates(updates: ReadonlyArray<Uint8Array>): ImportReport {
+    if (this.#unusable !== undefined) {
+      return { changed: new Set(), pending: this.isPending, refused: [], poisoned: true }
+    }
+    const outcome = this.#importer.importAll(updates)
+    if (outcome.panic !== undefined) this.#unusable = outcome.panic
+    const changed = this.#takeChanged()
+    return { changed, pending: this.isPending, refused: outcome.refused, poisoned: this.isUnusable }
+  }
+
+  /**
+   * Applies mutations in one commit of `peer`. `now` (epoch milliseconds) becomes the operations' timestamp in seconds.
+   * Succeeds with undefined when nothing changes. On an error the doc holds nothing of the call.
+   */
+  apply(
+    peer: PeerId,
+    mutations: ReadonlyArray<Mutation>,
+    now: number
+  ): Result.Result<Applied | undefined, MutationError> {
+    if (this.#unusable !== undefined) return Result.fail(new DocUnusable({ reason: this.#unusable }))
+    if (this.#importer.isPendingOf(loroPeer(peer))) return Result.fail(new PeerUnsettled({ peer }))
+    try {
+      const steps = planMutations(this.#context, mutations)
+      if (Result.isFailure(steps)) return Result.fail(steps.failure)
+      this.#takeChanged()
+      if (this.#loro.peerIdStr !== peer) this.#loro.setPeerId(loroPeer(peer))
+      const start = this.counterOf(peer)
+      for (const step of steps.success) writeStep(this.#records(step.table), step)
+      this.#loro.commit({ timestamp: Math.floor(now / 1000) })
+      const span = { peer, start, end: this.counterOf(peer) }
+      if (span.end === start) return Result.succeed(undefined)
+      return Result.succeed({ update: this.#export([span]), span, changed: this.#takeChanged() })
+    } catch (error) {
+      // Whatever it was, uncommitted operations may be left, and the next import would commit them.
+      this.#unusable = loroReason(error)
+      return Result.fail(new DocUnusable({ reason: this.#unusable }))
+    }
+  }
+
+  /** The next counter of a peer: how many of its operations are in here. Pending ones do not count. */
+  counterOf(peer: PeerId): number {
+    this.#assertUsable()
+    return this.#importer.counterOf(loroPeer(peer))
+  }
+
+  /** The rows of these records, for every table that holds one; where none does, a change without a row per table. */
+  rowsOf(ids: Iterable<RecordId>): ReadonlyArray<RowChange> {
+    this.#assertUsable()
+    const changes: Array<RowChange> = []
+    for (const id of ids) {
+      if (docOfRecord(id) !== this.id) continue
+      const found = this.#tableNames().flatMap((table) => {
+        const change = this.#rowOf(table, id)
+        return change === undefined ? [] : [change]
+      })
+      const gone = this.#tableNames().map((table) => ({ table, id, row: undefined, invalid: [] }))
+      changes.push(...(found.length > 0 ? found : gone))
+    }
+    return changes
+  }
+
+  /** The rows of all records of tables this version of the app knows, read from the doc alone. */
+  allRows(): ReadonlyArray<RowChange> {
+    this.#assertUsable()
+    return this.#tableNames().flatMap((name) => {
+      const table = syncedTable(this.#workspace, name)
+      const records = this.#records(name)
+      const stored: unknown = records.toJSON()
+      const shallow: unknown = records.getShallowValue()
+      if (table === undefined || !isPlainObject(stored) || !isPlainObject(shallow)) return []
+      return Object.entries(stored).flatMap(([local, record]) => {
+        // A map inside shows as a map in full and as its container id in the shallow value; a plain JSON value does not.
+        if (!isLocalId(local) || !isPlainObject(record) || isPlainObject(shallow[local])) return []
+        const id = this.#recordId(local)
+        return [{ table: name, id, ...storedToRow(table, id, record) }]
+      })
+    })
+  }
+
+  /**
+   * One update with exactly these operations, coalesced: 1,000 small commits take about as many bytes as one. Empty spans
+   * are left out. Operations of others that these depend on are named in it, not contained.
+   */
+  exportSpans(spans: ReadonlyArray<OperationSpan>): Result.Result<Uint8Array, OperationsMissing | DocUnusable> {
+    if (this.#unusable !== undefined) return Result.fail(new DocUnusable({ reason: this.#unusable }))
+    for (const span of spans) {
+      const known = this.counterOf(span.peer)
+      // Loro would silently export fewer.
+      if (span.start < 0 || span.end > known) return Result.fail(new OperationsMissing({ span, known }))
+    }
+    return this.#guard(() => this.#export(spans))
+  }
+
+  /** The full history, as a snapshot. Operations that wait for others are not in it. */
+  exportSnapshot(): Result.Result<Uint8Array, DocUnusable> {
+    return this.#guard(() => this.#loro.export({ mode: "snapshot" }))
+  }
+
+  /**
+   * Which operations are in here, as text: `peer:next` joined by commas, ordered by peer. Two docs with equal texts hold the
+   * same operations and give the same rows.
+   */
+  version(): string {
+    this.#assertUsable()
+    return [...this.#importer.counters()]
+      .toSorted(([a], [b]) => (BigInt(a) < BigInt(b) ? -1 : 1))
+      .map(([peer, next]) => `${peer}:${next}`)
+      .join(",")
+  }
+
+  /** How many records the doc holds, archived ones and those of unknown tables included. */
+  get recordCount(): number {
+    this.#assertUsable()
+    const roots = Object.keys(this.#loro.getShallowValue()).filter((name) => name.startsWith(tablePrefix))
+    return roots.reduce((count, root) => count + this.#records(root.slice(tablePrefix.length)).size, 0)
+  }
+
+  /** Gives the memory back. The doc cannot be used afterwards. */
+  free(): void {
+    if (this.#unusable === undefined) this.#unsubscribe()
+    this.#unusable ??= "it was closed"
+    for (const root of this.#roots.values()) freeQuietly(root)
+    this.#roots.clear()
+    freeQuietly(this.#loro)
+  }
+
+  /** Reading rows from a broken doc would show records as gone: a mistake of the caller, who checks `isUnusable`. */
+  #assertUsable(): void {
+    if (this.#unusable !== undefined) throw new DocUnusable({ reason: this.#unusable })
+  }
+
+  #tableNames(): ReadonlyArray<string> {
+    return Object.keys(this.#workspace.tables).filter((name) => syncedTable(this.#workspace, name) !== undefined)
+  }
+
+  #records(table: string): LoroMap {
+    const known = this.#roots.get(table)
+    if (known !== undefined) return known
+    const root = this.#loro.getMap(`${tablePrefix}${table}`)
+    this.#roots.set(table, root)
+    return root
+  }
+
+  #recordId(local: string): RecordId {
+    return RecordId.make(`${this.id}.${local}`)
+  }
+
+  #rowOf(name: string, id: RecordId): RowChange | undefined {
+    const table = syncedTable(this.#workspace, name)
+    const record = mapAt(this.#records(name), localIdOf(id))
+    if (table === undefined || record === undefined) return undefined
+    const stored: unknown = record.toJSON()
+    record.free()
+    return isPlainObject(stored) ? { table: name, id, ...storedToRow(table, id, stored) } : undefined
+  }
+
+  #export(spans: ReadonlyArray<OperationSpan>): Uint8Array {
+    const ranges = spans
+      .filter(({ end, start }) => end > start)
+      .toSorted(byPeerThenStart)
+      .map(({ end, peer, start }) => ({ id: { peer: loroPeer(peer), counter: start }, len: end - start }))
+    return this.#loro.export({ mode: "updates-in-range", spans: ranges })
+  }
+
+  #guard<A>(read: () => A): Result.Result<A, DocUnusable> {
+    if (this.#unusable !== undefined) return Result.fail(new DocUnusable({ reason: this.#unusable }))
+    try {
+      return Result.succeed(read())
+    } catch (error) {
+      this.#unusable = loroReason(error)
+      return Result.fail(new DocUnusable({ reason: this.#unusable }))
+    }
+  }
+
+  /** Loro calls this inside import and commit; a throw in here would end the process. */
+  #collect(batch: LoroEventBatch): void {
+    try {
+      for (const { diff, path } of batch.events) {
+        const [root, local] = path
+        const table = typeof root === "string" && root.startsWith(tablePrefix) ? root.slice(tablePrefix.length) : ""
+        if (syncedTable(this.#workspace, table) === undefined) continue
+        if (local !== undefined) this.#note(local)
+        else if (diff.type === "map") for (const key of Object.keys(diff.updated)) this.#note(key)
+      }
+    } catch {
+      this.#changedUnknown = true
+    }
+  }
+
+  #note(local: unknown): void {
+    if (typeof local === "string" && isLocalId(local)) this.#changed.add(this.#recordId(local))
+  }
+
+  /** The records changed since the last call. */
+  #takeChanged(): ReadonlySet<RecordId> {
+    const changed =
+      this.#changedUnknown && !this.isUnusable ? new Set(this.allRows().map(({ id }) => id)) : this.#changed
+    this.#changedUnknown = false
+    this.#changed = new Set()
+    return changed
+  }
+}

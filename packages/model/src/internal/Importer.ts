@@ -1,0 +1,151 @@
+/**
+ * Imports bytes into a Loro doc without ever throwing, and knows which operations still wait for others.
+ *
+ * Loro reports what an import left pending, but not what is pending altogether; so this keeps, per peer, how far the
+ * pending operations reach, and forgets it once the doc has come that far.
+ */
+import { type ImportStatus, LoroDoc, type PeerID } from "loro-crdt"
+import { Result } from "effect"
+import { panicsPerOpenMax } from "../ModelLimits.ts"
+import type { RecordId } from "../RecordId.ts"
+import { refusalOf } from "../Span.ts"
+import { freeQuietly, isPanic, loroReason } from "./loro.ts"
+
+/** An update that is not in the doc, and why. `index` counts from 0 in the list that was given. */
+export interface RefusedUpdate {
+  readonly index: number
+  readonly reason: string
+}
+
+/** What an import did. */
+export interface ImportReport {
+  /** The records whose row may be another now, created ones included. Of tables this version of the app knows. */
+  readonly changed: ReadonlySet<RecordId>
+  /** Whether operations, of this or an earlier import, wait for others that have not come. */
+  readonly pending: boolean
+  readonly refused: ReadonlyArray<RefusedUpdate>
+  /** Loro panicked: drop the doc and open it again from the log. */
+  readonly poisoned: boolean
+}
+
+interface Outcome {
+  readonly refused: ReadonlyArray<RefusedUpdate>
+  /** Loro's panic, when there was one, and the update that made it where it is known. */
+  readonly panic: string | undefined
+  readonly panicIndex: number | undefined
+}
+
+export class Importer {
+  /** A doc built from nothing, or why its snapshot cannot be used. */
+  static build(
+    snapshot: Uint8Array | undefined,
+    updates: ReadonlyArray<Uint8Array>
+  ): Result.Result<{ readonly importer: Importer; readonly refused: ReadonlyArray<RefusedUpdate> }, string> {
+    const panics = new Map<number, RefusedUpdate>()
+    let oneByOne = false
+    while (panics.size <= panicsPerOpenMax) {
+      const importer = new Importer()
+      const fault = snapshot === undefined ? undefined : importer.#importSnapshot(snapshot)
+      if (fault !== undefined) {
+        freeQuietly(importer.loro)
+        return Result.fail(fault)
+      }
+      const { panic, panicIndex, refused } = importer.importAll(updates, panics, oneByOne)
+      if (panic === undefined) {
+        return Result.succeed({
+          importer,
+          refused: [...refused, ...panics.values()].toSorted((a, b) => a.index - b.index)
+        })
+      }
+      freeQuietly(importer.loro)
+      oneByOne = true
+      if (panicIndex !== undefined) panics.set(panicIndex, { index: panicIndex, reason: panic })
+    }
+    return Result.fail(`more than ${panicsPerOpenMax} updates make Loro panic`)
+  }
+
+  readonly loro: LoroDoc
+  readonly #pendingEnds = new Map<PeerID, number>()
+
+  private constructor() {
+    this.loro = new LoroDoc()
+    this.loro.setRecordTimestamp(true)
+  }
+
+  get isPending(): boolean {
+    return this.#pendingEnds.size > 0
+  }
+
+  isPendingOf(peer: PeerID): boolean {
+    return this.#pendingEnds.has(peer)
+  }
+
+  counterOf(peer: PeerID): number {
+    const version = this.loro.oplogVersion()
+    const counter = version.get(peer) ?? 0
+    version.free()
+    return counter
+  }
+
+  /** The next counter of every peer. */
+  counters(): ReadonlyMap<PeerID, number> {
+    const version = this.loro.oplogVersion()
+    const counters = version.toJSON()
+    version.free()
+    return counters
+  }
+
+  /** Imports all that can be imported, as one batch where possible. Indexes in `skip` are passed over. */
+  importAll(
+    updates: ReadonlyArray<Uint8Array>,
+    skip: ReadonlyMap<number, unknown> = new Map(),
+    oneByOne = false
+  ): Outcome {
+    const refused: Array<RefusedUpdate> = []
+    const accepted: Array<{ readonly index: number; readonly update: Uint8Array }> = []
+    for (const [index, update] of updates.entries()) {
+      if (skip.has(index)) continue
+      const reason = refusalOf(update)
+      if (reason === undefined) accepted.push({ index, update })
+      else refused.push({ index, reason })
+    }
+    if (accepted.length === 0) return { refused, panic: undefined, panicIndex: undefined }
+    if (!oneByOne) {
+      try {
+        this.#note(this.loro.importBatch(accepted.map(({ update }) => update)))
+        return { refused, panic: undefined, panicIndex: undefined }
+      } catch (error) {
+        if (isPanic(error)) return { refused, panic: loroReason(error), panicIndex: undefined }
+      }
+    }
+    // Importing again what the batch may have imported changes nothing.
+    for (const { index, update } of accepted) {
+      try {
+        this.#note(this.loro.import(update))
+      } catch (error) {
+        if (isPanic(error)) return { refused, panic: loroReason(error), panicIndex: index }
+        refused.push({ index, reason: loroReason(error) })
+      }
+    }
+    return { refused: refused.toSorted((a, b) => a.index - b.index), panic: undefined, panicIndex: undefined }
+  }
+
+  /** What is wrong with a snapshot; undefined once it is in. */
+  #importSnapshot(snapshot: Uint8Array): string | undefined {
+    const refusal = refusalOf(snapshot)
+    if (refusal !== undefined) return refusal
+    try {
+      this.#note(this.loro.import(snapshot))
+    } catch (error) {
+      return loroReason(error)
+    }
+    return this.isPending ? "it does not stand alone: it depends on operations it does not hold" : undefined
+  }
+
+  #note(status: ImportStatus): void {
+    for (const [peer, { end }] of status.pending ?? []) {
+      this.#pendingEnds.set(peer, Math.max(end, this.#pendingEnds.get(peer) ?? 0))
+    }
+    for (const [peer, end] of this.#pendingEnds) if (this.counterOf(peer) >= end) this.#pendingEnds.delete(peer)
+  }
+}
