@@ -1,0 +1,38 @@
+/** What the statements of a roster add up to: devices, grants, and where the chain stands. Rules: docs/spec/roster.md. */
+import type { DeviceId, GrantId, Hash, KeyWrap, PublicKeys, Role, RosterNumber, WorkspaceId } from "@tidemark/protocol"
+
+/** A device of the roster. `number` is the statement that let it in, `revokedAt` the one that put it out. */
+export interface RosterDevice {
+  readonly keys: PublicKeys
+  readonly role: Role
+  /** The grant it came by; absent for the founder. */
+  readonly admittedBy?: GrantId
+  readonly wraps: ReadonlyArray<KeyWrap>
+  readonly number: RosterNumber
+  readonly revokedAt?: RosterNumber
+}
+
+/** A grant of the roster. `expiresAt` is epoch milliseconds by the server's clock; `usesLeft` the devices it may still let in. */
+export interface RosterGrant {
+  readonly link: PublicKeys
+  readonly role: Role
+  readonly by: DeviceId
+  readonly expiresAt: number
+  readonly usesLeft: number
+  readonly wraps: ReadonlyArray<KeyWrap>
+  readonly number: RosterNumber
+  readonly revokedAt?: RosterNumber
+}
+
+/** The roster after `number` statements; `head` is the hash of the last. Immutable. */
+export interface RosterState {
+  readonly workspace: WorkspaceId
+  readonly number: RosterNumber
+  readonly head: Hash
+  readonly devices: ReadonlyMap<DeviceId, RosterDevice>
+  readonly grants: ReadonlyMap<GrantId, RosterGrant>
+  /** Whether a statement of a kind this code does not know was met: rights may differ from what stands here. */
+  readonly tooNew: boolean
+  /** The number of the first such statement. */
+  readonly tooNewAt?: RosterNumber
+}

@@ -1,0 +1,12 @@
+/** Sealing, signing, roster, keyring, links, proofs. What leaves a device goes through here first. */
+export * from "./CryptoFailed.ts"
+export * from "./DeviceSecret.ts"
+export * from "./Hash.ts"
+export * from "./Keyring.ts"
+export * from "./Link.ts"
+export * from "./Primitives.ts"
+export * from "./Proof.ts"
+export * from "./PublicKeys.ts"
+export * from "./Roster.ts"
+export * from "./RosterState.ts"
+export * from "./Statements.ts"
