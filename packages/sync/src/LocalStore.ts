@@ -211,12 +211,22 @@ export class LocalStore extends Context.Service<
     readonly docs: Effect.Effect<ReadonlyArray<DocId>, StoreFailed>
     /** The number and bytes of a doc's updates after its snapshot. */
     readonly tailSize: (doc: DocId) => Effect.Effect<{ readonly count: number; readonly bytes: number }, StoreFailed>
-    /** Own updates that no sealed item covers, ascending, until `bytesMax` is passed (at least one). */
-    readonly unsealed: (bytesMax: number) => Effect.Effect<ReadonlyArray<StoredUpdate>, StoreFailed>
-    /** Sealed items without refusal and without a Seq, ascending by DeviceSeq, at most what fits one push (at least one). */
+    /**
+     * Own updates that no sealed item covers, ascending, until `bytesMax` is passed (at least one). Those of the docs in
+     * `except` are passed over and count for nothing, so that a held-back doc never stands in the way of the others.
+     */
+    readonly unsealed: (
+      bytesMax: number,
+      except?: ReadonlySet<DocId>
+    ) => Effect.Effect<ReadonlyArray<StoredUpdate>, StoreFailed>
+    /**
+     * Sealed items without refusal and without a Seq, ascending by DeviceSeq, at most what fits one push (at least one).
+     * Those of the docs in `except` are passed over.
+     */
     readonly sealed: (limit: {
       readonly count: number
       readonly bytes: number
+      readonly except?: ReadonlySet<DocId>
     }) => Effect.Effect<ReadonlyArray<SealedItem>, StoreFailed>
     /** Refused items, ascending. */
     readonly refused: Effect.Effect<ReadonlyArray<SealedItem>, StoreFailed>
@@ -240,6 +250,8 @@ export const metaKeys = {
   nextDeviceSeq: "sync/nextDeviceSeq",
   /** The nonce of the tab that syncs, as JSON: every transaction of the engine compares it. */
   syncer: "sync/syncer",
+  /** Own entries with a receipt that the cursor has not reached yet, as JSON: they are not applied again. */
+  ahead: "sync/ahead",
   /** When the last receipt came, epoch milliseconds, as JSON. */
   lastReceiptAt: "sync/lastReceiptAt"
 } as const
