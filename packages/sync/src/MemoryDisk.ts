@@ -1,0 +1,239 @@
+/**
+ * The disk of a simulated device: everything a `LocalStore` keeps of one workspace, in memory.
+ *
+ * A disk outlives the stores opened over it, so a crash is closing a store, and a restart is opening another one over
+ * the same disk. Nothing stored is ever changed in place, and bytes and rows are copied on their way in and out, as a
+ * database would. Rules: docs/spec/store.md.
+ */
+import { Semaphore } from "effect"
+import { type DeviceSeq, type DocId, LocalSeq, Seq } from "@tidemark/protocol"
+import type {
+  Batch,
+  DocTail,
+  HeldEntry,
+  Lease,
+  OutboxCounts,
+  SealedItem,
+  Snapshot,
+  StoredUpdate,
+  WriteRequest,
+  WriteView
+} from "./LocalStore.ts"
+import { copyHeld, copyRow, copySealed, copySnapshot, copyUpdate } from "./internal/storeCopies.ts"
+
+/** A row as the page reads it. */
+export type MemoryRow = Readonly<Record<string, unknown>>
+
+const noSeq = Seq.make(0)
+const ascending = (a: number, b: number): number => a - b
+
+/** The maps are for reading: tests look at them, only the store writes them. */
+export class MemoryDisk {
+  readonly updates = new Map<LocalSeq, StoredUpdate>()
+  /** Which updates a doc has, ascending. */
+  readonly localSeqsByDoc = new Map<DocId, Set<LocalSeq>>()
+  /** The first DeviceSeq of the item that covers an update; an own update without a Seq that is not in here is unsealed. */
+  readonly firstByLocalSeq = new Map<LocalSeq, DeviceSeq>()
+  readonly unsealed = new Set<LocalSeq>()
+  readonly snapshots = new Map<DocId, Snapshot>()
+  readonly rowsByTable = new Map<string, Map<string, MemoryRow>>()
+  /** By doc, then by peer. */
+  readonly leases = new Map<DocId, Map<string, Lease>>()
+  readonly meta = new Map<string, string>()
+  readonly sealed = new Map<DeviceSeq, SealedItem>()
+  readonly held = new Map<Seq, HeldEntry>()
+  /** Called after a commit that touched updates, sealed items or held entries. */
+  readonly outboxListeners = new Set<() => void>()
+  /** One transaction at a time, whichever store runs it. */
+  readonly lock = Semaphore.makeUnsafe(1)
+  #lastLocalSeq = 0
+
+  /** A disk with the same content, as a copied browser profile has. Stores over one do not see the other. */
+  copy(): MemoryDisk {
+    const other = new MemoryDisk()
+    copyEntries(this.updates, other.updates)
+    for (const [doc, localSeqs] of this.localSeqsByDoc) other.localSeqsByDoc.set(doc, new Set(localSeqs))
+    copyEntries(this.firstByLocalSeq, other.firstByLocalSeq)
+    for (const localSeq of this.unsealed) other.unsealed.add(localSeq)
+    copyEntries(this.snapshots, other.snapshots)
+    for (const [table, rows] of this.rowsByTable) other.rowsByTable.set(table, new Map(rows))
+    for (const [doc, leases] of this.leases) other.leases.set(doc, new Map(leases))
+    copyEntries(this.meta, other.meta)
+    copyEntries(this.sealed, other.sealed)
+    copyEntries(this.held, other.held)
+    other.#lastLocalSeq = this.#lastLocalSeq
+    return other
+  }
+
+  view(request: WriteRequest): WriteView {
+    return {
+      tails: request.docs.map(({ doc, applied }) => this.tail(doc, applied)),
+      leases: [...new Set(request.docs.map(({ doc }) => doc))].flatMap((doc) => [
+        ...(this.leases.get(doc)?.values() ?? [])
+      ]),
+      meta: this.metaOf(request.meta),
+      sealed: new Map(
+        (request.sealed ?? []).flatMap((deviceSeq) => {
+          const item = this.sealed.get(deviceSeq)
+          return item === undefined ? [] : [[deviceSeq, copySealed(item)] as const]
+        })
+      )
+    }
+  }
+
+  tail(doc: DocId, applied: LocalSeq): DocTail {
+    const snapshot = this.snapshots.get(doc)
+    const unseen = snapshot !== undefined && snapshot.through > applied ? snapshot : undefined
+    const updates = this.updatesAfter(doc, unseen?.through ?? applied).map(copyUpdate)
+    return unseen === undefined ? { doc, updates } : { doc, snapshot: copySnapshot(unseen), updates }
+  }
+
+  /** The stored updates of a doc above `after`, ascending; not copied. */
+  updatesAfter(doc: DocId, after: LocalSeq): Array<StoredUpdate> {
+    const found: Array<StoredUpdate> = []
+    for (const localSeq of this.localSeqsByDoc.get(doc) ?? []) {
+      const update = localSeq > after ? this.updates.get(localSeq) : undefined
+      if (update !== undefined) found.push(update)
+    }
+    return found
+  }
+
+  metaOf(keys: ReadonlyArray<string>): ReadonlyMap<string, string> {
+    return new Map(
+      keys.flatMap((key) => {
+        const value = this.meta.get(key)
+        return value === undefined ? [] : [[key, value] as const]
+      })
+    )
+  }
+
+  unsealedAscending(): Array<StoredUpdate> {
+    return [...this.unsealed].toSorted(ascending).flatMap((localSeq) => this.updates.get(localSeq) ?? [])
+  }
+
+  sealedAscending(): Array<SealedItem> {
+    return [...this.sealed.values()].toSorted((a, b) => a.deviceSeq - b.deviceSeq)
+  }
+
+  counts(): OutboxCounts {
+    const items = [...this.sealed.values()]
+    const waiting = items.filter((item) => item.refusal === undefined)
+    const held = [...this.held.values()]
+    return {
+      unsealed: this.unsealed.size,
+      sealed: waiting.filter((item) => item.seq === undefined).length,
+      refused: items.length - waiting.length,
+      heldRefused: held.filter(({ kind }) => kind === "refused").length,
+      heldTooNew: held.filter(({ kind }) => kind === "tooNew").length,
+      oldestSealedAt: waiting.length === 0 ? undefined : Math.min(...waiting.map(({ sealedAt }) => sealedAt))
+    }
+  }
+
+  /** Throws where the batch is a mistake of the caller, before anything is changed [STORE-15]. */
+  checkUnsafe(batch: Batch): void {
+    const given = new Set<DeviceSeq>()
+    for (const { deviceSeq } of batch.seal ?? []) {
+      if (this.sealed.has(deviceSeq) || given.has(deviceSeq)) {
+        throw new Error(`DeviceSeq ${deviceSeq} is sealed already, and the bytes under a number never change`)
+      }
+      given.add(deviceSeq)
+    }
+  }
+
+  /** Commits a checked batch; it cannot fail half way. Returns the LocalSeqs of its updates. */
+  apply(batch: Batch): ReadonlyArray<LocalSeq> {
+    const localSeqs = (batch.updates ?? []).map((update) => {
+      const localSeq = LocalSeq.make(++this.#lastLocalSeq)
+      this.#putUpdate(copyUpdate({ ...update, localSeq }))
+      return localSeq
+    })
+    for (const { table, id, row } of batch.rows ?? []) {
+      const rows = this.rowsByTable.get(table) ?? new Map<string, MemoryRow>()
+      this.rowsByTable.set(table, rows)
+      if (row === undefined) rows.delete(id)
+      else rows.set(id, { ...copyRow(row), id })
+    }
+    for (const lease of batch.leases ?? []) {
+      const leases = this.leases.get(lease.doc) ?? new Map<string, Lease>()
+      this.leases.set(lease.doc, leases.set(lease.peer, { ...lease }))
+    }
+    for (const [key, value] of batch.meta ?? []) {
+      if (value === undefined) this.meta.delete(key)
+      else this.meta.set(key, value)
+    }
+    for (const item of batch.seal ?? []) this.#seal(item)
+    for (const deviceSeq of batch.unseal ?? []) this.#unseal(deviceSeq)
+    for (const { deviceSeq, seq } of batch.settle ?? []) this.#settle(deviceSeq, seq)
+    for (const { deviceSeq, seq, refusal } of batch.mark ?? []) {
+      const stored = this.sealed.get(deviceSeq)
+      if (stored === undefined) continue
+      const { seq: _seq, refusal: _refusal, ...unmarked } = stored
+      const marks = { ...(seq === undefined ? {} : { seq }), ...(refusal === undefined ? {} : { refusal }) }
+      this.sealed.set(deviceSeq, { ...unmarked, ...marks })
+    }
+    for (const entry of batch.hold ?? []) this.held.set(entry.seq, copyHeld(entry))
+    for (const seq of batch.release ?? []) this.held.delete(seq)
+    for (const snapshot of batch.snapshots ?? []) this.#putSnapshot(snapshot)
+    return localSeqs
+  }
+
+  #putUpdate(update: StoredUpdate): void {
+    this.updates.set(update.localSeq, update)
+    const localSeqs = this.localSeqsByDoc.get(update.doc) ?? new Set()
+    this.localSeqsByDoc.set(update.doc, localSeqs.add(update.localSeq))
+    this.#noteWhetherUnsealed(update)
+  }
+
+  #noteWhetherUnsealed({ localSeq, own, seq }: StoredUpdate): void {
+    if (own && seq === noSeq && !this.firstByLocalSeq.has(localSeq)) this.unsealed.add(localSeq)
+    else this.unsealed.delete(localSeq)
+  }
+
+  #seal(item: SealedItem): void {
+    this.sealed.set(item.deviceSeq, copySealed(item))
+    for (const update of this.#covered(item)) {
+      this.firstByLocalSeq.set(update.localSeq, item.first)
+      this.#noteWhetherUnsealed(update)
+    }
+  }
+
+  #unseal(deviceSeq: DeviceSeq): void {
+    const item = this.sealed.get(deviceSeq)
+    if (item === undefined) return
+    this.sealed.delete(deviceSeq)
+    // Other parts, or an item sealed instead of this one, may still cover the same updates [STORE-16].
+    if ([...this.sealed.values()].some(({ first }) => first === item.first)) return
+    for (const update of this.#covered(item)) {
+      if (this.firstByLocalSeq.get(update.localSeq) === item.first) this.firstByLocalSeq.delete(update.localSeq)
+      this.#noteWhetherUnsealed(update)
+    }
+  }
+
+  #settle(deviceSeq: DeviceSeq, seq: Seq): void {
+    const item = this.sealed.get(deviceSeq)
+    if (item === undefined) return
+    this.sealed.delete(deviceSeq)
+    for (const update of this.#covered(item)) this.#putUpdate({ ...update, seq })
+  }
+
+  #covered(item: SealedItem): Array<StoredUpdate> {
+    return item.covers.flatMap((localSeq) => this.updates.get(localSeq) ?? [])
+  }
+
+  #putSnapshot(snapshot: Snapshot): void {
+    const stored = this.snapshots.get(snapshot.doc)
+    if (stored !== undefined && stored.through > snapshot.through) return
+    this.snapshots.set(snapshot.doc, copySnapshot(snapshot))
+    for (const localSeq of this.localSeqsByDoc.get(snapshot.doc) ?? []) {
+      const update = this.updates.get(localSeq)
+      if (update === undefined || localSeq > snapshot.through || (update.own && update.seq === noSeq)) continue
+      this.updates.delete(localSeq)
+      this.localSeqsByDoc.get(snapshot.doc)?.delete(localSeq)
+      this.firstByLocalSeq.delete(localSeq)
+    }
+  }
+}
+
+const copyEntries = <K, V>(from: ReadonlyMap<K, V>, to: Map<K, V>): void => {
+  for (const [key, value] of from) to.set(key, value)
+}

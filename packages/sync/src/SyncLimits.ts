@@ -1,0 +1,38 @@
+/**
+ * Every limit of the engine on one device, with its unit in its name. Those both sides share are in protocol's `Limits.ts`.
+ *
+ * Rules: docs/spec/sync-state.md, docs/spec/pull.md, docs/spec/status.md.
+ */
+
+/** The first and the longest wait after a failure, in milliseconds, before jitter. */
+export const retryMillisMin = 500
+export const retryMillisMax = 32_000
+
+/** How long the engine waits after a refusal or on a log that is not ours before it asks again, in milliseconds. */
+export const refusedRetryMillis = 60_000
+
+/** The shortest and the longest pause between two polls while there is no live socket, in milliseconds. */
+export const pollMillisMin = 1_000
+export const pollMillisMax = 30_000
+
+/** How often an open socket is doubted and the log asked instead, in milliseconds. */
+export const liveProbeMillis = 60_000
+
+/** How long entries known to exist may be missing on an open socket before they are pulled, in milliseconds. */
+export const liveGapMillis = 1_000
+
+/** Edits that got no receipt for this long of connected time are shown as stalled, in milliseconds [STATUS-4]. */
+export const stalledMillis = 30_000
+
+/** How long one call to the server, or the opening of a socket, may take, in milliseconds. */
+export const callMillisMax = 20_000
+
+/** How long one slice's transaction should take at most, in milliseconds. */
+export const sliceMillisMax = 20
+
+/** The number of entries in the first slice, and the most in any. */
+export const sliceCountStart = 16
+export const sliceCountMax = 512
+
+/** How many bytes of entries the engine asks for in one page. */
+export const pullBytesMax = 1_048_576
