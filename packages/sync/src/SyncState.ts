@@ -14,11 +14,11 @@
  *
  * Rules: docs/spec/sync-state.md.
  */
-import { Seq } from "@tidemark/protocol"
+import type { Seq } from "@tidemark/protocol"
 import { linkTable } from "./internal/linkTable.ts"
 import { pushTable } from "./internal/pushTable.ts"
 import { type StuckClock, stuckClockAtRest, turnStuckClock } from "./internal/stuckClock.ts"
-import type { Failure, Moment, Place, RefusedCause, SyncCommand, SyncEvent, SyncEventTag } from "./SyncEvent.ts"
+import type { Moment, Place, RefusedCause, SyncCommand, SyncEvent, SyncEventTag } from "./SyncEvent.ts"
 
 /** Whether a live socket exists. */
 export type Socket = "closed" | "opening" | "open"
@@ -61,7 +61,12 @@ export type PushState =
   | { readonly _tag: "idle"; readonly dirty: boolean }
   /** A push is under way. `again`: something came while it ran. */
   | { readonly _tag: "pushing"; readonly again: boolean; readonly attempt: number }
-  | { readonly _tag: "waiting"; readonly attempt: number; readonly cause: "unreachable" | "store"; readonly message: string }
+  | {
+      readonly _tag: "waiting"
+      readonly attempt: number
+      readonly cause: "unreachable" | "store"
+      readonly message: string
+    }
   /** The server takes nothing of this device now; everything else goes on. */
   | { readonly _tag: "blocked"; readonly cause: RefusedCause; readonly message: string }
 
@@ -110,9 +115,8 @@ const stepIn = <S extends { readonly _tag: string }>(
   event: SyncEvent,
   moment: Moment
 ): Step<S> => {
-  const row: Readonly<Record<string, (state: never, event: never, moment: Moment) => Step<S>>> = table[
-    state._tag as S["_tag"]
-  ]
+  const row: Readonly<Record<string, (state: never, event: never, moment: Moment) => Step<S>>> =
+    table[state._tag as S["_tag"]]
   const cell = row[event._tag]
   return cell === undefined ? { next: state, commands: [] } : cell(state as never, event as never, moment)
 }
@@ -160,8 +164,3 @@ export const placeOf = (link: LinkState): Place | undefined =>
   link._tag === "catchingUp" || link._tag === "live" || link._tag === "polling"
     ? { through: link.through, head: link.head }
     : undefined
-
-/** The larger of two places in the log. */
-export const furthest = (a: Seq, b: Seq): Seq => Seq.make(Math.max(a, b))
-
-export type { Failure, StuckClock }
