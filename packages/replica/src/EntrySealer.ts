@@ -1,0 +1,153 @@
+/**
+ * The engine's `Sealer` on `crypto`: seals under this device's keys, opens by the roster, joins parts.
+ *
+ * Rules: docs/spec/replica.md, docs/spec/crypto.md.
+ */
+import { Clock, Effect, Layer } from "effect"
+import { codecs, type DeviceSeq, decodeHeader, DeviceSeq as DeviceSeqSchema, entryKinds, type Seq } from "@tidemark/protocol"
+import {
+  chainNext,
+  chainStart,
+  type EntryRefused,
+  type EntryTooNew,
+  hashOf,
+  joinParts,
+  openEntry,
+  type OpenedPart,
+  Primitives,
+  sealItem
+} from "@tidemark/crypto"
+import { Behind, type HeldEntry, type ItemToSeal, type Opened, type SealedItem, Sealer, type StoreFailed } from "@tidemark/sync"
+import { Result } from "effect"
+import { Membership } from "./Membership.ts"
+
+interface RawEntry {
+  readonly seq: Seq
+  readonly bytes: Uint8Array
+}
+
+/** A part that was opened, with the entry it came from. */
+interface Part extends RawEntry {
+  readonly opened: OpenedPart
+}
+
+/** A roster that cannot be read is a roster to fetch again. */
+const rosterUnreadable = (failure: StoreFailed) => new Behind({ what: "roster", message: failure.message })
+
+export const layer: Layer.Layer<Sealer, never, Membership | Primitives> = Layer.effect(
+  Sealer,
+  Effect.gen(function* () {
+    const membership = yield* Membership
+    const primitives = yield* Primitives
+    const { identity, keyring } = membership
+    const roster = Effect.mapError(membership.roster, rosterUnreadable)
+
+    const seal = Effect.fn("Sealer.seal")(
+      function* (items: ReadonlyArray<ItemToSeal>, first: DeviceSeq, seen: Parameters<Sealer["Service"]["seal"]>[2]) {
+        const { number } = yield* roster
+        const sealedAt = yield* Clock.currentTimeMillis
+        const sealed: Array<SealedItem> = []
+        let next: number = first
+        for (const { bytes, covers, doc } of items) {
+          const itemFirst = DeviceSeqSchema.make(next)
+          // Items fit: `Docs.collect` keeps them below what the largest number of parts holds.
+          const entries = yield* Effect.orDie(
+            sealItem({
+              workspace: identity.workspace,
+              device: identity.device,
+              secret: identity.secret,
+              keyring,
+              doc,
+              kind: entryKinds.update,
+              codec: codecs.loroUpdate,
+              item: bytes,
+              firstDeviceSeq: itemFirst,
+              roster: number,
+              seen
+            })
+          )
+          for (const [part, entry] of entries.entries()) {
+            const deviceSeq = DeviceSeqSchema.make(next + part)
+            sealed.push({ deviceSeq, first: itemFirst, parts: entries.length, doc, bytes: entry, covers, sealedAt })
+          }
+          next += entries.length
+        }
+        return sealed
+      },
+      Effect.provideService(Primitives, primitives)
+    )
+
+    const open = Effect.fn("Sealer.open")(
+      function* (entries: ReadonlyArray<RawEntry>, heldParts: ReadonlyArray<HeldEntry>) {
+        const state = yield* roster
+        const openOne = (bytes: Uint8Array) =>
+          openEntry({ workspace: identity.workspace, roster: state, keyring, bytes }).pipe(
+            Effect.catchTag("RosterBehind", ({ message }) => Effect.fail(new Behind({ what: "roster", message }))),
+            Effect.catchTag(["EntryRefused", "EntryTooNew"], (failure) => Effect.succeed(failure))
+          )
+        const parts: Array<Part> = []
+        for (const { bytes, seq } of heldParts) {
+          const opened = yield* openOne(bytes)
+          if ("header" in opened) parts.push({ seq, bytes, opened })
+        }
+        const opened = yield* Effect.forEach(entries, ({ bytes }) => openOne(bytes), { concurrency: 16 })
+        const results: Array<Opened> = []
+        for (const [index, entry] of entries.entries()) {
+          const one = opened[index]
+          if (one === undefined) continue
+          results.push(
+            "header" in one ? yield* joined({ ...entry, opened: one }, parts) : { _tag: "Held", entry: held(entry, one) }
+          )
+        }
+        return results
+      },
+      Effect.provideService(Primitives, primitives)
+    )
+
+    return Sealer.of({ device: identity.device, seal, open, hash: hashOf, chainStart, chainNext })
+  })
+)
+
+/** The item an entry completes, or the entry held as a part. `parts` are the parts met before it; it is added to them. */
+const joined = Effect.fnUntraced(function* (part: Part, parts: Array<Part>): Effect.fn.Return<Opened, never, Primitives> {
+  const { header } = part.opened
+  const first = header.deviceSeq - header.part
+  parts.push(part)
+  const own = parts
+    .filter(({ opened }) => opened.header.device === header.device && opened.header.deviceSeq - opened.header.part === first)
+    .sort((a, b) => a.opened.header.part - b.opened.header.part)
+  const distinct = own.filter((one, index) => one.opened.header.part !== own[index - 1]?.opened.header.part)
+  if (distinct.length < header.parts) return { _tag: "Held", entry: heldPart(part) }
+  const result = yield* Effect.result(joinParts(distinct.map(({ opened }) => opened)))
+  if (Result.isFailure(result)) return { _tag: "Held", entry: held(part, result.failure) }
+  const { codec, item } = result.success
+  return {
+    _tag: "Item",
+    item: { seq: part.seq, doc: header.doc, device: header.device, deviceSeq: header.deviceSeq, codec, bytes: item },
+    release: own.filter(({ seq }) => seq !== part.seq).map(({ seq }) => seq)
+  }
+})
+
+const heldPart = ({ bytes, opened: { header }, seq }: Part): HeldEntry => ({
+  seq,
+  kind: "part",
+  doc: header.doc,
+  device: header.device,
+  deviceSeq: header.deviceSeq,
+  bytes,
+  message: ""
+})
+
+/** An entry that did not open, as it is kept. Its header was decoded by the engine before, so it is well formed. */
+const held = ({ bytes, seq }: RawEntry, failure: EntryRefused | EntryTooNew): HeldEntry => {
+  const header = Result.getOrThrow(decodeHeader(bytes))
+  return {
+    seq,
+    kind: failure._tag === "EntryTooNew" ? "tooNew" : "refused",
+    doc: header.doc,
+    device: header.device,
+    deviceSeq: header.deviceSeq,
+    bytes,
+    message: failure.message
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * How a device comes to a workspace: it makes one, or it is let in by a link.
+ *
+ * Making one needs no network: the server learns of it at the first contact. Joining needs the network once, and no owner
+ * awake: the link's own key signs the admission and opens the workspace key. Rules: docs/spec/replica.md.
+ */
+import { Clock, Effect, Option, Schema } from "effect"
+import { RosterNumber, type WorkspaceId } from "@tidemark/protocol"
+import {
+  deviceIdOf,
+  foldRoster,
+  type Keyring,
+  type Link,
+  linkKeysOf,
+  makeAdmit,
+  makeDeviceSecret,
+  makeFound,
+  makeKeyring,
+  makeProof,
+  Primitives,
+  publicKeysOf,
+  statementText,
+  unwrapKeyring,
+  workspaceIdOf
+} from "@tidemark/crypto"
+import type { LocalStore, StoreFailed } from "@tidemark/sync"
+import { installedMeta, installWorkspace } from "./Identity.ts"
+import { ServerApi, type ServerError, type Session } from "./ServerApi.ts"
+
+/** A workspace this device belongs to, to be installed into the store named after it. */
+export interface NewWorkspace {
+  readonly workspace: WorkspaceId
+  /** Writes identity, keyring and roster; until it returns nothing of the workspace is on this device. */
+  readonly install: Effect.Effect<void, StoreFailed, LocalStore>
+}
+
+/** Makes a workspace whose owner is this device. `origin` is the server it will sync with. */
+export const createWorkspace = Effect.fn("createWorkspace")(function* (options: {
+  readonly origin: string
+  readonly name: string
+}): Effect.fn.Return<NewWorkspace, never, Primitives> {
+  const secret = yield* makeDeviceSecret
+  const keyring = yield* makeKeyring
+  const keys = yield* publicKeysOf(secret)
+  const at = yield* Clock.currentTimeMillis
+  // A key pair of our own making has no small order, the only way this can fail.
+  const found = yield* Effect.orDie(makeFound({ secret, keyring, at }))
+  const workspace = workspaceIdOf(keys.signing)
+  const identity = { workspace, device: deviceIdOf(keys.signing), secret, ...options }
+  return { workspace, install: installWorkspace(installedMeta(identity, keyring, [found])) }
+})
+
+/** Why a link did not let this device in; in words, with what to do. Nothing was changed on this device. */
+export class JoinFailed extends Schema.TaggedError<JoinFailed>()("JoinFailed", {
+  reason: Schema.Literals(["unreachable", "expired", "spent", "revoked", "unknown", "key", "server"]),
+  message: Schema.String
+}) {}
+
+/** How often an admission is built again because somebody else appended to the roster first. */
+const admitAttemptsMax = 8
+
+/** Joins by a link. `name` is this device's own word for the workspace. */
+export const joinWorkspace = Effect.fn("joinWorkspace")(function* (options: {
+  readonly link: Link
+  readonly name: string
+}): Effect.fn.Return<NewWorkspace, JoinFailed, Primitives | ServerApi> {
+  const { link, name } = options
+  const session: Session = { workspace: link.workspace, token: link.accessToken }
+  const { grant, secret: linkSecret } = yield* linkKeysOf(link.linkSecret)
+  const secret = yield* makeDeviceSecret
+  const keys = yield* publicKeysOf(secret)
+  for (let attempt = 0; attempt < admitAttemptsMax; attempt++) {
+    const { state, statements } = yield* pullRoster(session)
+    const granted = state.grants.get(grant)
+    if (granted === undefined) return yield* failed("unknown", "This workspace knows no such link. Ask for a new one.")
+    const keyring = yield* unwrapKeyring(granted.wraps, grant, linkSecret.agreementSeed).pipe(
+      Effect.mapError(() => new JoinFailed({ reason: "key", message: "This link does not open the workspace's key. Ask for a new link." }))
+    )
+    const admitted = yield* admit(session, { state, grant, link, keyring, secret })
+    if (Option.isNone(admitted)) continue
+    const identity = { workspace: link.workspace, device: deviceIdOf(keys.signing), secret, origin: link.origin, name }
+    const meta = installedMeta(identity, keyring, [...statements, admitted.value])
+    return { workspace: link.workspace, install: installWorkspace(meta) }
+  }
+  return yield* failed("server", "The workspace is too busy to let this device in right now. Open the link again.")
+})
+
+const failed = (reason: JoinFailed["reason"], message: string) => new JoinFailed({ reason, message })
+
+/** Every statement the server has, verified. */
+const pullRoster = Effect.fnUntraced(function* (session: Session) {
+  const api = yield* ServerApi
+  const statements: Array<Uint8Array> = []
+  for (;;) {
+    const page = yield* Effect.mapError(api.roster(session, RosterNumber.make(statements.length)), joinFailedOf)
+    if (page.statements.length === 0) break
+    statements.push(...page.statements)
+  }
+  const { refusedAt, state } = yield* foldRoster(statements)
+  if (state === undefined || refusedAt !== undefined || state.workspace !== session.workspace) {
+    return yield* failed("server", "The server's list of members does not check out. Do not trust this server; nothing was changed.")
+  }
+  return { state, statements }
+})
+
+/** Appends the admission. None: the roster has moved on; pull it and build the statement again. */
+const admit = Effect.fnUntraced(function* (
+  session: Session,
+  input: Pick<Parameters<typeof makeAdmit>[0], "state" | "grant" | "keyring"> & {
+    readonly link: Link
+    readonly secret: Parameters<typeof makeAdmit>[0]["device"]
+  }
+) {
+  const api = yield* ServerApi
+  const { grant, keyring, link, secret, state } = input
+  const at = yield* Clock.currentTimeMillis
+  const statement = yield* Effect.orDie(
+    makeAdmit({ state, grant, linkSecret: link.linkSecret, device: secret, keyring, at })
+  )
+  const challenge = yield* Effect.mapError(api.challenge, joinFailedOf)
+  const proof = yield* makeProof({ secret, action: "admit", workspace: link.workspace, challenge })
+  return yield* api.admit(session, statementText(statement), proof).pipe(
+    Effect.as(Option.some(statement)),
+    Effect.catchTag("RosterMoved", () => Effect.succeed(Option.none<Uint8Array>())),
+    Effect.catchIf(
+      (error) => error._tag !== "RosterMoved",
+      (error) => Effect.fail(joinFailedOf(error))
+    )
+  )
+})
+
+const joinFailedOf = (error: ServerError): JoinFailed => {
+  switch (error._tag) {
+    case "Unreachable":
+    case "StorageFailed":
+    case "RateLimited":
+      return failed("unreachable", `${error.message} Joining needs the network once; open the link again later.`)
+    case "Unauthorized":
+      if (error.reason === "expired") return failed("expired", "This link has expired. Ask for a new one.")
+      if (error.reason === "revoked") return failed("revoked", "This link was revoked. Ask for a new one.")
+      return failed("unknown", "The server does not accept this link. Copy it again, or ask for a new one.")
+    case "WorkspaceUnknown":
+      return failed("unknown", "The server does not know this workspace (yet). Ask its owner to open it while online, then try again.")
+    case "StatementRefused":
+      if (error.reason === "grantExpired") return failed("expired", "This link has expired. Ask for a new one.")
+      if (error.reason === "grantSpent") return failed("spent", "This link has let in as many devices as it may. Ask for a new one.")
+      if (error.reason === "grantRevoked") return failed("revoked", "This link was revoked. Ask for a new one.")
+      return failed("server", error.message)
+    default:
+      return failed("server", error.message)
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * The engine's `Docs` on the model: own updates folded into one export a doc, pulled items committed with their rows.
+ *
+ * Rules: docs/spec/replica.md.
+ */
+import { Effect, Layer, Result } from "effect"
+import { type DocId, updateBytesMax } from "@tidemark/protocol"
+import { byPeerThenStart, OperationSpan } from "@tidemark/model"
+import { Docs, type ItemToSeal, type Span, type StoredUpdate, StoreFailed } from "@tidemark/sync"
+import { Schema } from "effect"
+import { catchUp } from "./LiveDocs.ts"
+import { commitSlice } from "./PullCommit.ts"
+import { WritePath } from "./WritePath.ts"
+
+const decodeSpans = Schema.decodeUnknownResult(Schema.Array(OperationSpan))
+
+/** The spans of several updates, with neighbours joined. */
+export const joinSpans = (spans: ReadonlyArray<OperationSpan>): ReadonlyArray<OperationSpan> => {
+  const joined: Array<OperationSpan> = []
+  for (const span of [...spans].sort(byPeerThenStart)) {
+    const last = joined.at(-1)
+    if (last !== undefined && last.peer === span.peer && span.start <= last.end) {
+      joined[joined.length - 1] = { ...last, end: Math.max(last.end, span.end) }
+    } else joined.push(span)
+  }
+  return joined
+}
+
+export const layer: Layer.Layer<Docs, never, WritePath> = Layer.effect(
+  Docs,
+  Effect.gen(function* () {
+    const path = yield* WritePath
+
+    /** One export of all own operations of a doc that wait; a single waiting update is that export already. */
+    const collectDoc = Effect.fnUntraced(function* (doc: DocId, updates: ReadonlyArray<StoredUpdate>) {
+      const covers = updates.map(({ localSeq }) => localSeq)
+      const [first] = updates
+      if (updates.length === 1 && first !== undefined) return { doc, bytes: first.bytes, covers }
+      const [live] = yield* path.live.warm([doc])
+      const spans = decodeSpans(updates.flatMap(({ spans }): ReadonlyArray<Span> => spans))
+      if (live === undefined || Result.isFailure(spans)) return yield* damagedOutbox(doc)
+      const tail = yield* path.store.tail(doc, live.applied)
+      if (!catchUp(live, tail)) path.live.drop(doc)
+      const exported = live.shard.exportSpans(joinSpans(spans.success))
+      return Result.isSuccess(exported) ? { doc, bytes: exported.success, covers } : undefined
+    })
+
+    const collect = Effect.fn("Docs.collect")(function* (updates: ReadonlyArray<StoredUpdate>) {
+      const items: Array<ItemToSeal> = []
+      for (const [doc, own] of Map.groupBy(updates, (update) => update.doc)) {
+        const folded = yield* path.exclusively(collectDoc(doc, own))
+        if (folded !== undefined && folded.bytes.length <= updateBytesMax) items.push(folded)
+        // Not folded: the raw bytes are what was committed, and they are as good.
+        else items.push(...own.map(({ bytes, localSeq }) => ({ doc, bytes, covers: [localSeq] })))
+      }
+      return items
+    })
+
+    return Docs.of({
+      collect,
+      apply: (slice) =>
+        path.exclusively(commitSlice(path.store, path.live, slice)).pipe(Effect.flatMap(path.foldLongTails))
+    })
+  })
+)
+
+const damagedOutbox = (doc: DocId) =>
+  new StoreFailed({
+    reason: "damaged",
+    message: `Edits of doc ${doc} that wait to be sent are damaged in this device's store. They are kept; nothing else is held up by them.`
+  })

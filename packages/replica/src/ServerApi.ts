@@ -1,0 +1,92 @@
+/**
+ * The server's routes as one port, so that HTTP and the World's simulated network are the same to a replica.
+ *
+ * Methods take the token to use; getting and renewing tokens is `RemoteSession`'s work. Nothing is retried here.
+ */
+import { Context, type Effect, type Stream } from "effect"
+import type {
+  AccessList,
+  Cursor,
+  DeviceId,
+  Forbidden,
+  LogForked,
+  LogHead,
+  LogId,
+  Malformed,
+  Page,
+  Proof,
+  PushAnswer,
+  QuotaFull,
+  RateLimited,
+  RosterMoved,
+  RosterNumber,
+  RosterPage,
+  StatementRefused,
+  StatementText,
+  StorageFailed,
+  TokenAnswer,
+  TooLarge,
+  Unauthorized,
+  VersionUnsupported,
+  WorkspaceId,
+  WorkspaceUnknown
+} from "@tidemark/protocol"
+import type { LiveEvent, Unreachable } from "@tidemark/sync"
+
+/** What any route can fail with: the protocol's errors, or no usable answer at all. */
+export type ServerError =
+  | Unreachable
+  | Unauthorized
+  | Forbidden
+  | WorkspaceUnknown
+  | LogForked
+  | RosterMoved
+  | TooLarge
+  | StatementRefused
+  | VersionUnsupported
+  | RateLimited
+  | StorageFailed
+  | QuotaFull
+  | Malformed
+
+/** Which workspace, and with which token. */
+export interface Session {
+  readonly workspace: WorkspaceId
+  readonly token: string
+}
+
+export class ServerApi extends Context.Service<
+  ServerApi,
+  {
+    /** A fresh challenge to sign. */
+    readonly challenge: Effect.Effect<string, ServerError>
+    readonly found: (request: {
+      readonly statement: StatementText
+      readonly proof: Proof
+    }) => Effect.Effect<TokenAnswer & { readonly workspace: WorkspaceId; readonly logId: LogId }, ServerError>
+    readonly renew: (request: {
+      readonly workspace: WorkspaceId
+      readonly device: DeviceId
+      readonly proof: Proof
+    }) => Effect.Effect<TokenAnswer, ServerError>
+    readonly grant: (
+      session: Session,
+      statement: StatementText
+    ) => Effect.Effect<{ readonly accessToken: string; readonly number: RosterNumber }, ServerError>
+    readonly admit: (
+      session: Session,
+      statement: StatementText,
+      proof: Proof
+    ) => Effect.Effect<TokenAnswer & { readonly number: RosterNumber }, ServerError>
+    readonly revoke: (
+      session: Session,
+      statement: StatementText
+    ) => Effect.Effect<{ readonly number: RosterNumber }, ServerError>
+    readonly roster: (session: Session, after: RosterNumber) => Effect.Effect<RosterPage, ServerError>
+    readonly list: (session: Session) => Effect.Effect<AccessList, ServerError>
+    readonly head: (session: Session) => Effect.Effect<LogHead, ServerError>
+    readonly push: (session: Session, entries: ReadonlyArray<Uint8Array>) => Effect.Effect<PushAnswer, ServerError>
+    readonly pull: (session: Session, after: Cursor | undefined, bytesMax: number) => Effect.Effect<Page, ServerError>
+    readonly live: (session: Session) => Stream.Stream<LiveEvent, ServerError>
+  }
+>()("@tidemark/replica/ServerApi") {}

@@ -1,0 +1,160 @@
+/**
+ * The one path by which this tab writes: a semaphore around the docs in memory, and the queue of changes in front of it.
+ *
+ * The first change goes at once; what arrives while a transaction runs shares the next one. No timers [REPLICA-5].
+ * Rules: docs/spec/replica.md.
+ */
+import { Clock, Context, Deferred, Effect, Layer, Semaphore } from "effect"
+import { type DocId } from "@tidemark/protocol"
+import { docIdOf, Primitives } from "@tidemark/crypto"
+import {
+  docOf,
+  type DocIdOf,
+  keyedRecordId,
+  type Mutation,
+  type MutationError,
+  newRecordId,
+  type RecordId,
+  syncedTable,
+  UnknownTable,
+  type Workspace
+} from "@tidemark/model"
+import { LocalStore, type StoreFailed } from "@tidemark/sync"
+import { type Change, ChangeRefused } from "./Change.ts"
+import { type ChangeRequest, commitChanges } from "./ChangeCommit.ts"
+import { foldTail } from "./FoldTail.ts"
+import { type LeaseSeed, peerFromBytes } from "./Leases.ts"
+import { type LiveDoc, LiveDocs } from "./LiveDocs.ts"
+import { OpenShards } from "./OpenShards.ts"
+import { releaseLeases } from "./ReleaseLeases.ts"
+
+/** What a write path is made from. `tab` is random, one per worker. */
+export interface WritePathOptions {
+  readonly schema: Workspace
+  readonly tab: string
+  readonly idKey: Uint8Array
+}
+
+interface Waiting {
+  readonly changes: ReadonlyArray<Change>
+  readonly answer: Deferred.Deferred<ReadonlyArray<RecordId>, ChangeRefused | StoreFailed>
+}
+
+export class WritePath extends Context.Service<
+  WritePath,
+  {
+    readonly store: LocalStore["Service"]
+    /** Only to be touched inside `exclusively`. */
+    readonly live: LiveDocs
+    /** Runs alone among everything that touches the docs in memory. */
+    readonly exclusively: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+    /** Commits changes durably; all of one call or none. */
+    readonly change: (
+      changes: ReadonlyArray<Change>
+    ) => Effect.Effect<ReadonlyArray<RecordId>, ChangeRefused | StoreFailed>
+    /** Replaces long tails of these docs by a local snapshot. */
+    readonly foldLongTails: (docs: ReadonlyArray<LiveDoc>) => Effect.Effect<void, StoreFailed>
+    /** Gives this tab's leases back and frees its docs: a clean close. */
+    readonly release: Effect.Effect<void, StoreFailed>
+  }
+>()("@tidemark/replica/WritePath") {
+  static readonly layer = (options: WritePathOptions): Layer.Layer<WritePath, never, LocalStore | Primitives> =>
+    Layer.effect(WritePath, makeWritePath(options))
+}
+
+const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: WritePathOptions) {
+  const store = yield* LocalStore
+  const primitives = yield* Primitives
+  const semaphore = yield* Semaphore.make(1)
+  const live = new LiveDocs(schema, store)
+  const openShards = new OpenShards(store, primitives)
+  const waiting: Array<Waiting> = []
+  const nameToDoc: DocIdOf = (name) => docIdOf(idKey, name)
+  const exclusively = semaphore.withPermits(1)
+
+  /** The mutation of a change, and the record it is about. */
+  const toMutation = Effect.fnUntraced(function* (change: Change) {
+    if (change._tag === "Ensure") return { mutation: change, id: keyedRecordId(change.table, change.key, nameToDoc) }
+    if (change._tag !== "Insert") return { mutation: change, id: change.id }
+    const doc = yield* openShards.take(change.table, live)
+    const random = yield* primitives.randomBytes(9)
+    const id = newRecordId(doc, () => random)
+    return { mutation: { ...change, id }, id }
+  })
+
+  const toRequest = Effect.fnUntraced(function* ({ answer, changes }: Waiting) {
+    const mutations: Array<Mutation> = []
+    const ids: Array<RecordId> = []
+    let refusal: MutationError | undefined
+    for (const change of changes) {
+      if (syncedTable(schema, change.table) === undefined) {
+        refusal ??= new UnknownTable({ table: change.table })
+        continue
+      }
+      const { id, mutation } = yield* toMutation(change)
+      mutations.push(mutation)
+      ids.push(id)
+    }
+    const request: ChangeRequest = { mutations, refusal }
+    return { answer, ids, request }
+  })
+
+  const drawSeeds = Effect.fnUntraced(function* (docs: ReadonlyArray<DocId>) {
+    const seeds = new Map<DocId, LeaseSeed>()
+    for (const doc of docs) {
+      const bytes = yield* primitives.randomBytes(20)
+      seeds.set(doc, { peer: peerFromBytes(bytes.subarray(0, 8)), nonce: bytes.subarray(8).join(".") })
+    }
+    return (doc: DocId): LeaseSeed => seeds.get(doc) ?? { peer: peerFromBytes(new Uint8Array(8)), nonce: "" }
+  })
+
+  /** Commits everything that waits, in one transaction, and answers each call. */
+  const drain = Effect.gen(function* () {
+    const taken = waiting.splice(0)
+    if (taken.length === 0) return
+    const requests = yield* Effect.forEach(taken, toRequest)
+    const mutations = requests.flatMap(({ request }) => request.mutations)
+    const seedOf = yield* drawSeeds([...new Set(mutations.map((one) => docOf(one, nameToDoc)))])
+    const now = yield* Clock.currentTimeMillis
+    const context = { store, live, tab, docIdOf: nameToDoc, now, seedOf, meta: openShards.takeOpened() }
+    const committed = yield* commitChanges(
+      context,
+      requests.map(({ request }) => request)
+    )
+    for (const { answer, ids, request } of requests) {
+      yield* request.refusal === undefined
+        ? Deferred.succeed(answer, ids)
+        : Deferred.fail(answer, new ChangeRefused({ error: request.refusal }))
+    }
+    yield* foldLongTails(committed).pipe(Effect.ignore)
+  })
+
+  const drainOrFail = Effect.suspend(() => {
+    const taken = [...waiting]
+    return drain.pipe(
+      Effect.catchCause((cause) =>
+        Effect.sync(() => openShards.forget()).pipe(
+          Effect.andThen(Effect.forEach(taken, ({ answer }) => Deferred.failCause(answer, cause), { discard: true }))
+        )
+      )
+    )
+  })
+
+  const foldLongTails = (docs: ReadonlyArray<LiveDoc>) =>
+    Effect.forEach(docs, (one) => foldTail(store, one), { discard: true })
+
+  return WritePath.of({
+    store,
+    live,
+    exclusively,
+    change: Effect.fn("WritePath.change")(function* (changes: ReadonlyArray<Change>) {
+      const answer = yield* Deferred.make<ReadonlyArray<RecordId>, ChangeRefused | StoreFailed>()
+      waiting.push({ changes, answer })
+      // Uninterruptible: another call's changes may be among those this one commits.
+      yield* Effect.uninterruptible(exclusively(drainOrFail))
+      return yield* Deferred.await(answer)
+    }),
+    foldLongTails: (docs) => exclusively(foldLongTails(docs)),
+    release: exclusively(releaseLeases(store, live, tab))
+  })
+})

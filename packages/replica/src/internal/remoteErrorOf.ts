@@ -1,0 +1,45 @@
+/** Says in the engine's three kinds what a route failed with: wait, catch up, or stop and tell the user. */
+import { Behind, Refused, type RemoteError, type StoreFailed, Unreachable } from "@tidemark/sync"
+import type { Unauthorized } from "@tidemark/protocol"
+import type { ServerError } from "../ServerApi.ts"
+
+const refused = (reason: Refused["reason"], message: string) => new Refused({ reason, message })
+
+const ofUnauthorized = ({ message, reason }: Unauthorized): RemoteError => {
+  if (reason === "revoked") return refused("revoked", message)
+  if (reason === "unknown") return refused("unknownDevice", message)
+  return new Unreachable({ message })
+}
+
+export const remoteErrorOf = (error: ServerError | StoreFailed): RemoteError => {
+  switch (error._tag) {
+    case "Unreachable":
+      return error
+    case "Unauthorized":
+      return ofUnauthorized(error)
+    case "Forbidden":
+      return refused("role", error.message)
+    case "WorkspaceUnknown":
+      return refused("workspaceUnknown", error.message)
+    case "VersionUnsupported":
+      return refused("versionTooOld", error.message)
+    case "QuotaFull":
+      return refused("quotaFull", error.message)
+    case "TooLarge":
+      return refused("tooLarge", error.message)
+    case "Malformed":
+    case "StatementRefused":
+      return refused("malformed", error.message)
+    case "LogForked": {
+      const { chain, head, logId, message } = error
+      return new Behind({ what: "log", message, server: { logId, seq: head, chain } })
+    }
+    case "RosterMoved":
+      return new Behind({ what: "roster", message: error.message })
+    case "RateLimited":
+      return new Unreachable({ message: error.message, retryAfterMillis: error.retryAfterMillis })
+    case "StorageFailed":
+    case "StoreFailed":
+      return new Unreachable({ message: error.message })
+  }
+}
