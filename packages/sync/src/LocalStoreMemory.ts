@@ -31,7 +31,7 @@ const closed = () =>
     message: "The local store is closed. What was stored before is safe; open the store again."
   })
 
-/** Opens a store over a disk, until the scope closes; afterwards every call fails with `disconnected` [STORE-29]. */
+/** Opens a store over a disk, until the scope closes; afterwards every call fails with `disconnected` [STORE-31]. */
 export const open = Effect.fnUntraced(function* (
   disk: MemoryDisk,
   hooks: MemoryHooks = {}

@@ -129,7 +129,7 @@ export class MemoryDisk {
     }
   }
 
-  /** Throws where the batch is a mistake of the caller, before anything is changed [STORE-15]. */
+  /** Throws where the batch is a mistake of the caller, before anything is changed [STORE-22]. */
   checkUnsafe(batch: Batch): void {
     const given = new Set<DeviceSeq>()
     for (const { deviceSeq } of batch.seal ?? []) {
@@ -201,7 +201,7 @@ export class MemoryDisk {
     const item = this.sealed.get(deviceSeq)
     if (item === undefined) return
     this.sealed.delete(deviceSeq)
-    // Other parts, or an item sealed instead of this one, may still cover the same updates [STORE-16].
+    // Other parts, or an item sealed instead of this one, may still cover the same updates [STORE-23].
     if ([...this.sealed.values()].some(({ first }) => first === item.first)) return
     for (const update of this.#covered(item)) {
       if (this.firstByLocalSeq.get(update.localSeq) === item.first) this.firstByLocalSeq.delete(update.localSeq)

@@ -1,0 +1,66 @@
+/**
+ * The first words of a connection: is the server's log the one this device knows, and where does each side stand.
+ *
+ * A device without a cursor takes the server's log as its own. A device that has one refuses another log, a head before
+ * its cursor, or another chain at its cursor [PULL-3]. Rules: docs/spec/pull.md.
+ */
+import { Effect } from "effect"
+import { type Cursor, DeviceSeq, type LogHead, type RosterNumber, Seq } from "@tidemark/protocol"
+import { otherLog } from "./internal/chainedPage.ts"
+import { withDeadline } from "./internal/failures.ts"
+import { fencedWrite, type OwnMeta, type Turn } from "./internal/turn.ts"
+import { LocalStore, type StoreFailed } from "./LocalStore.ts"
+import { Remote } from "./Remote.ts"
+import { Sealer } from "./Sealer.ts"
+import type { FenceLost, RemoteError } from "./SyncErrors.ts"
+import type { Place } from "./SyncEvent.ts"
+
+export interface Hello {
+  /** Asks the server and compares. */
+  readonly connect: Effect.Effect<Place, RemoteError | StoreFailed | FenceLost>
+  /** Compares a head the server told unasked, as in the socket's welcome. */
+  readonly compare: (log: LogHead) => Effect.Effect<Place, RemoteError | StoreFailed | FenceLost>
+  /** The roster stands at `number` on the server: pulls it unless it is known to be here. */
+  readonly followRoster: (number: RosterNumber) => Effect.Effect<void, RemoteError>
+}
+
+export const makeHello = Effect.fnUntraced(function* (turn: Turn): Effect.fn.Return<
+  Hello,
+  never,
+  LocalStore | Remote | Sealer
+> {
+  const store = yield* LocalStore
+  const remote = yield* Remote
+  const sealer = yield* Sealer
+  let rosterKnown: RosterNumber | undefined
+
+  const followRoster = Effect.fnUntraced(function* (number: RosterNumber) {
+    if (rosterKnown !== undefined && rosterKnown >= number) return
+    rosterKnown = yield* withDeadline(remote.refreshRoster)
+  })
+
+  const compare = Effect.fnUntraced(function* (log: LogHead) {
+    const cursor = yield* turn.lock.withPermit(
+      fencedWrite(store, turn, {}, (own) => {
+        const found = own.cursor ?? { logId: log.logId, seq: Seq.make(0), chain: sealer.chainStart(log.logId) }
+        if (!canBeOurs(log, found)) return { value: undefined }
+        const nextDeviceSeq = afterLastItem(own, log)
+        const isNews = own.cursor === undefined || nextDeviceSeq !== own.nextDeviceSeq
+        return { value: found, batch: isNews ? { own: { cursor: found, nextDeviceSeq } } : undefined }
+      })
+    )
+    if (cursor === undefined) return yield* otherLog({ logId: log.logId, seq: log.head, chain: log.chain })
+    yield* followRoster(log.roster)
+    return { through: cursor.seq, head: log.head }
+  })
+
+  return { compare, followRoster, connect: Effect.flatMap(withDeadline(remote.head), compare) }
+})
+
+/** A shorter log, or another chain at the same Seq, is not ours; a longer one is shown to be ours by its first page. */
+const canBeOurs = (log: LogHead, cursor: Cursor): boolean =>
+  log.logId === cursor.logId && log.head >= cursor.seq && (log.head > cursor.seq || log.chain === cursor.chain)
+
+/** The next number to give: never one that the server has seen from this device, whatever our store remembers [PUSH-8]. */
+const afterLastItem = (own: OwnMeta, log: LogHead): DeviceSeq =>
+  DeviceSeq.make(Math.max(own.nextDeviceSeq, (log.lastItem?.deviceSeq ?? 0) + 1))

@@ -1,0 +1,127 @@
+/**
+ * One tab's time as the tab that syncs: its nonce, and every transaction of the engine under that nonce.
+ *
+ * A transaction that finds another nonce in the store commits nothing and fails with `FenceLost` [PUSH-7].
+ */
+import { Effect, Result, Schema, type Semaphore } from "effect"
+import { Cursor, DeviceSeq } from "@tidemark/protocol"
+import { type Batch, LocalStore, metaKeys, StoreFailed, type WriteRequest, type WriteView } from "../LocalStore.ts"
+import { FenceLost } from "../SyncErrors.ts"
+import { Ahead } from "./ahead.ts"
+
+/** `lock` orders everything of this tab that reads the cursor or the next number and then moves it. */
+export interface Turn {
+  readonly nonce: string
+  readonly lock: Semaphore.Semaphore
+}
+
+/** The engine's own meta values, decoded. */
+export interface OwnMeta {
+  readonly syncer: string | undefined
+  readonly cursor: Cursor | undefined
+  readonly nextDeviceSeq: DeviceSeq
+  readonly ahead: Ahead
+  readonly lastReceiptAt: number | undefined
+}
+
+const CursorJson = Schema.fromJsonString(Cursor)
+const DeviceSeqJson = Schema.fromJsonString(DeviceSeq)
+const TextJson = Schema.fromJsonString(Schema.String)
+const AheadJson = Schema.fromJsonString(Ahead)
+const MillisJson = Schema.fromJsonString(Schema.Int)
+
+const encode = {
+  cursor: Schema.encodeSync(CursorJson),
+  nextDeviceSeq: Schema.encodeSync(DeviceSeqJson),
+  syncer: Schema.encodeSync(TextJson),
+  ahead: Schema.encodeSync(AheadJson),
+  lastReceiptAt: Schema.encodeSync(MillisJson)
+} as const
+
+const keys: ReadonlyArray<string> = Object.values(metaKeys)
+
+const damaged = (key: string) =>
+  new StoreFailed({
+    reason: "damaged",
+    message: `The stored value of ${key} cannot be read. Your edits are kept; reload, and export your data if this stays.`
+  })
+
+const decodeMeta = (meta: ReadonlyMap<string, string>): Result.Result<OwnMeta, StoreFailed> =>
+  Result.gen(function* () {
+    const read = <A>(schema: Schema.Codec<A, string>, key: string): Result.Result<A | undefined, StoreFailed> => {
+      const text = meta.get(key)
+      if (text === undefined) return Result.succeed(undefined)
+      return Result.mapError(Schema.decodeResult(schema)(text), () => damaged(key))
+    }
+    return {
+      syncer: yield* read(TextJson, metaKeys.syncer),
+      cursor: yield* read(CursorJson, metaKeys.cursor),
+      nextDeviceSeq: (yield* read(DeviceSeqJson, metaKeys.nextDeviceSeq)) ?? DeviceSeq.make(1),
+      ahead: (yield* read(AheadJson, metaKeys.ahead)) ?? [],
+      lastReceiptAt: yield* read(MillisJson, metaKeys.lastReceiptAt)
+    }
+  })
+
+/** What a decision changes: a batch, with the engine's own values by name. */
+export interface OwnBatch extends Omit<Batch, "meta"> {
+  readonly own?: {
+    readonly cursor?: Cursor
+    readonly nextDeviceSeq?: DeviceSeq
+    readonly ahead?: Ahead
+    readonly lastReceiptAt?: number
+  }
+}
+
+const toBatch = ({ own = {}, ...batch }: OwnBatch): Batch => {
+  const meta = new Map<string, string>()
+  if (own.cursor !== undefined) meta.set(metaKeys.cursor, encode.cursor(own.cursor))
+  if (own.nextDeviceSeq !== undefined) meta.set(metaKeys.nextDeviceSeq, encode.nextDeviceSeq(own.nextDeviceSeq))
+  if (own.ahead !== undefined) meta.set(metaKeys.ahead, encode.ahead(own.ahead))
+  if (own.lastReceiptAt !== undefined) meta.set(metaKeys.lastReceiptAt, encode.lastReceiptAt(own.lastReceiptAt))
+  return { ...batch, meta }
+}
+
+/** A decision under the fence: `batch` undefined touches nothing. */
+export interface OwnDecision<A> {
+  readonly batch?: OwnBatch | undefined
+  readonly value: A
+}
+
+/**
+ * One transaction of the tab that syncs. Not interruptible: it is short, and its outcome is known. Fails with `FenceLost`
+ * where another tab's nonce is stored, and with `damaged` where a value of the engine does not decode.
+ */
+export const fencedWrite = Effect.fnUntraced(function* <A>(
+  store: LocalStore["Service"],
+  turn: Turn,
+  request: Pick<WriteRequest, "sealed">,
+  decide: (own: OwnMeta, view: WriteView) => OwnDecision<A>
+): Effect.fn.Return<A, StoreFailed | FenceLost> {
+  const written = yield* Effect.uninterruptible(
+    store.write<Result.Result<A, StoreFailed | FenceLost>>({ docs: [], meta: keys, ...request }, (view) => {
+      const own = decodeMeta(view.meta)
+      if (Result.isFailure(own)) return { _tag: "Abort", value: Result.fail(own.failure) }
+      if (own.success.syncer !== turn.nonce) return { _tag: "Abort", value: Result.fail(fenceLost()) }
+      const { batch, value } = decide(own.success, view)
+      return batch === undefined
+        ? { _tag: "Abort", value: Result.succeed(value) }
+        : { _tag: "Commit", batch: toBatch(batch), value: Result.succeed(value) }
+    })
+  )
+  return yield* Effect.fromResult(written.value)
+})
+
+/** Makes `nonce` the stored one, whoever's was there before; from then on the former holder's transactions fail. */
+export const takeOver = (store: LocalStore["Service"], nonce: string): Effect.Effect<void, StoreFailed> =>
+  Effect.asVoid(
+    Effect.uninterruptible(
+      store.write({ docs: [], meta: [] }, () => ({
+        _tag: "Commit",
+        batch: { meta: new Map([[metaKeys.syncer, encode.syncer(nonce)]]) },
+        value: undefined
+      }))
+    )
+  )
+
+const fenceLost = () =>
+  new FenceLost({ message: "Another tab syncs this workspace now. This one has stopped and has written nothing." })
