@@ -51,7 +51,7 @@ interface Options<F extends Fields, I extends ReadonlyArray<string>, L extends b
   readonly localOnly?: L
 }
 
-const make = <const F extends Fields, const I extends ReadonlyArray<string> = [], L extends boolean = false>(
+const make = <const F extends Fields, const I extends ReadonlyArray<string> = [], const L extends boolean = false>(
   fields: F & { readonly [K in keyof F]: K extends ReservedFieldName ? never : F[K] },
   options?: Options<F, I, L>
 ): Table<F, L> => {

@@ -27,7 +27,9 @@ export const columnOf = (where: string, name: string, field: Field): Column => {
   if (isSetField(field)) {
     const element = scalarOf(`${where} (element)`, field.element)
     if (element.kind !== "string") throw new SchemaRefused({ reason: `${where}: a set holds texts` })
-    return { name, kind: "set", optional: false, refTable: refTableOf(field.element), faultOf: element.faultOf }
+    // Loro gives sets as plain objects, and a plain object cannot have this key.
+    const faultOf = (stored: unknown) => (stored === "__proto__" ? "Expected another text" : element.faultOf(stored))
+    return { name, kind: "set", optional: false, refTable: refTableOf(field.element), faultOf }
   }
   const optional = field.ast.context?.isOptional === true
   const inner = optional && "schema" in field ? field.schema : field
@@ -107,8 +109,8 @@ const kindFaultOf = (kind: Column["kind"], stored: unknown): string | undefined 
       return typeof stored === "string" && isIsoText(stored) ? undefined : "Expected a date as ISO text in UTC"
     default:
       if (typeof stored !== "string") return "Expected text"
-      // In a row this text says that the value is missing. `__proto__` cannot be a key of a plain object.
-      return stored === missing || (kind === "set" && stored === "__proto__") ? "Expected another text" : undefined
+      // In a row this text says that the value is missing.
+      return stored === missing ? "Expected another text" : undefined
   }
 }
 

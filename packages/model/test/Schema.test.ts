@@ -1,0 +1,189 @@
+import { assert, describe, it } from "@effect/vitest"
+import { DateTime, Schema } from "effect"
+import type { DocId } from "@tidemark/protocol"
+import {
+  type Missing,
+  mutations,
+  type NewRecord,
+  type RecordId,
+  type RecordPatch,
+  reservedTableNames,
+  type RowOf,
+  rowTables,
+  SchemaRefused,
+  Table,
+  Workspace
+} from "../src/index.ts"
+import { countingContext, edits, Notes } from "./support/Notes.ts"
+
+/** Both types are the same, in both directions. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const isTrue = <T extends true>(value: T): T => value
+
+const refused = (make: () => unknown, reason: RegExp): void => {
+  try {
+    make()
+  } catch (error) {
+    assert.instanceOf(error, SchemaRefused)
+    assert.match(error.reason, reason)
+    return
+  }
+  assert.fail("the schema was accepted")
+}
+
+describe("Schema", () => {
+  it("SCHEMA-1 refuses fields that cannot be merged one by one", () => {
+    const reason = /a field is a String/
+    // @ts-expect-error a nested struct
+    refused(() => Table.make({ a: Schema.Struct({ b: Schema.String }) }), reason)
+    // @ts-expect-error an array
+    refused(() => Table.make({ a: Schema.Array(Schema.String) }), reason)
+    // @ts-expect-error a transformation
+    refused(() => Table.make({ a: Schema.NumberFromString }), reason)
+    // @ts-expect-error a union with null
+    refused(() => Table.make({ a: Schema.NullOr(Schema.String) }), reason)
+    // @ts-expect-error `optional` allows undefined, which no store can hold
+    refused(() => Table.make({ a: Schema.optional(Schema.String) }), reason)
+    // @ts-expect-error literals of two kinds
+    refused(() => Table.make({ a: Schema.Literals(["a", 1]) }), reason)
+    // @ts-expect-error a JavaScript date
+    refused(() => Table.make({ a: Schema.Date }), reason)
+    // @ts-expect-error a set of numbers
+    refused(() => Table.make({ a: Table.set(Schema.Number) }), /a set holds texts/)
+    refused(() => Table.make({}), /at least one field/)
+  })
+
+  it("SCHEMA-1 accepts scalars with checks and brands, optional ones, refs and sets", () => {
+    const table = Table.make({
+      a: Schema.String.check(Schema.isMaxLength(3)),
+      b: Schema.String.pipe(Schema.brand("B")),
+      c: Schema.Finite,
+      d: Schema.Literals([1, 2]),
+      e: Schema.optionalKey(Schema.Literal("x")),
+      f: Schema.DateTimeUtc,
+      g: Schema.optionalKey(Table.ref("others")),
+      h: Table.set(Table.ref("others")),
+      i: Table.set(Schema.Literals(["p", "q"]))
+    })
+    assert.deepStrictEqual(
+      table.columns.map(({ kind, name, optional, refTable }) => [name, kind, optional, refTable]),
+      [
+        ["a", "string", false, undefined],
+        ["b", "string", false, undefined],
+        ["c", "number", false, undefined],
+        ["d", "number", false, undefined],
+        ["e", "string", true, undefined],
+        ["f", "date", false, undefined],
+        ["g", "string", true, "others"],
+        ["h", "set", false, "others"],
+        ["i", "set", false, undefined]
+      ]
+    )
+  })
+
+  it("SCHEMA-2 a name has 1 to 63 letters and digits and begins with a small letter", () => {
+    const make = (name: string) => Table.make<Record<string, typeof Schema.String>>({ [name]: Schema.String })
+    assert.strictEqual(make("a".repeat(63)).columns.length, 1)
+    refused(() => make("a".repeat(64)), /begins with a small letter/)
+    for (const name of ["", "A", "1a", "a_b", "a-b", "a.b", "ä", "a\u0000"]) refused(() => make(name), /small letter/)
+    refused(() => Workspace.make("Notes", { tables: {} }), /small letter/)
+    refused(() => Workspace.make("n", { tables: { "a/b": Table.make({ a: Schema.String }) } }), /small letter/)
+  })
+
+  it("SCHEMA-2 refuses reserved names", () => {
+    // @ts-expect-error id is a field of every record
+    refused(() => Table.make({ id: Schema.String }), /reserved/)
+    // @ts-expect-error archivedAt is a field of every record
+    refused(() => Table.make({ archivedAt: Schema.Number }), /reserved/)
+    refused(() => Table.make({ constructor: Schema.String }), /every JavaScript object/)
+    for (const name of reservedTableNames) {
+      refused(() => Workspace.make("n", { tables: { [name]: Table.make({ a: Schema.String }) } }), /reserved/)
+    }
+  })
+
+  it("SCHEMA-3 an index names indexable fields of its table", () => {
+    const fields = { a: Schema.String, b: Schema.optionalKey(Schema.Number), s: Table.set(Schema.String) }
+    const table = Table.make(fields, { indexes: ["a", "*s", "[a+b]", "[archivedAt+b+a]"] })
+    assert.deepStrictEqual(table.indexes, ["a", "*s", "[a+b]", "[archivedAt+b+a]"])
+    // @ts-expect-error no such field
+    refused(() => Table.make(fields, { indexes: ["c"] }), /"c" is no scalar field/)
+    // @ts-expect-error no such field in a compound
+    refused(() => Table.make(fields, { indexes: ["[a+c]"] }), /"c" is no scalar field/)
+    // @ts-expect-error a set is indexed by its elements
+    refused(() => Table.make(fields, { indexes: ["s"] }), /"s" is no scalar field/)
+    // @ts-expect-error a compound cannot hold a set
+    refused(() => Table.make(fields, { indexes: ["[a+s]"] }), /"s" is no scalar field/)
+    // @ts-expect-error a scalar has no elements
+    refused(() => Table.make(fields, { indexes: ["*a"] }), /"a" is no set/)
+    // @ts-expect-error review names fields, too
+    refused(() => Table.make(fields, { review: ["c"] }), /review names "c"/)
+    refused(() => Table.make(fields, { indexes: ["a", "a"] }), /twice/)
+  })
+
+  it("SCHEMA-4 a reference names a synced table of the workspace", () => {
+    const to = (name: "there" | "nowhere" | "here") => Table.make({ other: Schema.optionalKey(Table.ref(name)) })
+    const there = Table.make({ a: Schema.String })
+    const here = Table.make({ a: Schema.String }, { localOnly: true })
+    const single = Table.make({ other: Table.set(Table.ref("there")) })
+    assert.deepStrictEqual(Object.keys(Workspace.make("n", { tables: { single, there } }).tables), ["single", "there"])
+    // @ts-expect-error "nowhere" is no table
+    refused(() => Workspace.make("n", { tables: { one: to("nowhere"), there, here } }), /does not exist/)
+    const one = Table.make({ other: Table.ref("here") })
+    refused(() => Workspace.make("n", { tables: { one, here } }), /never leave the device/)
+  })
+
+  it("SCHEMA-5 a local-only table has rows and no mutations", () => {
+    assert.deepStrictEqual(rowTables(Notes), [
+      { name: "tasks", localOnly: false, schema: "id, doc, archivedAt, done, due, [done+due], *tags" },
+      { name: "contacts", localOnly: false, schema: "id, doc, archivedAt" },
+      { name: "drafts", localOnly: true, schema: "id, urgent" }
+    ])
+    assert.deepStrictEqual(Object.keys(edits()), ["tasks", "contacts"])
+    // @ts-expect-error local-only tables are written directly
+    assert.strictEqual(mutations(Notes, countingContext(1)).drafts, undefined)
+  })
+
+  it("types of rows, new records and patches follow the schema", () => {
+    isTrue<
+      Same<
+        RowOf<typeof Notes, "tasks">,
+        {
+          readonly id: RecordId
+          readonly doc: DocId
+          readonly archivedAt: number
+          readonly title: string
+          readonly done: 0 | 1 | Missing
+          readonly due: number | Missing
+          readonly level: "low" | "high" | Missing
+          readonly effort: number | Missing
+          readonly assignee: RecordId | Missing
+          readonly tags: ReadonlyArray<string>
+        }
+      >
+    >(true)
+    isTrue<Same<NewRecord<typeof Notes, "contacts">, { readonly name: string; readonly email?: string }>>(true)
+    isTrue<
+      Same<RecordPatch<typeof Notes, "contacts">, { readonly name?: string; readonly email?: string | undefined }>
+    >(true)
+    const { tasks } = edits()
+    const { id } = tasks.insert({ title: "Milk", done: false, due: DateTime.makeUnsafe(0), tags: ["home"] })
+    // @ts-expect-error title is required
+    tasks.insert({ done: false })
+    // @ts-expect-error no such field
+    tasks.insert({ title: "Milk", done: false, colour: "red" })
+    // @ts-expect-error another type
+    tasks.update(id, { done: 1 })
+    // @ts-expect-error a required field cannot be taken away
+    tasks.update(id, { title: undefined })
+    // @ts-expect-error a set is changed element by element
+    tasks.update(id, { tags: ["home"] })
+    // @ts-expect-error not one of the literals
+    tasks.update(id, { level: "middle" })
+    // @ts-expect-error a plain text is no record id
+    tasks.archive("x")
+    assert.deepStrictEqual(tasks.update(id, { due: undefined, tags: { add: ["shop"] } }).values, {
+      due: null,
+      tags: { add: ["shop"] }
+    })
+  })
+})
