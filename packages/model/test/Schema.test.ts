@@ -20,7 +20,7 @@ import { countingContext, edits, Notes } from "./support/Notes.ts"
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const isTrue = <T extends true>(value: T): T => value
 
-const refused = (make: () => unknown, reason: RegExp): void => {
+const assertRefused = (make: () => unknown, reason: RegExp): void => {
   try {
     make()
   } catch (error) {
@@ -35,22 +35,22 @@ describe("Schema", () => {
   it("SCHEMA-1 refuses fields that cannot be merged one by one", () => {
     const reason = /a field is a String/
     // @ts-expect-error a nested struct
-    refused(() => Table.make({ a: Schema.Struct({ b: Schema.String }) }), reason)
+    assertRefused(() => Table.make({ a: Schema.Struct({ b: Schema.String }) }), reason)
     // @ts-expect-error an array
-    refused(() => Table.make({ a: Schema.Array(Schema.String) }), reason)
+    assertRefused(() => Table.make({ a: Schema.Array(Schema.String) }), reason)
     // @ts-expect-error a transformation
-    refused(() => Table.make({ a: Schema.NumberFromString }), reason)
+    assertRefused(() => Table.make({ a: Schema.NumberFromString }), reason)
     // @ts-expect-error a union with null
-    refused(() => Table.make({ a: Schema.NullOr(Schema.String) }), reason)
+    assertRefused(() => Table.make({ a: Schema.NullOr(Schema.String) }), reason)
     // @ts-expect-error `optional` allows undefined, which no store can hold
-    refused(() => Table.make({ a: Schema.optional(Schema.String) }), reason)
+    assertRefused(() => Table.make({ a: Schema.optional(Schema.String) }), reason)
     // @ts-expect-error literals of two kinds
-    refused(() => Table.make({ a: Schema.Literals(["a", 1]) }), reason)
+    assertRefused(() => Table.make({ a: Schema.Literals(["a", 1]) }), reason)
     // @ts-expect-error a JavaScript date
-    refused(() => Table.make({ a: Schema.Date }), reason)
+    assertRefused(() => Table.make({ a: Schema.Date }), reason)
     // @ts-expect-error a set of numbers
-    refused(() => Table.make({ a: Table.set(Schema.Number) }), /a set holds texts/)
-    refused(() => Table.make({}), /at least one field/)
+    assertRefused(() => Table.make({ a: Table.set(Schema.Number) }), /a set holds texts/)
+    assertRefused(() => Table.make({}), /at least one field/)
   })
 
   it("SCHEMA-1 accepts scalars with checks and brands, optional ones, refs and sets", () => {
@@ -84,20 +84,21 @@ describe("Schema", () => {
   it("SCHEMA-2 a name has 1 to 63 letters and digits and begins with a small letter", () => {
     const make = (name: string) => Table.make<Record<string, typeof Schema.String>>({ [name]: Schema.String })
     assert.strictEqual(make("a".repeat(63)).columns.length, 1)
-    refused(() => make("a".repeat(64)), /begins with a small letter/)
-    for (const name of ["", "A", "1a", "a_b", "a-b", "a.b", "ä", "a\u0000"]) refused(() => make(name), /small letter/)
-    refused(() => Workspace.make("Notes", { tables: {} }), /small letter/)
-    refused(() => Workspace.make("n", { tables: { "a/b": Table.make({ a: Schema.String }) } }), /small letter/)
+    assertRefused(() => make("a".repeat(64)), /begins with a small letter/)
+    for (const name of ["", "A", "1a", "a_b", "a-b", "a.b", "ä", "a\u0000"])
+      assertRefused(() => make(name), /small letter/)
+    assertRefused(() => Workspace.make("Notes", { tables: {} }), /small letter/)
+    assertRefused(() => Workspace.make("n", { tables: { "a/b": Table.make({ a: Schema.String }) } }), /small letter/)
   })
 
   it("SCHEMA-2 refuses reserved names", () => {
     // @ts-expect-error id is a field of every record
-    refused(() => Table.make({ id: Schema.String }), /reserved/)
+    assertRefused(() => Table.make({ id: Schema.String }), /reserved/)
     // @ts-expect-error archivedAt is a field of every record
-    refused(() => Table.make({ archivedAt: Schema.Number }), /reserved/)
-    refused(() => Table.make({ constructor: Schema.String }), /every JavaScript object/)
+    assertRefused(() => Table.make({ archivedAt: Schema.Number }), /reserved/)
+    assertRefused(() => Table.make({ constructor: Schema.String }), /every JavaScript object/)
     for (const name of reservedTableNames) {
-      refused(() => Workspace.make("n", { tables: { [name]: Table.make({ a: Schema.String }) } }), /reserved/)
+      assertRefused(() => Workspace.make("n", { tables: { [name]: Table.make({ a: Schema.String }) } }), /reserved/)
     }
   })
 
@@ -106,18 +107,18 @@ describe("Schema", () => {
     const table = Table.make(fields, { indexes: ["a", "*s", "[a+b]", "[archivedAt+b+a]"] })
     assert.deepStrictEqual(table.indexes, ["a", "*s", "[a+b]", "[archivedAt+b+a]"])
     // @ts-expect-error no such field
-    refused(() => Table.make(fields, { indexes: ["c"] }), /"c" is no scalar field/)
+    assertRefused(() => Table.make(fields, { indexes: ["c"] }), /"c" is no scalar field/)
     // @ts-expect-error no such field in a compound
-    refused(() => Table.make(fields, { indexes: ["[a+c]"] }), /"c" is no scalar field/)
+    assertRefused(() => Table.make(fields, { indexes: ["[a+c]"] }), /"c" is no scalar field/)
     // @ts-expect-error a set is indexed by its elements
-    refused(() => Table.make(fields, { indexes: ["s"] }), /"s" is no scalar field/)
+    assertRefused(() => Table.make(fields, { indexes: ["s"] }), /"s" is no scalar field/)
     // @ts-expect-error a compound cannot hold a set
-    refused(() => Table.make(fields, { indexes: ["[a+s]"] }), /"s" is no scalar field/)
+    assertRefused(() => Table.make(fields, { indexes: ["[a+s]"] }), /"s" is no scalar field/)
     // @ts-expect-error a scalar has no elements
-    refused(() => Table.make(fields, { indexes: ["*a"] }), /"a" is no set/)
+    assertRefused(() => Table.make(fields, { indexes: ["*a"] }), /"a" is no set/)
     // @ts-expect-error review names fields, too
-    refused(() => Table.make(fields, { review: ["c"] }), /review names "c"/)
-    refused(() => Table.make(fields, { indexes: ["a", "a"] }), /twice/)
+    assertRefused(() => Table.make(fields, { review: ["c"] }), /review names "c"/)
+    assertRefused(() => Table.make(fields, { indexes: ["a", "a"] }), /twice/)
   })
 
   it("SCHEMA-4 a reference names a synced table of the workspace", () => {
@@ -127,9 +128,9 @@ describe("Schema", () => {
     const single = Table.make({ other: Table.set(Table.ref("there")) })
     assert.deepStrictEqual(Object.keys(Workspace.make("n", { tables: { single, there } }).tables), ["single", "there"])
     // @ts-expect-error "nowhere" is no table
-    refused(() => Workspace.make("n", { tables: { one: to("nowhere"), there, here } }), /does not exist/)
+    assertRefused(() => Workspace.make("n", { tables: { one: to("nowhere"), there, here } }), /does not exist/)
     const one = Table.make({ other: Table.ref("here") })
-    refused(() => Workspace.make("n", { tables: { one, here } }), /never leave the device/)
+    assertRefused(() => Workspace.make("n", { tables: { one, here } }), /never leave the device/)
   })
 
   it("SCHEMA-5 a local-only table has rows and no mutations", () => {
