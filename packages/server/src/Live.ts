@@ -1,0 +1,178 @@
+/**
+ * A live session, whatever carries it: hello, then everything that commits, in order.
+ *
+ * The transport brings a `Sink` with a bound of its own; this module decides what is said. A reader whose sink is full is
+ * parked: nothing is buffered for it, and when there is room again it hears `Behind` and pulls [LIVE-4]. A device that
+ * is revoked hears `Goodbye` as soon as the roster says so [LIVE-6]. Rules: docs/spec/server.md.
+ */
+import { Context, Effect, Layer, type Scope } from "effect"
+import {
+  type CallerShape,
+  type ClientMessage,
+  encodeServerMessage,
+  type GoodbyeError,
+  negotiateVersion,
+  protocolRange,
+  RateLimited,
+  type RosterNumber,
+  Seq,
+  type ServerMessage,
+  socketsPerDeviceMax,
+  Unauthorized,
+  VersionUnsupported,
+  type WorkspaceId
+} from "@tidemark/protocol"
+import { Callers, deviceRole, requireWorkspace } from "./Callers.ts"
+import { FanOut, type Subscriber } from "./FanOut.ts"
+import { Log } from "./Log.ts"
+import { Roster } from "./RosterStore.ts"
+
+/** Where a session's messages go. Neither method waits for the network. */
+export interface Sink {
+  /** Hands over a text message or a page frame. `false`: no room, it was not taken. */
+  readonly offer: (message: string | Uint8Array) => Effect.Effect<boolean>
+  /** Says goodbye (if there is room) and closes. */
+  readonly close: (goodbye: string) => Effect.Effect<void>
+}
+
+/** An open session. */
+export interface LiveSession {
+  readonly caller: CallerShape
+  /** A message from the client after its hello. */
+  readonly hear: (message: ClientMessage) => Effect.Effect<void>
+  /** The sink has room again. */
+  readonly drained: Effect.Effect<void>
+}
+
+type Goodbye = typeof GoodbyeError.Type
+type Hello = Extract<ClientMessage, { readonly _tag: "Hello" }>
+
+export class Live extends Context.Service<
+  Live,
+  {
+    /** Opens a session until the scope closes; the first message offered to the sink is `Welcome`. */
+    readonly open: (hello: Hello, sink: Sink) => Effect.Effect<LiveSession, Goodbye, Scope.Scope>
+  }
+>()("@tidemark/server/Live") {
+  static readonly layer = Layer.suspend(() => Layer.effect(Live, makeLive))
+}
+
+/** The text of a goodbye. */
+export const goodbyeText = (error: Goodbye): string => encodeServerMessage({ _tag: "Goodbye", error })
+
+const admitsOnly = () =>
+  new Unauthorized({ reason: "unknown", message: "A link's token can only let a device in; connect with a device's token" })
+
+/** The sessions of one device in this process, counted. */
+const makeSessionCounts = () => {
+  const counts = new Map<string, number>()
+  const add = (key: string, by: number) => {
+    const count = (counts.get(key) ?? 0) + by
+    if (count > 0) counts.set(key, count)
+    else counts.delete(key)
+  }
+  const take = (key: string): Effect.Effect<void, RateLimited, Scope.Scope> =>
+    Effect.suspend(() => {
+      if ((counts.get(key) ?? 0) >= socketsPerDeviceMax) {
+        const message = `A device holds at most ${socketsPerDeviceMax} live connections`
+        return Effect.fail(new RateLimited({ retryAfterMillis: 5_000, message }))
+      }
+      add(key, 1)
+      return Effect.addFinalizer(() => Effect.sync(() => add(key, -1)))
+    })
+  return take
+}
+
+const makeLive = Effect.gen(function* () {
+  const callers = yield* Callers
+  const fanOut = yield* FanOut
+  const log = yield* Log
+  const roster = yield* Roster
+  const takeSession = makeSessionCounts()
+
+  const makeSubscriber = (workspace: WorkspaceId, device: Subscriber["device"], sink: Sink) => {
+    // Parked until welcomed: what commits meanwhile is only remembered by its Seq.
+    let isParked = true
+    let missedHead: Seq | undefined
+    let missedRoster: RosterNumber | undefined
+
+    const offer = (message: ServerMessage) => sink.offer(encodeServerMessage(message))
+    const park = (head: Seq) =>
+      Effect.sync(() => {
+        isParked = true
+        missedHead = Seq.make(Math.max(missedHead ?? 0, head))
+      })
+
+    const drained: Effect.Effect<void> = Effect.gen(function* () {
+      if (missedRoster !== undefined) {
+        if (!(yield* offer({ _tag: "RosterMoved", number: missedRoster }))) return
+        missedRoster = undefined
+      }
+      if (missedHead !== undefined) {
+        if (!(yield* offer({ _tag: "Behind", head: missedHead }))) return
+        missedHead = undefined
+      }
+      isParked = false
+    })
+
+    /** Ends the session of a device that the roster no longer has. */
+    const checkRevoked = Effect.gen(function* () {
+      const state = yield* roster.state(workspace)
+      yield* deviceRole(state, device)
+    }).pipe(
+      Effect.catchTag("Unauthorized", (error) => sink.close(goodbyeText(error))),
+      // The roster cannot be read now; the next move or the next request asks again.
+      Effect.catch(() => Effect.void)
+    )
+
+    const subscriber: Subscriber = {
+      device,
+      frame: (frame, through) =>
+        isParked
+          ? park(through)
+          : Effect.flatMap(sink.offer(frame), (isTaken) => (isTaken ? Effect.void : park(through))),
+      behind: (head) =>
+        isParked
+          ? park(head)
+          : Effect.flatMap(offer({ _tag: "Behind", head }), (isTaken) => (isTaken ? Effect.void : park(head))),
+      rosterMoved: (number) =>
+        Effect.gen(function* () {
+          if (isParked || !(yield* offer({ _tag: "RosterMoved", number }))) {
+            isParked = true
+            missedRoster = number
+          }
+          yield* checkRevoked
+        })
+    }
+    return { subscriber, drained, offer, checkRevoked }
+  }
+
+  const open = Effect.fn("Live.open")(function* (hello: Hello, sink: Sink) {
+    const version = negotiateVersion(protocolRange, hello.protocol)
+    if (version === undefined) {
+      const message = `This server speaks versions ${protocolRange.min} to ${protocolRange.max}; update the app`
+      return yield* new VersionUnsupported({ ...protocolRange, message })
+    }
+    const caller = yield* callers.authenticate(hello.token)
+    yield* requireWorkspace(caller, hello.workspace)
+    const { workspace } = caller
+    if (caller.subject._tag === "Grant") return yield* admitsOnly()
+    const { device } = caller.subject
+    yield* takeSession(`${workspace}/${device}`)
+    const { checkRevoked, drained, offer, subscriber } = makeSubscriber(workspace, device, sink)
+    yield* fanOut.subscribe(workspace, subscriber)
+    const head = yield* log.head(workspace, device)
+    yield* fanOut.start(workspace, head.head, head.roster)
+    yield* offer({ _tag: "Welcome", protocol: version, log: head })
+    yield* drained
+    // Revoked between the check above and the subscription: nobody else would tell this session.
+    yield* checkRevoked
+    return {
+      caller,
+      drained,
+      hear: (message: ClientMessage) => (message._tag === "Ping" ? Effect.asVoid(offer({ _tag: "Pong" })) : Effect.void)
+    }
+  })
+
+  return { open }
+})

@@ -1,0 +1,289 @@
+/**
+ * The log over SQL: one code for SQLite and PostgreSQL.
+ *
+ * An append waits in a queue and is committed with everything that queued up meanwhile. Within the transaction the head
+ * row is taken last and held shortest; what is sent is decided under it. A receipt, and the fan-out, come after the
+ * commit. Rules: docs/spec/log.md.
+ */
+import { Array as Arr, Effect, Layer, Schema } from "effect"
+import { SqlClient, SqlError } from "effect/sql"
+import {
+  batchCountMax,
+  DeviceId,
+  DeviceSeq,
+  Hash,
+  LogId,
+  type Page,
+  type PushAnswer,
+  RosterNumber,
+  Seq,
+  type StorageFailed,
+  type WorkspaceId,
+  WorkspaceUnknown
+} from "@tidemark/protocol"
+import { type AppendDecision, decideAppend, type HeadRow, type IncomingItem, readItems } from "./internal/appendDecision.ts"
+import { makeGroupCommit } from "./internal/groupCommit.ts"
+import { chainBefore, countThatFits, forkByChain, forkByHead, pageItemsBytesMax, pagesOfCommit } from "./internal/logPages.ts"
+import { decodeRows, toStorageFailed, wholeNumber } from "./internal/sqlRows.ts"
+import { FanOut } from "./FanOut.ts"
+import { Log, type LogOptions } from "./Log.ts"
+import { activeRole, Roster } from "./RosterStore.ts"
+
+/** Rows of one INSERT; nine values each, far below both dialects' limits. */
+const insertRowsMax = 100
+/** Writers of one process over PostgreSQL; each has its own share of the workspaces. SQLite has one. */
+const pgWriterCount = 4
+/** How often a transaction that lost a race is tried again before its group is taken apart. */
+const transactionRetryCount = 2
+
+const whole = <S extends Schema.Codec<number & {}, number>>(schema: S) => wholeNumber.pipe(Schema.decodeTo(schema))
+const seqColumn = whole(Seq)
+
+const decodeHeads = decodeRows(
+  Schema.Struct({
+    log_id: LogId,
+    head: seqColumn,
+    chain: Hash,
+    stored_bytes: wholeNumber,
+    roster_number: whole(RosterNumber)
+  })
+)
+const decodeStored = decodeRows(Schema.Struct({ device_seq: whole(DeviceSeq), hash: Hash, seq: seqColumn, chain: Hash }))
+const decodeLast = decodeRows(Schema.Struct({ device_seq: whole(DeviceSeq), hash: Hash }))
+const decodeSizes = decodeRows(Schema.Struct({ seq: seqColumn, entry_bytes: wholeNumber }))
+const decodeChains = decodeRows(Schema.Struct({ chain: Hash }))
+const decodeEntries = decodeRows(
+  Schema.Struct({ seq: seqColumn, hash: Hash, chain: Hash, entry: Schema.NullOr(Schema.Uint8Array) })
+)
+
+interface Job {
+  readonly workspace: WorkspaceId
+  readonly device: DeviceId
+  readonly items: ReadonlyArray<IncomingItem>
+}
+
+interface Committed {
+  readonly workspace: WorkspaceId
+  readonly before: HeadRow
+  readonly decision: AppendDecision
+}
+
+/** Another process was faster: the same item stored in between, or its locks were in the way. */
+const isRace = (error: unknown): boolean =>
+  SqlError.isSqlError(error) &&
+  ["UniqueViolation", "DeadlockError", "SerializationError"].includes(error.reason._tag)
+
+const jobBytes = (job: Job): number =>
+  job.items.reduce((sum, item) => sum + (item._tag === "Readable" ? item.bytes.length : 0), 0)
+
+const unknownWorkspace = () => new WorkspaceUnknown({ message: "This server holds no such workspace" })
+
+/** Jobs by workspace, in the order of their ids, so that two processes never wait for each other in a circle. */
+const byWorkspace = (jobs: ReadonlyArray<Job>): ReadonlyArray<readonly [WorkspaceId, ReadonlyArray<Job>]> => {
+  const groups = new Map<WorkspaceId, Array<Job>>()
+  for (const job of jobs) {
+    const group = groups.get(job.workspace)
+    if (group === undefined) groups.set(job.workspace, [job])
+    else group.push(job)
+  }
+  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+const makeStatements = (sql: SqlClient.SqlClient) => {
+  const forUpdate = sql.onDialectOrElse({ pg: () => sql`FOR UPDATE`, orElse: () => sql`` })
+  const columns = sql`log_id, head, chain, stored_bytes, roster_number`
+
+  const headRow = (workspace: WorkspaceId, lock: boolean) =>
+    sql`SELECT ${columns} FROM workspaces WHERE workspace = ${workspace} ${lock ? forUpdate : sql``}`.pipe(
+      Effect.flatMap(decodeHeads),
+      Effect.map(([row]): HeadRow | undefined =>
+        row === undefined
+          ? undefined
+          : {
+              logId: row.log_id,
+              head: row.head,
+              chain: row.chain,
+              storedBytes: row.stored_bytes,
+              roster: row.roster_number
+            }
+      )
+    )
+
+  const storedItems = (job: Job) => {
+    const numbers = job.items.map(({ deviceSeq }) => deviceSeq)
+    return sql`SELECT device_seq, hash, seq, chain FROM entries
+      WHERE workspace = ${job.workspace} AND device = ${job.device} AND ${sql.in("device_seq", numbers)}`.pipe(
+      Effect.flatMap(decodeStored),
+      Effect.map((rows) => new Map(rows.map(({ device_seq, ...item }) => [device_seq, item] as const)))
+    )
+  }
+
+  const insert = (workspace: WorkspaceId, { entries, row }: AppendDecision) =>
+    Effect.gen(function* () {
+      for (const chunk of Arr.chunksOf(entries, insertRowsMax)) {
+        yield* sql`INSERT INTO entries ${sql.insert(
+          Arr.map(chunk, (entry) => ({
+            workspace,
+            seq: entry.seq,
+            device: entry.device,
+            device_seq: entry.deviceSeq,
+            doc: entry.doc,
+            hash: entry.hash,
+            chain: entry.chain,
+            entry_bytes: entry.bytes.length,
+            entry: entry.bytes
+          }))
+        )}`
+      }
+      yield* sql`UPDATE workspaces SET head = ${row.head}, chain = ${row.chain}, stored_bytes = ${row.storedBytes}
+        WHERE workspace = ${workspace}`
+    })
+
+  const chainAt = (workspace: WorkspaceId, row: HeadRow, seq: Seq) =>
+    seq === 0
+      ? Effect.succeed(chainBefore(row.logId))
+      : sql`SELECT chain FROM entries WHERE workspace = ${workspace} AND seq = ${seq}`.pipe(
+          Effect.flatMap(decodeChains),
+          Effect.map(([found]) => found?.chain ?? row.chain)
+        )
+
+  const sizesAfter = (workspace: WorkspaceId, after: Seq, head: Seq) =>
+    sql`SELECT seq, entry_bytes FROM entries
+      WHERE workspace = ${workspace} AND seq > ${after} AND seq <= ${head} ORDER BY seq LIMIT ${batchCountMax}`.pipe(
+      Effect.flatMap(decodeSizes)
+    )
+
+  const entriesBetween = (workspace: WorkspaceId, after: Seq, through: Seq) =>
+    sql`SELECT seq, hash, chain, entry FROM entries
+      WHERE workspace = ${workspace} AND seq > ${after} AND seq <= ${through} ORDER BY seq`.pipe(
+      Effect.flatMap(decodeEntries)
+    )
+
+  const lastItem = (workspace: WorkspaceId, device: DeviceId) =>
+    sql`SELECT device_seq, hash FROM entries WHERE workspace = ${workspace} AND device = ${device}
+      ORDER BY device_seq DESC LIMIT 1`.pipe(
+      Effect.flatMap(decodeLast),
+      Effect.map(([last]) =>
+        last === undefined ? {} : { lastItem: { deviceSeq: last.device_seq, hash: last.hash } }
+      )
+    )
+
+  return { headRow, storedItems, insert, chainAt, sizesAfter, entriesBetween, lastItem }
+}
+
+/** The log over the SQL store of either dialect. */
+export const layer = (options: LogOptions) =>
+  Layer.effect(
+    Log,
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const roster = yield* Roster
+      const fanOut = yield* FanOut
+      const statements = makeStatements(sql)
+
+      /** One workspace's jobs within the group's transaction. */
+      const appendTo = (workspace: WorkspaceId, jobs: ReadonlyArray<Job>) =>
+        Effect.gen(function* () {
+          // Looked up before the head row is taken: an item stored in between breaks the unique index, and the group is
+          // tried again item by item, which then finds it.
+          const stored = yield* Effect.forEach(jobs, statements.storedItems)
+          const before = yield* statements.headRow(workspace, true)
+          if (before === undefined) return jobs.map(() => undefined)
+          const state = yield* roster.stateAt(workspace, before.roster)
+          let row = before
+          const answers: Array<Committed> = []
+          for (const [index, { device, items }] of jobs.entries()) {
+            const known = new Map(stored[index])
+            for (const { decision } of answers) {
+              for (const entry of decision.entries) if (entry.device === device) known.set(entry.deviceSeq, entry)
+            }
+            const appender = { device, role: activeRole(state, device) }
+            const decision = decideAppend({ row, appender, items, stored: known, bytesMax: options.workspaceBytesMax })
+            answers.push({ workspace, before: row, decision })
+            row = decision.row
+          }
+          const entries = answers.flatMap(({ decision }) => decision.entries)
+          if (entries.length > 0) yield* statements.insert(workspace, { row, entries, results: [] })
+          return answers
+        })
+
+      const commit = (jobs: ReadonlyArray<Job>): Effect.Effect<ReadonlyArray<Committed | undefined>, StorageFailed | SqlError.SqlError> =>
+        Effect.forEach(byWorkspace(jobs), ([workspace, group]) =>
+          Effect.map(appendTo(workspace, group), (answers) => group.map((job, index) => [job, answers[index]] as const))
+        ).pipe(
+          sql.withTransaction,
+          Effect.retry({ times: transactionRetryCount, while: isRace }),
+          Effect.map((groups) => new Map(groups.flat())),
+          Effect.tap((answers) =>
+            Effect.forEach(
+              [...answers.values()].flatMap((done) =>
+                done === undefined
+                  ? []
+                  : pagesOfCommit(done.before, done.decision.entries).map((page) => [done.workspace, page] as const)
+              ),
+              ([workspace, page]) => fanOut.publish(workspace, page),
+              { discard: true }
+            )
+          ),
+          Effect.map((answers) => jobs.map((job) => answers.get(job)))
+        )
+
+      const writerCount = sql.onDialectOrElse({ pg: () => pgWriterCount, orElse: () => 1 })
+      const writers = yield* Effect.forEach(Array.from({ length: writerCount }), () =>
+        makeGroupCommit({ bytesOf: jobBytes, commit })
+      )
+      const writerOf = (workspace: WorkspaceId) => writers[workspace.charCodeAt(0) % writers.length]
+
+      const headOf = (workspace: WorkspaceId) =>
+        Effect.flatMap(statements.headRow(workspace, false), (row) =>
+          row === undefined ? Effect.fail(unknownWorkspace()) : Effect.succeed(row)
+        )
+
+      const readPage = (workspace: WorkspaceId, row: HeadRow, after: Seq, chain: Hash, bytesMax: number) =>
+        Effect.gen(function* () {
+          const sizes = yield* statements.sizesAfter(workspace, after, row.head)
+          const count = countThatFits(
+            sizes.map((size) => size.entry_bytes),
+            bytesMax
+          )
+          const through = sizes[count - 1]?.seq ?? after
+          const rows = count === 0 ? [] : yield* statements.entriesBetween(workspace, after, through)
+          return {
+            after,
+            through: { logId: row.logId, seq: through, chain: rows.at(-1)?.chain ?? chain },
+            head: row.head,
+            items: rows.map(({ entry, hash, seq }) =>
+              entry === null ? ({ _tag: "Skeleton", seq, hash } as const) : ({ _tag: "Entry", seq, bytes: entry } as const)
+            )
+          } satisfies Page
+        })
+
+      return Log.of({
+        head: Effect.fn("Log.head")(function* (workspace, device) {
+          const { chain, head, logId, roster: number } = yield* headOf(workspace)
+          const last = device === undefined ? {} : yield* statements.lastItem(workspace, device)
+          return { logId, head, chain, roster: number, ...last }
+        }, toStorageFailed),
+
+        append: Effect.fn("Log.append")(function* (workspace, device, entries) {
+          const items = yield* Effect.fromResult(readItems(entries, device))
+          const writer = writerOf(workspace)
+          if (writer === undefined) return yield* Effect.die(new Error("a log has a writer"))
+          const done = yield* writer({ workspace, device, items })
+          if (done === undefined) return yield* unknownWorkspace()
+          const { decision } = done
+          return { logId: decision.row.logId, head: decision.row.head, results: decision.results } satisfies PushAnswer
+        }, toStorageFailed),
+
+        read: Effect.fn("Log.read")(function* (workspace, from) {
+          const row = yield* headOf(workspace)
+          const fork = forkByHead(row, from)
+          if (fork !== undefined) return yield* fork
+          const chain = yield* statements.chainAt(workspace, row, from.after)
+          const other = forkByChain(row, from, chain)
+          if (other !== undefined) return yield* other
+          return yield* readPage(workspace, row, from.after, chain, pageItemsBytesMax(from.bytesMax))
+        }, toStorageFailed)
+      })
+    })
+  )

@@ -1,0 +1,27 @@
+/**
+ * What a server over memory holds: shared by `LogMemory` and the roster's memory storage, for tests and the World.
+ *
+ * Gone when its layer is closed: a new one is a wiped server.
+ */
+import { Context, Effect, Layer } from "effect"
+import type { DeviceId, DeviceSeq, WorkspaceId } from "@tidemark/protocol"
+import type { HeadRow, NewEntry, StoredItem } from "./internal/appendDecision.ts"
+
+/** One workspace in memory. `entries[n]` has Seq n + 1. */
+export interface MemoryWorkspace {
+  row: HeadRow
+  readonly entries: Array<NewEntry>
+  readonly storedByDevice: Map<DeviceId, Map<DeviceSeq, StoredItem>>
+  readonly statements: Array<Uint8Array>
+  readonly lastSeenByDevice: Map<DeviceId, number>
+}
+
+export class MemoryStore extends Context.Service<
+  MemoryStore,
+  { readonly workspaces: Map<WorkspaceId, MemoryWorkspace> }
+>()("@tidemark/server/MemoryStore") {
+  static readonly layer = Layer.effect(
+    MemoryStore,
+    Effect.sync(() => ({ workspaces: new Map() }))
+  )
+}

@@ -1,0 +1,191 @@
+/**
+ * The whole byte store without a transport: the endpoints of `SyncApi` as methods.
+ *
+ * `SyncHttp.ts` adapts it to HTTP and `LiveSocket.ts` to WebSocket; the simulated World calls it as it is. A caller comes
+ * from `authenticate`; its token's workspace must be the one of the path. Frames are the protocol's bytes, so that every
+ * way in passes the same decoders. Rules: docs/spec/server.md.
+ */
+import { Clock, Context, Effect, Layer, type Scope } from "effect"
+import {
+  type AccessList,
+  batchBytesMax,
+  type CallerShape,
+  type ClientMessage,
+  decodePush,
+  type DeviceId,
+  encodePage,
+  encodeRosterPage,
+  type Forbidden,
+  type GoodbyeError,
+  type LogForked,
+  type LogHead,
+  type Malformed,
+  negotiateVersion,
+  type Proof,
+  protocolRange,
+  type ProtocolRange,
+  type PushAnswer,
+  type RateLimited,
+  type RosterMoved,
+  type RosterNumber,
+  type StatementRefused,
+  type StatementText,
+  type StorageFailed,
+  TooLarge,
+  type Unauthorized,
+  VersionUnsupported,
+  type WorkspaceId,
+  type WorkspaceUnknown
+} from "@tidemark/protocol"
+import { Access } from "./Access.ts"
+import { Callers, requireDevice, requireWorkspace } from "./Callers.ts"
+import { Live, type LiveSession, type Sink } from "./Live.ts"
+import { Log, type ReadFrom } from "./Log.ts"
+import { Roster } from "./RosterStore.ts"
+import { Tokens } from "./Tokens.ts"
+
+type StatementErrors =
+  | Malformed
+  | TooLarge
+  | StatementRefused
+  | RosterMoved
+  | Forbidden
+  | WorkspaceUnknown
+  | StorageFailed
+
+/** A request of an authorized route: who asks, and the workspace of its path. */
+export interface Asked {
+  readonly caller: CallerShape
+  readonly workspace: WorkspaceId
+}
+
+export class SyncService extends Context.Service<
+  SyncService,
+  {
+    readonly hello: Effect.Effect<{
+      readonly service: "tidemark"
+      readonly protocol: ProtocolRange
+      readonly serverTime: number
+    }>
+    /** Whether the client's version, as its header says, is one this server speaks. */
+    readonly checkVersion: (header: string | undefined) => Effect.Effect<void, VersionUnsupported>
+    /** The caller behind a token; every authorized method wants one. */
+    readonly authenticate: Callers["Service"]["authenticate"]
+    /** `from` is where the request comes from, for its rate limit. */
+    readonly challenge: (
+      from: string
+    ) => Effect.Effect<{ readonly challenge: string; readonly expiresInMillis: number }, RateLimited>
+    readonly found: Access["Service"]["found"]
+    readonly renew: Access["Service"]["renew"]
+    readonly grant: (
+      asked: Asked & { readonly statement: StatementText }
+    ) => Effect.Effect<{ readonly accessToken: string; readonly number: RosterNumber }, StatementErrors>
+    readonly admit: (
+      asked: Asked & { readonly statement: StatementText; readonly proof: Proof }
+    ) => Effect.Effect<
+      Effect.Success<ReturnType<Access["Service"]["admit"]>>,
+      StatementErrors | Unauthorized | RateLimited
+    >
+    readonly revoke: (
+      asked: Asked & { readonly statement: StatementText }
+    ) => Effect.Effect<{ readonly number: RosterNumber }, StatementErrors>
+    /** A roster frame. */
+    readonly roster: (
+      asked: Asked & { readonly after: RosterNumber }
+    ) => Effect.Effect<Uint8Array, WorkspaceUnknown | StorageFailed>
+    readonly list: (asked: Asked) => Effect.Effect<AccessList, Forbidden | WorkspaceUnknown | StorageFailed>
+    readonly head: (asked: Asked) => Effect.Effect<LogHead, WorkspaceUnknown | StorageFailed>
+    /** Takes a push frame. */
+    readonly push: (
+      asked: Asked & { readonly frame: Uint8Array }
+    ) => Effect.Effect<PushAnswer, Malformed | TooLarge | Forbidden | WorkspaceUnknown | StorageFailed>
+    /** A page frame. */
+    readonly pull: (
+      asked: Asked & ReadFrom
+    ) => Effect.Effect<Uint8Array, Forbidden | LogForked | WorkspaceUnknown | StorageFailed>
+    /** Opens a live session until the scope closes. */
+    readonly live: (
+      hello: Extract<ClientMessage, { readonly _tag: "Hello" }>,
+      sink: Sink
+    ) => Effect.Effect<LiveSession, typeof GoodbyeError.Type, Scope.Scope>
+  }
+>()("@tidemark/server/SyncService") {
+  static readonly layer = Layer.suspend(() => Layer.effect(SyncService, makeSyncService))
+}
+
+/** The device of a caller that has one; a link's token asks for itself alone. */
+const deviceOf = (caller: CallerShape): DeviceId | undefined =>
+  caller.subject._tag === "Device" ? caller.subject.device : undefined
+
+const makeSyncService = Effect.gen(function* () {
+  const access = yield* Access
+  const callers = yield* Callers
+  const live = yield* Live
+  const log = yield* Log
+  const roster = yield* Roster
+  const tokens = yield* Tokens
+
+  const checkVersion = Effect.fnUntraced(function* (header: string | undefined) {
+    const version = Number(header)
+    if (Number.isInteger(version) && negotiateVersion(protocolRange, { min: version, max: version }) !== undefined) return
+    const message =
+      `This server speaks versions ${protocolRange.min} to ${protocolRange.max} of the protocol. ` +
+      `Update the app (or the server); what you write stays on this device until then.`
+    return yield* new VersionUnsupported({ ...protocolRange, message })
+  })
+
+  return SyncService.of({
+    hello: Effect.map(Clock.currentTimeMillis, (serverTime) => ({
+      service: "tidemark",
+      protocol: protocolRange,
+      serverTime
+    })),
+    checkVersion,
+    authenticate: callers.authenticate,
+    challenge: Effect.fn("SyncService.challenge")(function* (from) {
+      yield* callers.countEntrance(from)
+      return yield* tokens.challenge
+    }),
+    found: access.found,
+    renew: access.renew,
+    grant: Effect.fn("SyncService.grant")(function* ({ caller, statement, workspace }) {
+      yield* requireWorkspace(caller, workspace)
+      return yield* access.grant(caller, statement)
+    }),
+    admit: Effect.fn("SyncService.admit")(function* ({ caller, proof, statement, workspace }) {
+      yield* requireWorkspace(caller, workspace)
+      return yield* access.admit(caller, { statement, proof })
+    }),
+    revoke: Effect.fn("SyncService.revoke")(function* ({ caller, statement, workspace }) {
+      yield* requireWorkspace(caller, workspace)
+      return yield* access.revoke(caller, statement)
+    }),
+    roster: Effect.fn("SyncService.roster")(function* ({ after, caller, workspace }) {
+      yield* requireWorkspace(caller, workspace)
+      return encodeRosterPage(yield* roster.read(workspace, after))
+    }),
+    list: Effect.fn("SyncService.list")(function* ({ caller, workspace }) {
+      yield* requireWorkspace(caller, workspace)
+      return yield* access.list(caller)
+    }),
+    head: Effect.fn("SyncService.head")(function* ({ caller, workspace }) {
+      yield* requireWorkspace(caller, workspace)
+      return yield* log.head(workspace, deviceOf(caller))
+    }),
+    push: Effect.fn("SyncService.push")(function* ({ caller, frame, workspace }) {
+      yield* requireWorkspace(caller, workspace)
+      const device = yield* requireDevice(caller, "editor")
+      if (frame.length > batchBytesMax) {
+        const message = `A push has at most ${batchBytesMax} bytes, not ${frame.length}; send fewer entries at once`
+        return yield* new TooLarge({ what: "push", bytesMax: batchBytesMax, message })
+      }
+      return yield* log.append(workspace, device, yield* Effect.fromResult(decodePush(frame)))
+    }),
+    pull: Effect.fn("SyncService.pull")(function* ({ caller, workspace, ...from }) {
+      yield* requireWorkspace(caller, workspace)
+      yield* requireDevice(caller, "reader")
+      return encodePage(yield* log.read(workspace, from))
+    }),
+    live: live.open
+  })
+})

@@ -1,0 +1,170 @@
+/** Where a roster's statements are kept: the few steps in which memory and SQL differ. */
+import { Effect, Layer, Schema, Context } from "effect"
+import { SqlClient } from "effect/sql"
+import {
+  batchBytesMax,
+  batchCountMax,
+  DeviceId,
+  type LogId,
+  RosterNumber,
+  Seq,
+  type StorageFailed,
+  type WorkspaceId
+} from "@tidemark/protocol"
+import { MemoryStore } from "../MemoryStore.ts"
+import { chainBefore, countThatFits } from "./logPages.ts"
+import { decodeRows, toStorageFailed, wholeNumber } from "./sqlRows.ts"
+
+/** A workspace's log, and how many statements its roster has. */
+export interface RosterRow {
+  readonly logId: LogId
+  readonly number: RosterNumber
+}
+
+export class RosterStorage extends Context.Service<
+  RosterStorage,
+  {
+    /** The row of a workspace; `undefined` for an unknown one. */
+    readonly row: (workspace: WorkspaceId) => Effect.Effect<RosterNumber | undefined, StorageFailed>
+    /** Statements after a number: at most what one roster frame holds. */
+    readonly after: (
+      workspace: WorkspaceId,
+      after: RosterNumber
+    ) => Effect.Effect<ReadonlyArray<Uint8Array>, StorageFailed>
+    /** Makes the workspace, its log and its first statement in one step. `false` where the workspace is there already. */
+    readonly found: (
+      workspace: WorkspaceId,
+      logId: LogId,
+      statement: Uint8Array,
+      nowMillis: number
+    ) => Effect.Effect<boolean, StorageFailed>
+    /** Appends statement `number` if `number - 1` is the last one. `false` where somebody was faster. */
+    readonly append: (
+      workspace: WorkspaceId,
+      number: RosterNumber,
+      statement: Uint8Array
+    ) => Effect.Effect<boolean, StorageFailed>
+    /** Notes that a device got a token now. */
+    readonly seen: (
+      workspace: WorkspaceId,
+      device: DeviceId,
+      nowMillis: number
+    ) => Effect.Effect<void, StorageFailed>
+    readonly lastSeen: (workspace: WorkspaceId) => Effect.Effect<ReadonlyMap<DeviceId, number>, StorageFailed>
+  }
+>()("@tidemark/server/internal/RosterStorage") {}
+
+const cutToFrame = (statements: ReadonlyArray<Uint8Array>): ReadonlyArray<Uint8Array> =>
+  statements.slice(
+    0,
+    countThatFits(
+      statements.map(({ length }) => length),
+      batchBytesMax - 8
+    )
+  )
+
+/** Statements in `MemoryStore`. */
+export const layerMemory = Layer.effect(
+  RosterStorage,
+  Effect.gen(function* () {
+    const { workspaces } = yield* MemoryStore
+    return RosterStorage.of({
+      row: (workspace) => Effect.sync(() => workspaces.get(workspace)?.row.roster),
+      after: (workspace, after) =>
+        Effect.sync(() => cutToFrame(workspaces.get(workspace)?.statements.slice(after, after + batchCountMax) ?? [])),
+      found: (workspace, logId, statement) =>
+        Effect.sync(() => {
+          if (workspaces.has(workspace)) return false
+          const row = { logId, head: Seq.make(0), chain: chainBefore(logId), storedBytes: 0, roster: RosterNumber.make(1) }
+          workspaces.set(workspace, {
+            row,
+            entries: [],
+            storedByDevice: new Map(),
+            statements: [statement],
+            lastSeenByDevice: new Map()
+          })
+          return true
+        }),
+      append: (workspace, number, statement) =>
+        Effect.sync(() => {
+          const held = workspaces.get(workspace)
+          if (held === undefined || held.row.roster !== number - 1) return false
+          held.statements.push(statement)
+          held.row = { ...held.row, roster: number }
+          return true
+        }),
+      seen: (workspace, device, nowMillis) =>
+        Effect.sync(() => {
+          workspaces.get(workspace)?.lastSeenByDevice.set(device, nowMillis)
+        }),
+      lastSeen: (workspace) => Effect.sync(() => new Map(workspaces.get(workspace)?.lastSeenByDevice))
+    })
+  })
+)
+
+const decodeNumbers = decodeRows(Schema.Struct({ roster_number: wholeNumber.pipe(Schema.decodeTo(RosterNumber)) }))
+const decodeStatements = decodeRows(Schema.Struct({ statement: Schema.Uint8Array }))
+const decodeSeen = decodeRows(Schema.Struct({ device: DeviceId, last_seen_at: wholeNumber }))
+
+/** Statements in the SQL store, either dialect. */
+export const layerSql = Layer.effect(
+  RosterStorage,
+  Effect.gen(function* () {
+    const sql = yield* SqlClient.SqlClient
+    return RosterStorage.of({
+      row: (workspace) =>
+        sql`SELECT roster_number FROM workspaces WHERE workspace = ${workspace}`.pipe(
+          Effect.flatMap(decodeNumbers),
+          Effect.map((rows) => rows[0]?.roster_number),
+          toStorageFailed
+        ),
+
+      after: (workspace, after) =>
+        sql`SELECT statement FROM statements WHERE workspace = ${workspace} AND number > ${after}
+            ORDER BY number LIMIT ${batchCountMax}`.pipe(
+          Effect.flatMap(decodeStatements),
+          Effect.map((rows) => cutToFrame(rows.map(({ statement }) => statement))),
+          toStorageFailed
+        ),
+
+      found: (workspace, logId, statement, nowMillis) =>
+        Effect.gen(function* () {
+          const made = yield* sql`INSERT INTO workspaces ${sql.insert({
+            workspace,
+            log_id: logId,
+            head: 0,
+            chain: chainBefore(logId),
+            stored_bytes: 0,
+            roster_number: 1,
+            founded_at: nowMillis
+          })} ON CONFLICT DO NOTHING RETURNING workspace`
+          if (made.length === 0) return false
+          yield* sql`INSERT INTO statements ${sql.insert({ workspace, number: 1, statement })}`
+          return true
+        }).pipe(sql.withTransaction, toStorageFailed),
+
+      append: (workspace, number, statement) =>
+        Effect.gen(function* () {
+          const moved = yield* sql`UPDATE workspaces SET roster_number = ${number}
+            WHERE workspace = ${workspace} AND roster_number = ${number - 1} RETURNING workspace`
+          if (moved.length === 0) return false
+          yield* sql`INSERT INTO statements ${sql.insert({ workspace, number, statement })}`
+          return true
+        }).pipe(sql.withTransaction, toStorageFailed),
+
+      seen: (workspace, device, nowMillis) =>
+        sql`INSERT INTO devices_seen ${sql.insert({ workspace, device, last_seen_at: nowMillis })}
+            ON CONFLICT (workspace, device) DO UPDATE SET last_seen_at = excluded.last_seen_at`.pipe(
+          Effect.asVoid,
+          toStorageFailed
+        ),
+
+      lastSeen: (workspace) =>
+        sql`SELECT device, last_seen_at FROM devices_seen WHERE workspace = ${workspace}`.pipe(
+          Effect.flatMap(decodeSeen),
+          Effect.map((rows) => new Map(rows.map((row) => [row.device, row.last_seen_at]))),
+          toStorageFailed
+        )
+    })
+  })
+)
