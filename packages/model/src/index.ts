@@ -1,6 +1,6 @@
 /** Everything that knows Loro: the schema DSL, mutations, rows, shard docs. */
 export * from "./Field.ts"
-export type { ImportReport, RefusedUpdate } from "./internal/Importer.ts"
+export type { ImportReport, RefusedUpdate } from "./internal/importer.ts"
 export * from "./Missing.ts"
 export * from "./ModelLimits.ts"
 export * from "./Mutation.ts"

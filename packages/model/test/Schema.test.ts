@@ -20,37 +20,62 @@ import { countingContext, edits, Notes } from "./support/Notes.ts"
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const isTrue = <T extends true>(value: T): T => value
 
-const assertRefused = (make: () => unknown, reason: RegExp): void => {
+const reasonOf = (make: () => unknown): string => {
   try {
     make()
+    return "accepted"
   } catch (error) {
-    assert.instanceOf(error, SchemaRefused)
-    assert.match(error.reason, reason)
-    return
+    return error instanceof SchemaRefused ? error.reason : `not a SchemaRefused: ${String(error)}`
   }
-  assert.fail("the schema was accepted")
 }
 
 describe("Schema", () => {
   it("SCHEMA-1 refuses fields that cannot be merged one by one", () => {
     const reason = /a field is a String/
-    // @ts-expect-error a nested struct
-    assertRefused(() => Table.make({ a: Schema.Struct({ b: Schema.String }) }), reason)
-    // @ts-expect-error an array
-    assertRefused(() => Table.make({ a: Schema.Array(Schema.String) }), reason)
-    // @ts-expect-error a transformation
-    assertRefused(() => Table.make({ a: Schema.NumberFromString }), reason)
-    // @ts-expect-error a union with null
-    assertRefused(() => Table.make({ a: Schema.NullOr(Schema.String) }), reason)
-    // @ts-expect-error `optional` allows undefined, which no store can hold
-    assertRefused(() => Table.make({ a: Schema.optional(Schema.String) }), reason)
-    // @ts-expect-error literals of two kinds
-    assertRefused(() => Table.make({ a: Schema.Literals(["a", 1]) }), reason)
-    // @ts-expect-error a JavaScript date
-    assertRefused(() => Table.make({ a: Schema.Date }), reason)
-    // @ts-expect-error a set of numbers
-    assertRefused(() => Table.make({ a: Table.set(Schema.Number) }), /a set holds texts/)
-    assertRefused(() => Table.make({}), /at least one field/)
+    assert.match(
+      // @ts-expect-error a nested struct
+      reasonOf(() => Table.make({ a: Schema.Struct({ b: Schema.String }) })),
+      reason
+    )
+    assert.match(
+      // @ts-expect-error an array
+      reasonOf(() => Table.make({ a: Schema.Array(Schema.String) })),
+      reason
+    )
+    assert.match(
+      // @ts-expect-error a transformation
+      reasonOf(() => Table.make({ a: Schema.NumberFromString })),
+      reason
+    )
+    assert.match(
+      // @ts-expect-error a union with null
+      reasonOf(() => Table.make({ a: Schema.NullOr(Schema.String) })),
+      reason
+    )
+    assert.match(
+      // @ts-expect-error `optional` allows undefined, which no store can hold
+      reasonOf(() => Table.make({ a: Schema.optional(Schema.String) })),
+      reason
+    )
+    assert.match(
+      // @ts-expect-error literals of two kinds
+      reasonOf(() => Table.make({ a: Schema.Literals(["a", 1]) })),
+      reason
+    )
+    assert.match(
+      // @ts-expect-error a JavaScript date
+      reasonOf(() => Table.make({ a: Schema.Date })),
+      reason
+    )
+    assert.match(
+      // @ts-expect-error a set of numbers
+      reasonOf(() => Table.make({ a: Table.set(Schema.Number) })),
+      /a set holds texts/
+    )
+    assert.match(
+      reasonOf(() => Table.make({})),
+      /at least one field/
+    )
   })
 
   it("SCHEMA-1 accepts scalars with checks and brands, optional ones, refs and sets", () => {
@@ -84,21 +109,45 @@ describe("Schema", () => {
   it("SCHEMA-2 a name has 1 to 63 letters and digits and begins with a small letter", () => {
     const make = (name: string) => Table.make<Record<string, typeof Schema.String>>({ [name]: Schema.String })
     assert.strictEqual(make("a".repeat(63)).columns.length, 1)
-    assertRefused(() => make("a".repeat(64)), /begins with a small letter/)
+    assert.match(
+      reasonOf(() => make("a".repeat(64))),
+      /begins with a small letter/
+    )
     for (const name of ["", "A", "1a", "a_b", "a-b", "a.b", "ä", "a\u0000"])
-      assertRefused(() => make(name), /small letter/)
-    assertRefused(() => Workspace.make("Notes", { tables: {} }), /small letter/)
-    assertRefused(() => Workspace.make("n", { tables: { "a/b": Table.make({ a: Schema.String }) } }), /small letter/)
+      assert.match(
+        reasonOf(() => make(name)),
+        /small letter/
+      )
+    assert.match(
+      reasonOf(() => Workspace.make("Notes", { tables: {} })),
+      /small letter/
+    )
+    assert.match(
+      reasonOf(() => Workspace.make("n", { tables: { "a/b": Table.make({ a: Schema.String }) } })),
+      /small letter/
+    )
   })
 
   it("SCHEMA-2 refuses reserved names", () => {
-    // @ts-expect-error id is a field of every record
-    assertRefused(() => Table.make({ id: Schema.String }), /reserved/)
-    // @ts-expect-error archivedAt is a field of every record
-    assertRefused(() => Table.make({ archivedAt: Schema.Number }), /reserved/)
-    assertRefused(() => Table.make({ constructor: Schema.String }), /every JavaScript object/)
+    assert.match(
+      // @ts-expect-error id is a field of every record
+      reasonOf(() => Table.make({ id: Schema.String })),
+      /reserved/
+    )
+    assert.match(
+      // @ts-expect-error archivedAt is a field of every record
+      reasonOf(() => Table.make({ archivedAt: Schema.Number })),
+      /reserved/
+    )
+    assert.match(
+      reasonOf(() => Table.make({ constructor: Schema.String })),
+      /every JavaScript object/
+    )
     for (const name of reservedTableNames) {
-      assertRefused(() => Workspace.make("n", { tables: { [name]: Table.make({ a: Schema.String }) } }), /reserved/)
+      assert.match(
+        reasonOf(() => Workspace.make("n", { tables: { [name]: Table.make({ a: Schema.String }) } })),
+        /reserved/
+      )
     }
   })
 
@@ -106,19 +155,40 @@ describe("Schema", () => {
     const fields = { a: Schema.String, b: Schema.optionalKey(Schema.Number), s: Table.set(Schema.String) }
     const table = Table.make(fields, { indexes: ["a", "*s", "[a+b]", "[archivedAt+b+a]"] })
     assert.deepStrictEqual(table.indexes, ["a", "*s", "[a+b]", "[archivedAt+b+a]"])
-    // @ts-expect-error no such field
-    assertRefused(() => Table.make(fields, { indexes: ["c"] }), /"c" is no scalar field/)
-    // @ts-expect-error no such field in a compound
-    assertRefused(() => Table.make(fields, { indexes: ["[a+c]"] }), /"c" is no scalar field/)
-    // @ts-expect-error a set is indexed by its elements
-    assertRefused(() => Table.make(fields, { indexes: ["s"] }), /"s" is no scalar field/)
-    // @ts-expect-error a compound cannot hold a set
-    assertRefused(() => Table.make(fields, { indexes: ["[a+s]"] }), /"s" is no scalar field/)
-    // @ts-expect-error a scalar has no elements
-    assertRefused(() => Table.make(fields, { indexes: ["*a"] }), /"a" is no set/)
-    // @ts-expect-error review names fields, too
-    assertRefused(() => Table.make(fields, { review: ["c"] }), /review names "c"/)
-    assertRefused(() => Table.make(fields, { indexes: ["a", "a"] }), /twice/)
+    assert.match(
+      // @ts-expect-error no such field
+      reasonOf(() => Table.make(fields, { indexes: ["c"] })),
+      /"c" is no scalar field/
+    )
+    assert.match(
+      // @ts-expect-error no such field in a compound
+      reasonOf(() => Table.make(fields, { indexes: ["[a+c]"] })),
+      /"c" is no scalar field/
+    )
+    assert.match(
+      // @ts-expect-error a set is indexed by its elements
+      reasonOf(() => Table.make(fields, { indexes: ["s"] })),
+      /"s" is no scalar field/
+    )
+    assert.match(
+      // @ts-expect-error a compound cannot hold a set
+      reasonOf(() => Table.make(fields, { indexes: ["[a+s]"] })),
+      /"s" is no scalar field/
+    )
+    assert.match(
+      // @ts-expect-error a scalar has no elements
+      reasonOf(() => Table.make(fields, { indexes: ["*a"] })),
+      /"a" is no set/
+    )
+    assert.match(
+      // @ts-expect-error review names fields, too
+      reasonOf(() => Table.make(fields, { review: ["c"] })),
+      /review names "c"/
+    )
+    assert.match(
+      reasonOf(() => Table.make(fields, { indexes: ["a", "a"] })),
+      /twice/
+    )
   })
 
   it("SCHEMA-4 a reference names a synced table of the workspace", () => {
@@ -127,10 +197,16 @@ describe("Schema", () => {
     const here = Table.make({ a: Schema.String }, { localOnly: true })
     const single = Table.make({ other: Table.set(Table.ref("there")) })
     assert.deepStrictEqual(Object.keys(Workspace.make("n", { tables: { single, there } }).tables), ["single", "there"])
-    // @ts-expect-error "nowhere" is no table
-    assertRefused(() => Workspace.make("n", { tables: { one: to("nowhere"), there, here } }), /does not exist/)
+    assert.match(
+      // @ts-expect-error "nowhere" is no table
+      reasonOf(() => Workspace.make("n", { tables: { one: to("nowhere"), there, here } })),
+      /does not exist/
+    )
     const one = Table.make({ other: Table.ref("here") })
-    assertRefused(() => Workspace.make("n", { tables: { one, here } }), /never leave the device/)
+    assert.match(
+      reasonOf(() => Workspace.make("n", { tables: { one, here } })),
+      /never leave the device/
+    )
   })
 
   it("SCHEMA-5 a local-only table has rows and no mutations", () => {
