@@ -4,7 +4,14 @@
  * Rules: docs/spec/replica.md, docs/spec/crypto.md.
  */
 import { Clock, Effect, Layer } from "effect"
-import { codecs, type DeviceSeq, decodeHeader, DeviceSeq as DeviceSeqSchema, entryKinds, type Seq } from "@tidemark/protocol"
+import {
+  codecs,
+  type DeviceSeq,
+  decodeHeader,
+  DeviceSeq as DeviceSeqSchema,
+  entryKinds,
+  type Seq
+} from "@tidemark/protocol"
 import {
   chainNext,
   chainStart,
@@ -17,7 +24,15 @@ import {
   Primitives,
   sealItem
 } from "@tidemark/crypto"
-import { Behind, type HeldEntry, type ItemToSeal, type Opened, type SealedItem, Sealer, type StoreFailed } from "@tidemark/sync"
+import {
+  Behind,
+  type HeldEntry,
+  type ItemToSeal,
+  type Opened,
+  type SealedItem,
+  Sealer,
+  type StoreFailed
+} from "@tidemark/sync"
 import { Result } from "effect"
 import { Membership } from "./Membership.ts"
 
@@ -96,7 +111,9 @@ export const layer: Layer.Layer<Sealer, never, Membership | Primitives> = Layer.
           const one = opened[index]
           if (one === undefined) continue
           results.push(
-            "header" in one ? yield* joined({ ...entry, opened: one }, parts) : { _tag: "Held", entry: held(entry, one) }
+            "header" in one
+              ? yield* joined({ ...entry, opened: one }, parts)
+              : { _tag: "Held", entry: held(entry, one) }
           )
         }
         return results
@@ -109,12 +126,17 @@ export const layer: Layer.Layer<Sealer, never, Membership | Primitives> = Layer.
 )
 
 /** The item an entry completes, or the entry held as a part. `parts` are the parts met before it; it is added to them. */
-const joined = Effect.fnUntraced(function* (part: Part, parts: Array<Part>): Effect.fn.Return<Opened, never, Primitives> {
+const joined = Effect.fnUntraced(function* (
+  part: Part,
+  parts: Array<Part>
+): Effect.fn.Return<Opened, never, Primitives> {
   const { header } = part.opened
   const first = header.deviceSeq - header.part
   parts.push(part)
   const own = parts
-    .filter(({ opened }) => opened.header.device === header.device && opened.header.deviceSeq - opened.header.part === first)
+    .filter(
+      ({ opened }) => opened.header.device === header.device && opened.header.deviceSeq - opened.header.part === first
+    )
     .sort((a, b) => a.opened.header.part - b.opened.header.part)
   const distinct = own.filter((one, index) => one.opened.header.part !== own[index - 1]?.opened.header.part)
   if (distinct.length < header.parts) return { _tag: "Held", entry: heldPart(part) }

@@ -76,9 +76,7 @@ const makeMembership = Effect.fnUntraced(function* () {
       )
       // Another tab may have stored the same statements meanwhile; then there is nothing to write.
       yield* store.write({ docs: [], meta: [...meta.keys()] }, (view) =>
-        view.meta.size > 0
-          ? { _tag: "Abort", value: undefined }
-          : { _tag: "Commit", batch: { meta }, value: undefined }
+        view.meta.size > 0 ? { _tag: "Abort", value: undefined } : { _tag: "Commit", batch: { meta }, value: undefined }
       )
     }
     if (folded.refusedAt !== undefined) return yield* folded.refusedAt.error

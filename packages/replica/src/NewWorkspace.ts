@@ -9,7 +9,6 @@ import { RosterNumber, type WorkspaceId } from "@tidemark/protocol"
 import {
   deviceIdOf,
   foldRoster,
-  type Keyring,
   type Link,
   linkKeysOf,
   makeAdmit,
@@ -74,7 +73,10 @@ export const joinWorkspace = Effect.fn("joinWorkspace")(function* (options: {
     const granted = state.grants.get(grant)
     if (granted === undefined) return yield* failed("unknown", "This workspace knows no such link. Ask for a new one.")
     const keyring = yield* unwrapKeyring(granted.wraps, grant, linkSecret.agreementSeed).pipe(
-      Effect.mapError(() => new JoinFailed({ reason: "key", message: "This link does not open the workspace's key. Ask for a new link." }))
+      Effect.mapError(
+        () =>
+          new JoinFailed({ reason: "key", message: "This link does not open the workspace's key. Ask for a new link." })
+      )
     )
     const admitted = yield* admit(session, { state, grant, link, keyring, secret })
     if (Option.isNone(admitted)) continue
@@ -98,7 +100,10 @@ const pullRoster = Effect.fnUntraced(function* (session: Session) {
   }
   const { refusedAt, state } = yield* foldRoster(statements)
   if (state === undefined || refusedAt !== undefined || state.workspace !== session.workspace) {
-    return yield* failed("server", "The server's list of members does not check out. Do not trust this server; nothing was changed.")
+    return yield* failed(
+      "server",
+      "The server's list of members does not check out. Do not trust this server; nothing was changed."
+    )
   }
   return { state, statements }
 })
@@ -122,10 +127,7 @@ const admit = Effect.fnUntraced(function* (
   return yield* api.admit(session, statementText(statement), proof).pipe(
     Effect.as(Option.some(statement)),
     Effect.catchTag("RosterMoved", () => Effect.succeed(Option.none<Uint8Array>())),
-    Effect.catchIf(
-      (error) => error._tag !== "RosterMoved",
-      (error) => Effect.fail(joinFailedOf(error))
-    )
+    Effect.mapError(joinFailedOf)
   )
 })
 
@@ -140,10 +142,14 @@ const joinFailedOf = (error: ServerError): JoinFailed => {
       if (error.reason === "revoked") return failed("revoked", "This link was revoked. Ask for a new one.")
       return failed("unknown", "The server does not accept this link. Copy it again, or ask for a new one.")
     case "WorkspaceUnknown":
-      return failed("unknown", "The server does not know this workspace (yet). Ask its owner to open it while online, then try again.")
+      return failed(
+        "unknown",
+        "The server does not know this workspace (yet). Ask its owner to open it while online, then try again."
+      )
     case "StatementRefused":
       if (error.reason === "grantExpired") return failed("expired", "This link has expired. Ask for a new one.")
-      if (error.reason === "grantSpent") return failed("spent", "This link has let in as many devices as it may. Ask for a new one.")
+      if (error.reason === "grantSpent")
+        return failed("spent", "This link has let in as many devices as it may. Ask for a new one.")
       if (error.reason === "grantRevoked") return failed("revoked", "This link was revoked. Ask for a new one.")
       return failed("server", error.message)
     default:

@@ -48,7 +48,10 @@ export class Sharing extends Context.Service<
     ) => Effect.Effect<void, ShareFailed>
   }
 >()("@tidemark/replica/Sharing") {
-  static readonly layer = Layer.effect(Sharing, Effect.suspend(() => makeSharing()))
+  static readonly layer = Layer.effect(
+    Sharing,
+    Effect.suspend(() => makeSharing())
+  )
 }
 
 /** How often a statement is built again because the roster moved. */
@@ -73,19 +76,25 @@ const makeSharing = Effect.fnUntraced(function* () {
       const result = yield* attempt.pipe(
         Effect.asSome,
         Effect.catchTag("RosterMoved", () => Effect.succeed(Option.none<A>())),
-        Effect.catchIf((error) => error._tag !== "RosterMoved", (error) => Effect.fail(shareFailedOf(error)))
+        Effect.mapError(shareFailedOf)
       )
       if (Option.isNone(result)) continue
       yield* Effect.ignore(remote.refreshRoster)
       return result.value
     }
-    return yield* new ShareFailed({ reason: "unreachable", message: "The list of members is changing too fast. Try again." })
+    return yield* new ShareFailed({
+      reason: "unreachable",
+      message: "The list of members is changing too fast. Try again."
+    })
   })
 
   const share = Effect.fn("Sharing.share")(function* (options: ShareOptions) {
     const at = yield* Clock.currentTimeMillis
     if (options.expiresAt <= at || options.expiresAt > at + grantMillisMax) {
-      return yield* new ShareFailed({ reason: "invalid", message: "A link lasts until some time within the next year. Choose another end." })
+      return yield* new ShareFailed({
+        reason: "invalid",
+        message: "A link lasts until some time within the next year. Choose another end."
+      })
     }
     return yield* append(
       Effect.gen(function* () {

@@ -1,0 +1,139 @@
+/**
+ * One workspace on one device, in one tab: what the page asks for, and the loops of the tab that syncs.
+ *
+ * Every tab has its own replica over the shared store. `change` works in each of them, with or without a network; `sync`
+ * is run by the one that holds the lock. Rules: docs/spec/replica.md.
+ */
+import { Context, Effect, Layer, Stream } from "effect"
+import type { HttpClient } from "effect/http"
+import type { Socket } from "effect/socket"
+import type { AccessList, DeviceId, DocId, GrantId, Role, Seq, WorkspaceId } from "@tidemark/protocol"
+import { Primitives } from "@tidemark/crypto"
+import type { RecordId, Workspace } from "@tidemark/model"
+import { type FenceLost, LocalStore, type OutboxCounts, StoreFailed, SyncEngine, type SyncStatus } from "@tidemark/sync"
+import type { Change, ChangeRefused } from "./Change.ts"
+import { layer as layerSealer } from "./EntrySealer.ts"
+import { Membership } from "./Membership.ts"
+import { layerRemote, RemoteSession } from "./RemoteSession.ts"
+import { layer as layerDocs } from "./ReplicaDocs.ts"
+import type { ServerApi } from "./ServerApi.ts"
+import { layer as layerServerHttp } from "./ServerHttp.ts"
+import { type ShareFailed, type ShareOptions, Sharing } from "./Sharing.ts"
+import { WritePath } from "./WritePath.ts"
+
+/** Who this device is. The role follows the roster; a revoked device has none. */
+export interface Identity {
+  readonly workspace: WorkspaceId
+  readonly device: DeviceId
+  readonly role: Role | undefined
+  readonly origin: string
+  readonly name: string
+}
+
+/** An entry that is kept but could not be applied, as the user sees it. */
+export interface HeldNotice {
+  readonly seq: Seq
+  readonly kind: "refused" | "tooNew"
+  readonly doc: DocId
+  readonly device: DeviceId
+  readonly message: string
+}
+
+/** The app's schema, and a random text that names this tab. */
+export interface ReplicaOptions {
+  readonly schema: Workspace
+  readonly tab: string
+}
+
+export class Replica extends Context.Service<
+  Replica,
+  {
+    readonly identity: Effect.Effect<Identity, StoreFailed>
+    /** Commits changes, all or none; durable when it returns. Answers with the records touched, in order. */
+    readonly change: (
+      changes: ReadonlyArray<Change>
+    ) => Effect.Effect<ReadonlyArray<RecordId>, ChangeRefused | StoreFailed>
+    /** This replica's engine; meaningful in the tab that syncs. Begins with the present value. */
+    readonly status: Stream.Stream<SyncStatus>
+    /** What waits in the store, whoever wrote it. Begins with the present value. */
+    readonly counts: Stream.Stream<OutboxCounts, StoreFailed>
+    /** The engine's loops. Ends only with `FenceLost` (another tab syncs now) or a store that cannot be used. */
+    readonly sync: Effect.Effect<never, FenceLost | StoreFailed>
+    /** Tries now what waits for its time. */
+    readonly syncNow: Effect.Effect<void>
+    readonly networkChanged: (online: boolean) => Effect.Effect<void>
+    readonly share: (options: ShareOptions) => Effect.Effect<string, ShareFailed>
+    readonly access: Effect.Effect<AccessList, ShareFailed>
+    readonly revoke: (
+      target: { readonly device: DeviceId } | { readonly grant: GrantId }
+    ) => Effect.Effect<void, ShareFailed>
+    readonly held: Effect.Effect<ReadonlyArray<HeldNotice>, StoreFailed>
+    /** Gives this tab's leases back: a clean close. No change may follow. */
+    readonly release: Effect.Effect<void, StoreFailed>
+  }
+>()("@tidemark/replica/Replica") {
+  /** Over whatever server is given. Fails where the store holds no installed workspace. */
+  static readonly layer = (
+    options: ReplicaOptions
+  ): Layer.Layer<Replica, StoreFailed, LocalStore | Primitives | ServerApi> =>
+    Layer.effect(
+      Replica,
+      Effect.suspend(() => makeReplica())
+    ).pipe(
+      Layer.provide(SyncEngine.layer),
+      Layer.provide([layerDocs, Sharing.layer]),
+      Layer.provide([layerRemote, layerSealer]),
+      Layer.provide([RemoteSession.layer, layerWritePath(options)]),
+      Layer.provide(Membership.layer)
+    )
+
+  /** Over the server the workspace was created or joined with. */
+  static readonly layerHttp = (
+    options: ReplicaOptions
+  ): Layer.Layer<Replica, StoreFailed, LocalStore | Primitives | HttpClient.HttpClient | Socket.WebSocketConstructor> =>
+    Replica.layer(options).pipe(Layer.provide(layerHomeServer))
+}
+
+/** The server named in the stored identity. */
+const layerHomeServer = Layer.unwrap(Effect.map(Membership, ({ identity }) => layerServerHttp(identity.origin))).pipe(
+  Layer.provide(Membership.layer)
+)
+
+const layerWritePath = ({ schema, tab }: ReplicaOptions) =>
+  Layer.unwrap(Effect.map(Membership, ({ keyring }) => WritePath.layer({ schema, tab, idKey: keyring.idKey })))
+
+const makeReplica = Effect.fnUntraced(function* () {
+  const store = yield* LocalStore
+  const membership = yield* Membership
+  const path = yield* WritePath
+  const engine = yield* SyncEngine
+  const sharing = yield* Sharing
+
+  const identity = Effect.map(membership.roster, (roster): Identity => {
+    const { device, name, origin, workspace } = membership.identity
+    const member = roster.devices.get(device)
+    const role = member?.revokedAt === undefined ? member?.role : undefined
+    return { workspace, device, role, origin, name }
+  })
+
+  const held = Effect.map(store.held, (entries) =>
+    entries.flatMap(({ device, doc, kind, message, seq }): ReadonlyArray<HeldNotice> =>
+      kind === "part" ? [] : [{ seq, kind, doc, device, message }]
+    )
+  )
+
+  return Replica.of({
+    identity,
+    change: path.change,
+    status: engine.status,
+    counts: Stream.mapEffect(store.outboxChanges, () => store.counts),
+    sync: engine.run,
+    syncNow: engine.syncNow,
+    networkChanged: engine.networkChanged,
+    share: sharing.share,
+    access: sharing.access,
+    revoke: sharing.revoke,
+    held,
+    release: path.release
+  })
+})

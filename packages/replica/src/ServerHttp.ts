@@ -1,0 +1,152 @@
+/**
+ * `ServerApi` over HTTP and a WebSocket: the typed client of protocol's `SyncApi`, and the live socket.
+ *
+ * Whatever is not an answer of a Tidemark server (no network, a proxy's page, a cut body) is `Unreachable`.
+ * Source: docs/wire.md.
+ */
+import { type Cause, Context, Duration, Effect, Layer, Option, Result, type Schema, Stream } from "effect"
+import { type HttpClient, type HttpClientError, HttpClientRequest } from "effect/http"
+import { HttpApiClient, HttpApiMiddleware } from "effect/http-api"
+import { Socket } from "effect/socket"
+import {
+  Authorization,
+  decodePage,
+  decodeRosterPage,
+  decodeServerMessage,
+  encodeClientMessage,
+  encodePush,
+  livePingMillis,
+  livePongMillisMax,
+  Negotiation,
+  protocolHeader,
+  protocolRange,
+  protocolVersion,
+  Seq,
+  SyncApi
+} from "@tidemark/protocol"
+import { type LiveEvent, Unreachable } from "@tidemark/sync"
+import { ServerApi, type ServerError, type Session } from "./ServerApi.ts"
+
+/** How long a request may take before it counts as unanswered. */
+const requestTimeout = Duration.seconds(60)
+
+/** The bearer token of the call that runs. */
+const CallToken = Context.Reference<string>("@tidemark/replica/CallToken", { defaultValue: () => "" })
+
+const bearer = HttpApiMiddleware.layerClient(Authorization, ({ next, request }) =>
+  Effect.flatMap(CallToken, (token) => next(HttpClientRequest.bearerToken(request, token)))
+)
+const versionHeader = HttpApiMiddleware.layerClient(Negotiation, ({ next, request }) =>
+  next(HttpClientRequest.setHeader(request, protocolHeader, String(protocolVersion)))
+)
+
+/** A server's routes. `origin` is scheme, host and port, without a path. */
+export const layer = (
+  origin: string
+): Layer.Layer<ServerApi, never, HttpClient.HttpClient | Socket.WebSocketConstructor> =>
+  Layer.effect(ServerApi, makeServerHttp(origin)).pipe(Layer.provide([bearer, versionHeader]))
+
+/** What is no protocol error: no answer, no answer in time, or an answer of somebody else. */
+type Foreign = HttpClientError.HttpClientError | Schema.SchemaError | Cause.TimeoutError
+
+const isForeign = (error: { readonly _tag: string }): error is Foreign =>
+  ["HttpClientError", "SchemaError", "TimeoutError"].includes(error._tag)
+
+const safe = "Your edits are safe on this device and go out by themselves."
+
+const unreachable = (error: Foreign): Unreachable => {
+  if (error._tag === "TimeoutError") return new Unreachable({ message: `The server does not answer. ${safe}` })
+  const isAnswered = error._tag === "SchemaError" || ("response" in error.reason && error.reason.response !== undefined)
+  const what = isAnswered ? "Something answers that is not a Tidemark server" : "The server cannot be reached"
+  return new Unreachable({ message: `${what}. ${safe}` })
+}
+
+/** Bounds a request in time and translates what is no protocol error. */
+const request = <A, E extends ServerError>(effect: Effect.Effect<A, E | Foreign>): Effect.Effect<A, ServerError> =>
+  effect.pipe(
+    Effect.timeout(requestTimeout),
+    Effect.mapError((error) => (isForeign(error) ? unreachable(error) : error))
+  )
+
+const makeServerHttp = Effect.fnUntraced(function* (origin: string) {
+  const client = yield* HttpApiClient.make(SyncApi, { baseUrl: origin })
+  const socket = yield* Socket.makeWebSocket(`${origin.replace(/^http/, "ws")}/v1/live`)
+
+  const authorized = <A, E extends ServerError>({ token }: Session, effect: Effect.Effect<A, E | Foreign>) =>
+    request(Effect.provideService(effect, CallToken, token))
+
+  return ServerApi.of({
+    challenge: Effect.map(request(client.entrance.challenge({})), ({ challenge }) => challenge),
+    found: (payload) => request(client.entrance.found({ payload })),
+    renew: ({ workspace, ...payload }) => request(client.entrance.renew({ params: { workspace }, payload })),
+    grant: (session, statement) =>
+      authorized(session, client.access.grant({ params: { workspace: session.workspace }, payload: { statement } })),
+    admit: (session, statement, proof) =>
+      authorized(
+        session,
+        client.access.admit({ params: { workspace: session.workspace }, payload: { statement, proof } })
+      ),
+    revoke: (session, statement) =>
+      authorized(session, client.access.revoke({ params: { workspace: session.workspace }, payload: { statement } })),
+    roster: (session, after) =>
+      authorized(session, client.access.roster({ params: { workspace: session.workspace }, query: { after } })).pipe(
+        Effect.flatMap((bytes) => Effect.fromResult(decodeRosterPage(bytes)))
+      ),
+    list: (session) => authorized(session, client.access.list({ params: { workspace: session.workspace } })),
+    head: (session) => authorized(session, client.log.head({ params: { workspace: session.workspace } })),
+    push: (session, entries) =>
+      authorized(session, client.log.push({ params: { workspace: session.workspace }, payload: encodePush(entries) })),
+    pull: (session, after, bytesMax) => {
+      const query =
+        after === undefined
+          ? { after: Seq.make(0), bytesMax }
+          : { after: after.seq, logId: after.logId, chain: after.chain, bytesMax }
+      return authorized(session, client.log.pull({ params: { workspace: session.workspace }, query })).pipe(
+        Effect.flatMap((bytes) => Effect.fromResult(decodePage(bytes)))
+      )
+    },
+    live: (session) => liveStream(socket, session)
+  })
+})
+
+const socketClosed = () => new Unreachable({ message: `The live connection to the server ended. ${safe}` })
+
+/** Hello, then whatever the server sends, with a ping after each silence; ends with an error when the socket does. */
+const liveStream = (socket: Socket.Socket, { token, workspace }: Session): Stream.Stream<LiveEvent, ServerError> =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      const reader = yield* socket.reader
+      const writer = yield* socket.writer
+      yield* writer.write(encodeClientMessage({ _tag: "Hello", protocol: protocolRange, token, workspace }))
+      const pull = Effect.catchTag(reader.pull, "SocketError", () => Effect.fail(socketClosed()))
+      const ping = Effect.catchTag(writer.write(encodeClientMessage({ _tag: "Ping" })), "SocketError", () =>
+        Effect.fail(socketClosed())
+      )
+      const answered = Effect.timeoutOption(pull, Duration.millis(livePongMillisMax)).pipe(
+        Effect.flatMap(Option.match({ onNone: () => Effect.fail(socketClosed()), onSome: Effect.succeed }))
+      )
+      const frames = Effect.timeoutOption(pull, Duration.millis(livePingMillis)).pipe(
+        Effect.flatMap(Option.match({ onNone: () => Effect.andThen(ping, answered), onSome: Effect.succeed }))
+      )
+      return Stream.fromEffectRepeat(frames).pipe(
+        Stream.flatMap((batch) => Stream.fromIterable(batch)),
+        Stream.mapEffect(liveEventOf),
+        Stream.flatMap((event) => Stream.fromIterable(Option.toArray(event)))
+      )
+    }).pipe(Effect.catchTag("SocketError", () => Effect.fail(socketClosed())))
+  )
+
+/** What one frame tells; a pong tells nothing, a goodbye is the error in it. */
+const liveEventOf = Effect.fnUntraced(function* (
+  frame: Uint8Array | string
+): Effect.fn.Return<Option.Option<LiveEvent>, ServerError> {
+  if (typeof frame !== "string") {
+    return Option.some({ _tag: "Entries", page: yield* Effect.fromResult(decodePage(frame)) })
+  }
+  const message = decodeServerMessage(frame)
+  if (Result.isFailure(message)) return yield* unreachable(message.failure)
+  const said = message.success
+  if (said._tag === "Goodbye") return yield* said.error
+  if (said._tag === "Pong") return Option.none()
+  return Option.some(said._tag === "Welcome" ? { _tag: "Welcome", log: said.log } : said)
+})
