@@ -6,7 +6,6 @@
 import { decodeImportBlobMeta } from "loro-crdt"
 import { Result, Schema } from "effect"
 import { freeQuietly, loroReason } from "./internal/loro.ts"
-import { operationsPerUpdateMax } from "./ModelLimits.ts"
 
 /** 2⁶⁴−1 is Loro's own mark for "no peer". */
 const peerIdMax = 2n ** 64n - 2n
@@ -56,25 +55,6 @@ export const operationsIn = (update: Uint8Array): Result.Result<ReadonlyArray<Op
     return Result.succeed(spans.filter((span) => span.end > span.start).toSorted(byPeerThenStart))
   } catch (error) {
     return Result.fail(new UpdateUnreadable({ reason: loroReason(error) }))
-  }
-}
-
-/** What forbids importing these bytes, in words; undefined when nothing does. Looks at the header and checksum only. */
-export const refusalOf = (bytes: Uint8Array): string | undefined => {
-  try {
-    const meta = decodeImportBlobMeta(bytes, true)
-    const starts = meta.partialStartVersionVector.toJSON()
-    let operations = 0
-    for (const [peer, end] of meta.partialEndVersionVector.toJSON()) operations += end - (starts.get(peer) ?? 0)
-    freeQuietly(meta.partialStartVersionVector)
-    freeQuietly(meta.partialEndVersionVector)
-    if (meta.mode === "shallow-snapshot") return "it is a shallow snapshot, whose history is cut off"
-    if (operations > operationsPerUpdateMax) {
-      return `it holds ${operations} operations, more than the ${operationsPerUpdateMax} allowed in one update`
-    }
-    return undefined
-  } catch (error) {
-    return loroReason(error)
   }
 }
 

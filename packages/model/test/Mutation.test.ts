@@ -250,6 +250,17 @@ describe("Mutation", () => {
     assert.deepStrictEqual(a.rowsOf([insert.id])[0]?.row?.["tags"], ["", "a", "b"])
   })
 
+  it("MUT-8 the first elements that two devices add at once are both in", () => {
+    const a = opened()
+    const insert = milk()
+    const b = opened([written(a, peer(1), insert)])
+    const ofA = written(a, peer(1), tasks.update(insert.id, { tags: { add: ["a"] } }))
+    a.importUpdates([written(b, peer(2), tasks.update(insert.id, { tags: { add: ["b"] } }))])
+    b.importUpdates([ofA])
+    assert.deepStrictEqual(a.rowsOf([insert.id])[0]?.row?.["tags"], ["a", "b"])
+    assert.strictEqual(rowsText(a.allRows()), rowsText(b.allRows()))
+  })
+
   it("MUT-9 the same peer, mutations and time give the same bytes", () => {
     const make = (now: number) => {
       const { tasks: own } = edits()

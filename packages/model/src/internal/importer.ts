@@ -4,11 +4,10 @@
  * Loro reports what an import left pending, but not what is pending altogether; so this keeps, per peer, how far the
  * pending operations reach, and forgets it once the doc has come that far.
  */
-import { type ImportStatus, LoroDoc, type PeerID } from "loro-crdt"
+import { decodeImportBlobMeta, type ImportStatus, LoroDoc, type PeerID } from "loro-crdt"
 import { Result } from "effect"
-import { panicsPerOpenMax } from "../ModelLimits.ts"
+import { operationsPerUpdateMax, panicsPerOpenMax } from "../ModelLimits.ts"
 import type { RecordId } from "../RecordId.ts"
-import { refusalOf } from "../Span.ts"
 import { freeQuietly, isPanic, loroReason } from "./loro.ts"
 
 /** An update that is not in the doc, and why. `index` counts from 0 in the list that was given. */
@@ -147,5 +146,24 @@ export class Importer {
       this.#pendingEnds.set(peer, Math.max(end, this.#pendingEnds.get(peer) ?? 0))
     }
     for (const [peer, end] of this.#pendingEnds) if (this.counterOf(peer) >= end) this.#pendingEnds.delete(peer)
+  }
+}
+
+/** What forbids importing these bytes, in words; undefined when nothing does. Looks at the header and checksum only. */
+const refusalOf = (bytes: Uint8Array): string | undefined => {
+  try {
+    const meta = decodeImportBlobMeta(bytes, true)
+    const starts = meta.partialStartVersionVector.toJSON()
+    let operations = 0
+    for (const [peer, end] of meta.partialEndVersionVector.toJSON()) operations += end - (starts.get(peer) ?? 0)
+    freeQuietly(meta.partialStartVersionVector)
+    freeQuietly(meta.partialEndVersionVector)
+    if (meta.mode === "shallow-snapshot") return "it is a shallow snapshot, whose history is cut off"
+    if (operations > operationsPerUpdateMax) {
+      return `it holds ${operations} operations, more than the ${operationsPerUpdateMax} allowed in one update`
+    }
+    return undefined
+  } catch (error) {
+    return loroReason(error)
   }
 }
