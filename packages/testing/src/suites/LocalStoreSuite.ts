@@ -20,8 +20,8 @@ export const localStoreSuiteTables: ReadonlyArray<{ readonly name: string; reado
 ]
 
 /** Runs the contract against stores opened over storages that `makeStorage` makes, a new one for each test. */
-export const localStoreSuite = (name: string, makeStorage: MakeStorage): void =>
-  describe(name, () => {
+export const localStoreSuite = (name: string, makeStorage: MakeStorage): void => {
+  describe(`LocalStore: ${name}`, () => {
     localStoreTransactions(makeStorage)
     localStoreTails(makeStorage)
     localStoreOutbox(makeStorage)
@@ -50,3 +50,4 @@ export const localStoreSuite = (name: string, makeStorage: MakeStorage): void =>
       })
     )
   })
+}

@@ -116,11 +116,11 @@ export const localStoreTransactions = (makeStorage: MakeStorage): void => {
     Effect.gen(function* () {
       const storage = yield* makeStorage
       const other = yield* storage.open
-      const written = yield* Effect.scoped(
+      const { given, ...written } = yield* Effect.scoped(
         Effect.gen(function* () {
           const store = yield* storage.open
-          yield* commit(store, everything)
-          return yield* contentOf(store)
+          const [a = start, b = start] = yield* commit(store, everything)
+          return { given: [a, b] as const, ...(yield* contentOf(store)) }
         })
       )
       assert.deepStrictEqual(written.docs, [docA, docB, docC].toSorted())
@@ -128,8 +128,8 @@ export const localStoreTransactions = (makeStorage: MakeStorage): void => {
       assert.deepStrictEqual(written.held, everything.hold)
       assert.deepStrictEqual(written.leases, everything.leases)
       assert.deepStrictEqual(
-        written.tails.map(({ updates }) => updates.map(({ localSeq: _, ...update }) => update)),
-        [[own(docA)], [received(docB, 1)], []]
+        written.tails.map(({ updates }) => updates),
+        [[{ ...own(docA), localSeq: given[0] }], [{ ...received(docB, 1), localSeq: given[1] }], []]
       )
       assert.deepStrictEqual(yield* contentOf(other), written)
       assert.deepStrictEqual(yield* contentOf(yield* storage.open), written)
@@ -157,17 +157,22 @@ export const localStoreTransactions = (makeStorage: MakeStorage): void => {
   it.effect("STORE-6 a transaction sees what it asked for, in that order, and nothing else", () =>
     Effect.gen(function* () {
       const store = yield* (yield* makeStorage).open
+      const leaseOfB = { doc: docB, peer: "1", nonce: "n3", end: 7, holder: "tab" }
       const leases = [
         { doc: docA, peer: "1", nonce: "n1", end: 3, holder: "tab" },
-        { doc: docA, peer: "2", nonce: "n2", end: 0, holder: "" },
-        { doc: docB, peer: "1", nonce: "n3", end: 7, holder: "tab" }
+        { doc: docA, peer: "2", nonce: "n2", end: 0, holder: "" }
       ]
       const meta = new Map([
         ["a", "1"],
         ["b", "2"]
       ])
       const items = [sealedItem(1, []), sealedItem(2, [])]
-      yield* commit(store, { updates: [own(docA), received(docB, 1), own(docC)], leases, meta, seal: items })
+      yield* commit(store, {
+        updates: [own(docA), received(docB, 1), own(docC)],
+        leases: [...leases, leaseOfB],
+        meta,
+        seal: items
+      })
       const view = yield* look(store, {
         docs: [
           { doc: docB, applied: start },
@@ -183,11 +188,11 @@ export const localStoreTransactions = (makeStorage: MakeStorage): void => {
           [docA, 1]
         ]
       )
-      assert.sameDeepMembers([...view.leases], leases)
+      assert.sameDeepMembers([...view.leases], [...leases, leaseOfB])
       assert.deepStrictEqual([...view.meta], [["b", "2"]])
       assert.deepStrictEqual([...view.sealed], [[DeviceSeq.make(2), items[1]]])
       const ofB = yield* look(store, { docs: [{ doc: docB, applied: start }], meta: [] })
-      assert.deepStrictEqual(ofB.leases, [leases[2]])
+      assert.deepStrictEqual(ofB.leases, [leaseOfB])
       assert.deepStrictEqual([ofB.meta.size, ofB.sealed.size], [0, 0])
     })
   )
