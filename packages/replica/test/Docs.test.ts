@@ -1,0 +1,112 @@
+/** What the engine gets to send, and how it commits what it pulled. Rules: docs/spec/replica.md. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { type Cursor, DeviceId, DeviceSeq, DocId, Hash, LogId, Seq } from "@tidemark/protocol"
+import { MemoryDisk, metaKeys, type RemoteItem, type Slice } from "@tidemark/sync"
+import { insertTask, openTab, rowsOf } from "./support/tabs.ts"
+
+const device = DeviceId.make("A".repeat(22))
+const cursorAt = (seq: number): Cursor => ({
+  logId: LogId.make("A".repeat(22)),
+  seq: Seq.make(seq),
+  chain: Hash.make("A".repeat(43))
+})
+const itemOf = (doc: DocId, bytes: Uint8Array, seq: number): RemoteItem => ({
+  seq: Seq.make(seq),
+  doc,
+  device,
+  deviceSeq: DeviceSeq.make(seq),
+  codec: 1,
+  bytes
+})
+const sliceOf = (items: ReadonlyArray<RemoteItem>, from: Cursor | undefined, to: number): Slice => ({
+  nonce: "ours",
+  expected: from,
+  next: cursorAt(to),
+  items,
+  hold: [],
+  release: [],
+  settle: []
+})
+const syncing = () => {
+  const disk = new MemoryDisk()
+  disk.meta.set(metaKeys.syncer, JSON.stringify("ours"))
+  return disk
+}
+
+describe("collecting", () => {
+  it.effect("REPLICA-9 gives one export of a doc's own operations, made by several tabs", () =>
+    Effect.gen(function* () {
+      const disk = new MemoryDisk()
+      const one = yield* openTab(disk, "one")
+      const two = yield* openTab(disk, "two")
+      const [id] = yield* one.path.change([insertTask("a")])
+      yield* two.path.change([{ _tag: "Update", table: "tasks", id: id!, values: { done: true } }])
+      yield* one.path.change([{ _tag: "Update", table: "tasks", id: id!, values: { title: "b" } }])
+      const items = yield* one.docs.collect([...disk.updates.values()])
+      assert.strictEqual(items.length, 1)
+      assert.deepStrictEqual(items[0]?.covers.map(Number), [1, 2, 3])
+      const there = syncing()
+      const reader = yield* openTab(there, "reader")
+      yield* reader.docs.apply(sliceOf([itemOf(items[0]!.doc, items[0]!.bytes, 1)], undefined, 1))
+      assert.deepStrictEqual(rowsOf(there, "tasks"), rowsOf(disk, "tasks"))
+      assert.strictEqual(rowsOf(there, "tasks").length, 1)
+    })
+  )
+})
+
+describe("applying", () => {
+  it.effect("REPLICA-10 under another nonce or cursor writes nothing", () =>
+    Effect.gen(function* () {
+      const source = new MemoryDisk()
+      const author = yield* openTab(source, "author")
+      yield* author.path.change([insertTask("x")])
+      const [item] = yield* author.docs.collect([...source.updates.values()])
+      const disk = syncing()
+      const tab = yield* openTab(disk, "one")
+      const remote = itemOf(item!.doc, item!.bytes, 1)
+      const thief = { ...sliceOf([remote], undefined, 1), nonce: "theirs" }
+      assert.strictEqual((yield* Effect.flip(tab.docs.apply(thief)))._tag, "FenceLost")
+      assert.strictEqual((yield* Effect.flip(tab.docs.apply(sliceOf([remote], cursorAt(4), 5))))._tag, "FenceLost")
+      assert.strictEqual(disk.updates.size, 0)
+      assert.strictEqual(rowsOf(disk, "tasks").length, 0)
+      yield* tab.docs.apply(sliceOf([remote], undefined, 1))
+      assert.strictEqual((yield* Effect.flip(tab.docs.apply(sliceOf([remote], undefined, 1))))._tag, "FenceLost")
+      yield* tab.docs.apply(sliceOf([], cursorAt(1), 2))
+      assert.strictEqual(rowsOf(disk, "tasks").length, 1)
+      assert.strictEqual(disk.meta.get(metaKeys.cursor)?.includes('"seq":2'), true)
+    })
+  )
+
+  it.effect("REPLICA-6 bytes the model refuses are held, and the others of the slice are applied", () =>
+    Effect.gen(function* () {
+      const source = new MemoryDisk()
+      const author = yield* openTab(source, "author")
+      yield* author.path.change([insertTask("good")])
+      const [item] = yield* author.docs.collect([...source.updates.values()])
+      const disk = syncing()
+      const tab = yield* openTab(disk, "one")
+      const garbage = new Uint8Array(40).fill(9)
+      const elsewhere = DocId.make("D".repeat(21) + "A")
+      yield* tab.docs.apply(
+        sliceOf(
+          [itemOf(item!.doc, garbage, 1), itemOf(item!.doc, item!.bytes, 2), itemOf(elsewhere, garbage, 3)],
+          undefined,
+          3
+        )
+      )
+      assert.deepStrictEqual(
+        rowsOf(disk, "tasks").map((row) => row["title"]),
+        ["good"]
+      )
+      assert.deepStrictEqual(
+        [...disk.held.values()].map(({ kind, seq }) => [kind, Number(seq)]),
+        [
+          ["refused", 1],
+          ["refused", 3]
+        ]
+      )
+      assert.deepStrictEqual(disk.held.get(Seq.make(1))?.bytes, garbage)
+    })
+  )
+})

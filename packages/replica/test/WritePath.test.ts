@@ -1,0 +1,224 @@
+/** How changes are committed: leases, failures, sharing of transactions, folding. Rules: docs/spec/replica.md. */
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Latch } from "effect"
+import { MemoryDisk, StoreFailed } from "@tidemark/sync"
+import { tailCountMax } from "../src/FoldTail.ts"
+import { insertTask, openTab, rowsOf } from "./support/tabs.ts"
+
+const lost = (reason: StoreFailed["reason"]) => Effect.fail(new StoreFailed({ reason, message: "made to fail" }))
+const titles = (disk: MemoryDisk) => rowsOf(disk, "tasks").map((row) => row["title"])
+const onlyLeases = (disk: MemoryDisk) => [...disk.leases.values()].flatMap((byPeer) => [...byPeer.values()])
+
+describe("a change", () => {
+  it.effect("REPLICA-1 puts update, row, lease and outbox place into one transaction", () =>
+    Effect.gen(function* () {
+      const disk = new MemoryDisk()
+      const tab = yield* openTab(disk, "one")
+      const [id] = yield* tab.path.change([insertTask("milk")])
+      assert.deepStrictEqual(
+        rowsOf(disk, "tasks").map((row) => [row["id"], row["title"], row["done"]]),
+        [[id, "milk", 0]]
+      )
+      const updates = [...disk.updates.values()]
+      assert.strictEqual(updates.length, 1)
+      assert.strictEqual(disk.counts().unsealed, 1)
+      const [lease] = onlyLeases(disk)
+      assert.deepStrictEqual(updates[0]?.spans, [{ peer: lease?.peer ?? "", start: 0, end: lease?.end ?? 0 }])
+    })
+  )
+
+  it.effect("REPLICA-1 that breaks a rule of the schema writes nothing", () =>
+    Effect.gen(function* () {
+      const disk = new MemoryDisk()
+      const tab = yield* openTab(disk, "one")
+      const wrong = { _tag: "Insert", table: "tasks", values: { title: 3, done: false } } as const
+      const failure = yield* Effect.flip(tab.path.change([wrong]))
+      assert.strictEqual(failure._tag, "ChangeRefused")
+      const unknown = yield* Effect.flip(tab.path.change([{ _tag: "Insert", table: "birds", values: {} }]))
+      assert.include(unknown.message, "birds")
+      assert.strictEqual(disk.updates.size, 0)
+      assert.strictEqual(disk.meta.size, 0)
+    })
+  )
+
+  it.effect("REPLICA-8 of several docs happens in all of them or in none", () =>
+    Effect.gen(function* () {
+      const disk = new MemoryDisk()
+      const tab = yield* openTab(disk, "one")
+      const wrong = { _tag: "Insert", table: "contacts", values: { name: 5 } } as const
+      const both = { _tag: "Insert", table: "contacts", values: { name: "Ada" } } as const
+      yield* tab.path.change([insertTask("kept"), both])
+      const failure = yield* Effect.flip(tab.path.change([insertTask("torn"), wrong]))
+      assert.strictEqual(failure._tag, "ChangeRefused")
+      yield* tab.path.change([insertTask("after")])
+      assert.deepStrictEqual(titles(disk), ["kept", "after"])
+      assert.strictEqual(rowsOf(disk, "contacts").length, 1)
+      const other = yield* openTab(disk.copy(), "reader")
+      const exported = yield* other.docs.collect([...disk.updates.values()])
+      assert.strictEqual(exported.length, 2)
+    })
+  )
+
+  it.effect("REPLICA-5 shares the next transaction with those that arrive meanwhile", () =>
+    Effect.gen(function* () {
+      const disk = new MemoryDisk()
+      const gate = yield* Latch.make(false)
+      let commits = 0
+      const tab = yield* openTab(disk, "one", {
+        beforeCommit: () => Effect.suspend(() => (commits++ === 0 ? gate.await : Effect.void))
+      })
+      const first = yield* Effect.forkChild(tab.path.change([insertTask("first")]), { startImmediately: true })
+      const rest = yield* Effect.forEach(["a", "b", "c"], (title) =>
+        Effect.forkChild(tab.path.change([insertTask(title)]), { startImmediately: true })
+      )
+      const wrong = yield* Effect.forkChild(
+        Effect.flip(tab.path.change([{ _tag: "Insert", table: "birds", values: {} }])),
+        {
+          startImmediately: true
+        }
+      )
+      yield* gate.open
+      yield* Fiber.join(first)
+      yield* Fiber.joinAll(rest)
+      assert.strictEqual((yield* Fiber.join(wrong))._tag, "ChangeRefused")
+      assert.strictEqual(commits, 2)
+      assert.deepStrictEqual([...titles(disk)].sort(), ["a", "b", "c", "first"])
+    })
+  )
+})
+
+describe("a transaction that fails", () => {
+  it.effect("REPLICA-4 with an unknown outcome is written once, when it was committed", () =>
+    Effect.gen(function* () {
+      const disk = new MemoryDisk()
+      let failures = 1
+      const tab = yield* openTab(disk, "one", {
+        afterCommit: () => Effect.suspend(() => (failures-- > 0 ? lost("disconnected") : Effect.void))
+      })
+      const [id] = yield* tab.path.change([insertTask("once")])
+      assert.strictEqual(disk.updates.size, 1)
+      yield* tab.path.change([{ _tag: "Update", table: "tasks", id: id!, values: { done: true } }])
+      assert.deepStrictEqual(
+        rowsOf(disk, "tasks").map((row) => [row["title"], row["done"]]),
+        [["once", 1]]
+      )
+    })
+  )
+
+  it.effect("REPLICA-4 without a commit is written again from the same bytes", () =>
+    Effect.gen(function* () {
+      const disk = new MemoryDisk()
+      const seen: Array<Uint8Array> = []
+      let failures = 1
+      const tab = yield* openTab(disk, "one", {
+        beforeCommit: ({ updates }) =>
+          Effect.suspend(() => {
+            seen.push(...(updates ?? []).map(({ bytes }) => bytes))
+            return failures-- > 0 ? lost("aborted") : Effect.void
+          })
+      })
+      yield* tab.path.change([insertTask("again")])
+      assert.deepStrictEqual(titles(disk), ["again"])
+      assert.strictEqual(seen.length, 2)
+      assert.deepStrictEqual(seen[0], seen[1])
+    })
+  )
+
+  it.effect("REPLICA-3 leaves the docs as the log has them, and the caller knows", () =>
+    Effect.gen(function* () {
+      const disk = new MemoryDisk()
+      let isFull = false
+      const tab = yield* openTab(disk, "one", {
+        beforeCommit: () => Effect.suspend(() => (isFull ? lost("full") : Effect.void))
+      })
+      yield* tab.path.change([insertTask("before")])
+      isFull = true
+      const exit = yield* Effect.exit(tab.path.change([insertTask("not saved")]))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasFails(exit.cause))
+      isFull = false
+      yield* tab.path.change([insertTask("after")])
+      assert.deepStrictEqual(titles(disk), ["before", "after"])
+      const other = yield* openTab(disk, "two")
+      yield* other.path.change([insertTask("elsewhere")])
+      assert.deepStrictEqual(titles(disk), ["before", "after", "elsewhere"])
+    })
+  )
+})
+
+describe("leases", () => {
+  it.effect("REPLICA-2 two tabs write under two peers, and see each other's records", () =>
+    Effect.gen(function* () {
+      const disk = new MemoryDisk()
+      const one = yield* openTab(disk, "one")
+      const two = yield* openTab(disk, "two")
+      const [id] = yield* one.path.change([insertTask("mine")])
+      yield* two.path.change([{ _tag: "Update", table: "tasks", id: id!, values: { done: true } }])
+      yield* one.path.change([{ _tag: "Update", table: "tasks", id: id!, values: { title: "ours" } }])
+      assert.deepStrictEqual(
+        rowsOf(disk, "tasks").map((row) => [row["title"], row["done"]]),
+        [["ours", 1]]
+      )
+      assert.strictEqual(new Set(onlyLeases(disk).map(({ peer }) => peer)).size, 2)
+    })
+  )
+
+  it.effect("REPLICA-2 a lease given back is taken again once nothing waits for a receipt", () =>
+    Effect.gen(function* () {
+      const disk = new MemoryDisk()
+      const one = yield* openTab(disk, "one")
+      const [id] = yield* one.path.change([insertTask("x")])
+      const rename = (title: string) => [{ _tag: "Update", table: "tasks", id: id!, values: { title } } as const]
+      yield* one.path.release
+      const waiting = yield* openTab(disk, "two")
+      yield* waiting.path.change(rename("a fresh peer: something waits"))
+      assert.strictEqual(onlyLeases(disk).length, 2)
+      acknowledgeAll(disk)
+      yield* waiting.path.release
+      const third = yield* openTab(disk, "three")
+      yield* third.path.change(rename("the same peer again"))
+      assert.strictEqual(onlyLeases(disk).length, 2)
+      assert.deepStrictEqual(titles(disk), ["the same peer again"])
+    })
+  )
+
+  it.effect("REPLICA-2 a tab whose lease was taken from it writes under a fresh peer", () =>
+    Effect.gen(function* () {
+      const disk = new MemoryDisk()
+      const one = yield* openTab(disk, "one")
+      const [id] = yield* one.path.change([insertTask("x")])
+      const [lease] = onlyLeases(disk)
+      disk.leases.get(lease!.doc)?.set(lease!.peer, { ...lease!, nonce: "another holder" })
+      yield* one.path.change([{ _tag: "Update", table: "tasks", id: id!, values: { title: "y" } }])
+      assert.strictEqual(onlyLeases(disk).length, 2)
+      const spans = [...disk.updates.values()].flatMap((update) => update.spans)
+      assert.strictEqual(new Set(spans.map(({ peer, start }) => `${peer}@${start}`)).size, spans.length)
+    })
+  )
+})
+
+/** As if the server had acknowledged every own update. */
+const acknowledgeAll = (disk: MemoryDisk) => {
+  for (const localSeq of [...disk.unsealed]) disk.unsealed.delete(localSeq)
+}
+
+describe("a long tail", () => {
+  it.effect("REPLICA-7 is folded into a snapshot that shows the same rows, with the outbox untouched", () =>
+    Effect.gen(function* () {
+      const disk = new MemoryDisk()
+      const tab = yield* openTab(disk, "one")
+      const [id] = yield* tab.path.change([insertTask("0")])
+      const rename = (title: string) => ({ _tag: "Update", table: "tasks", id: id!, values: { title } }) as const
+      for (let count = 1; count < tailCountMax; count++) yield* tab.path.change([rename(String(count))])
+      assert.strictEqual(disk.snapshots.size, 0)
+      yield* tab.path.change([rename("last but one")])
+      assert.strictEqual(disk.snapshots.size, 1)
+      assert.strictEqual(disk.counts().unsealed, tailCountMax + 1)
+      const fresh = yield* openTab(disk, "two")
+      yield* fresh.path.change([{ _tag: "Update", table: "tasks", id: id!, values: { done: true } }])
+      assert.deepStrictEqual(
+        rowsOf(disk, "tasks").map((row) => [row["title"], row["done"]]),
+        [["last but one", 1]]
+      )
+    })
+  )
+})

@@ -1,0 +1,50 @@
+/** Tabs of one device over one memory disk, with the real model and the real cryptography. */
+import { Context, Effect, Exit, Layer, Schema, Scope } from "effect"
+import { Primitives } from "@tidemark/crypto"
+import { Table, Workspace } from "@tidemark/model"
+import { Docs, type LocalStore, LocalStoreMemory, type MemoryDisk } from "@tidemark/sync"
+import { layer as layerDocs } from "../../src/ReplicaDocs.ts"
+import { WritePath } from "../../src/WritePath.ts"
+
+export const Notes = Workspace.make("notes", {
+  tables: {
+    tasks: Table.make({ title: Schema.String, done: Schema.Boolean }, { indexes: ["done"] }),
+    contacts: Table.make({ name: Schema.String })
+  }
+})
+
+/** A tab: its own docs and semaphore, the shared disk. */
+export interface Tab {
+  readonly path: WritePath["Service"]
+  readonly docs: Docs["Service"]
+  /** Ends the tab without any clean-up of its own, as a crash does. */
+  readonly crash: Effect.Effect<void>
+}
+
+const idKey = new Uint8Array(32).fill(7)
+
+/** Opens a tab over a disk. */
+export const openTab = Effect.fnUntraced(function* (
+  disk: MemoryDisk,
+  name: string,
+  hooks: LocalStoreMemory.MemoryHooks = {}
+) {
+  const scope = yield* Scope.make()
+  const layer = layerDocs.pipe(
+    Layer.provideMerge(WritePath.layer({ schema: Notes, tab: name, idKey })),
+    Layer.provideMerge(LocalStoreMemory.layer(disk, hooks)),
+    Layer.provideMerge(Primitives.layerWebCrypto)
+  )
+  const context: Context.Context<WritePath | Docs | LocalStore | Primitives> = yield* Layer.buildWithScope(layer, scope)
+  const tab: Tab = {
+    path: Context.get(context, WritePath),
+    docs: Context.get(context, Docs),
+    crash: Scope.close(scope, Exit.void)
+  }
+  return tab
+})
+
+export const rowsOf = (disk: MemoryDisk, table: string) => [...(disk.rowsByTable.get(table)?.values() ?? [])]
+
+export const insertTask = (title: string) =>
+  ({ _tag: "Insert", table: "tasks", values: { title, done: false } }) as const
