@@ -18,17 +18,15 @@ import type { Place } from "./SyncEvent.ts"
 export interface Hello {
   /** Asks the server and compares. */
   readonly connect: Effect.Effect<Place, RemoteError | StoreFailed | FenceLost>
-  /** Compares a head the server told unasked, as in the socket's welcome. */
-  readonly compare: (log: LogHead) => Effect.Effect<Place, RemoteError | StoreFailed | FenceLost>
+  /** Compares the head in a socket's welcome. Our cursor may have moved past it meanwhile: that proves nothing. */
+  readonly welcome: (log: LogHead) => Effect.Effect<Place, RemoteError | StoreFailed | FenceLost>
   /** The roster stands at `number` on the server: pulls it unless it is known to be here. */
   readonly followRoster: (number: RosterNumber) => Effect.Effect<void, RemoteError>
 }
 
-export const makeHello = Effect.fnUntraced(function* (turn: Turn): Effect.fn.Return<
-  Hello,
-  never,
-  LocalStore | Remote | Sealer
-> {
+export const makeHello = Effect.fnUntraced(function* (
+  turn: Turn
+): Effect.fn.Return<Hello, never, LocalStore | Remote | Sealer> {
   const store = yield* LocalStore
   const remote = yield* Remote
   const sealer = yield* Sealer
@@ -39,11 +37,11 @@ export const makeHello = Effect.fnUntraced(function* (turn: Turn): Effect.fn.Ret
     rosterKnown = yield* withDeadline(remote.refreshRoster)
   })
 
-  const compare = Effect.fnUntraced(function* (log: LogHead) {
+  const compare = Effect.fnUntraced(function* (log: LogHead, canBeOld: boolean) {
     const cursor = yield* turn.lock.withPermit(
       fencedWrite(store, turn, {}, (own) => {
         const found = own.cursor ?? { logId: log.logId, seq: Seq.make(0), chain: sealer.chainStart(log.logId) }
-        if (!canBeOurs(log, found)) return { value: undefined }
+        if (!canBeOurs(log, found, canBeOld)) return { value: undefined }
         const nextDeviceSeq = afterLastItem(own, log)
         const isNews = own.cursor === undefined || nextDeviceSeq !== own.nextDeviceSeq
         return { value: found, batch: isNews ? { own: { cursor: found, nextDeviceSeq } } : undefined }
@@ -51,15 +49,22 @@ export const makeHello = Effect.fnUntraced(function* (turn: Turn): Effect.fn.Ret
     )
     if (cursor === undefined) return yield* otherLog({ logId: log.logId, seq: log.head, chain: log.chain })
     yield* followRoster(log.roster)
-    return { through: cursor.seq, head: log.head }
+    return { through: cursor.seq, head: Seq.make(Math.max(log.head, cursor.seq)) }
   })
 
-  return { compare, followRoster, connect: Effect.flatMap(withDeadline(remote.head), compare) }
+  return {
+    followRoster,
+    connect: Effect.flatMap(withDeadline(remote.head), (log) => compare(log, false)),
+    welcome: (log) => compare(log, true)
+  }
 })
 
 /** A shorter log, or another chain at the same Seq, is not ours; a longer one is shown to be ours by its first page. */
-const canBeOurs = (log: LogHead, cursor: Cursor): boolean =>
-  log.logId === cursor.logId && log.head >= cursor.seq && (log.head > cursor.seq || log.chain === cursor.chain)
+const canBeOurs = (log: LogHead, cursor: Cursor, canBeOld: boolean): boolean => {
+  if (log.logId !== cursor.logId) return false
+  if (log.head === cursor.seq) return log.chain === cursor.chain
+  return log.head > cursor.seq || canBeOld
+}
 
 /** The next number to give: never one that the server has seen from this device, whatever our store remembers [PUSH-8]. */
 const afterLastItem = (own: OwnMeta, log: LogHead): DeviceSeq =>

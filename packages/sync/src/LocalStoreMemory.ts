@@ -86,11 +86,18 @@ export const open = Effect.fnUntraced(function* (
         const updates = disk.tail(doc, start).updates
         return { count: updates.length, bytes: updates.reduce((sum, { bytes }) => sum + bytes.length, 0) }
       }),
-    unsealed: (bytesMax) =>
-      read(() => takeFitting(disk.unsealedAscending(), { count: Infinity, bytes: bytesMax }).map(copyUpdate)),
+    unsealed: (bytesMax, except) =>
+      read(() => {
+        const waiting = disk.unsealedAscending().filter((update) => except?.has(update.doc) !== true)
+        return takeFitting(waiting, { count: Infinity, bytes: bytesMax }).map(copyUpdate)
+      }),
     sealed: (limit) =>
       read(() => {
-        const waiting = disk.sealedAscending().filter((item) => item.refusal === undefined && item.seq === undefined)
+        const waiting = disk
+          .sealedAscending()
+          .filter(
+            (item) => item.refusal === undefined && item.seq === undefined && limit.except?.has(item.doc) !== true
+          )
         return takeFitting(waiting, limit).map(copySealed)
       }),
     refused: read(() =>

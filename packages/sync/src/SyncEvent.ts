@@ -58,7 +58,7 @@ export type SyncEvent =
   | { readonly _tag: "NetworkChanged"; readonly online: boolean }
   /** The user asked to sync at once. */
   | { readonly _tag: "SyncAsked" }
-  | { readonly _tag: "FenceLost" }
+  /** The engine of this tab ends, for whatever reason. */
   | { readonly _tag: "Stopped" }
 
 export type SyncEventTag = SyncEvent["_tag"]

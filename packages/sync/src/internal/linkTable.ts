@@ -113,7 +113,6 @@ const running = {
       : stay(state),
   PushRetryDue: stay,
   StallDue: stay,
-  FenceLost: stop,
   Stopped: stop
 } as const
 

@@ -51,7 +51,6 @@ const common = {
   LiveClosed: stay,
   RetryDue: stay,
   StallDue: stay,
-  FenceLost: rest,
   Stopped: rest
 } as const
 

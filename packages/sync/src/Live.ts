@@ -1,0 +1,58 @@
+/**
+ * The live socket: pages that continue our cursor are stored at once; anything else is reported as a gap and pulled.
+ *
+ * The stream is read no faster than pages are stored. Rules: docs/spec/live.md.
+ */
+import { Deferred, Effect, Stream } from "effect"
+import type { Seq } from "@tidemark/protocol"
+import { withDeadline } from "./internal/failures.ts"
+import type { Hello } from "./Hello.ts"
+import type { Pull, PullError } from "./Pull.ts"
+import { type LiveEvent, Remote } from "./Remote.ts"
+import type { SyncEvent } from "./SyncEvent.ts"
+
+/** What the socket reports to the machine. */
+export type LiveReport = Extract<SyncEvent, { readonly _tag: "LiveOpened" | "LiveGap" | "PageStored" }>
+
+export interface Live {
+  /** Opens a socket and follows it until it ends. Fails with `Unreachable` where no welcome comes in time. */
+  readonly follow: (report: (event: LiveReport) => Effect.Effect<void>) => Effect.Effect<void, PullError>
+}
+
+export const makeLive = Effect.fnUntraced(function* (hello: Hello, pull: Pull): Effect.fn.Return<Live, never, Remote> {
+  const remote = yield* Remote
+
+  const meet = Effect.fnUntraced(function* (event: LiveEvent): Effect.fn.Return<LiveReport | undefined, PullError> {
+    switch (event._tag) {
+      case "Welcome":
+        return { _tag: "LiveOpened", ...(yield* hello.welcome(event.log)) }
+      case "Entries": {
+        const page = yield* pull.applyLive(event.page)
+        return page._tag === "Gap" ? gap(page.head) : { _tag: "PageStored", through: page.through, head: page.head }
+      }
+      case "Behind":
+        return gap(event.head)
+      case "RosterMoved":
+        yield* hello.followRoster(event.number)
+        return undefined
+    }
+  })
+
+  const follow = Effect.fnUntraced(function* (report: (event: LiveReport) => Effect.Effect<void>) {
+    const welcomed = yield* Deferred.make<void>()
+    const reading = Stream.runForEach(
+      remote.live,
+      Effect.fnUntraced(function* (event) {
+        if (event._tag === "Welcome") yield* Deferred.succeed(welcomed, undefined)
+        const met = yield* meet(event)
+        if (met !== undefined) yield* report(met)
+      })
+    )
+    const impatience = Effect.andThen(withDeadline(Deferred.await(welcomed)), Effect.never)
+    yield* Effect.raceFirst(reading, impatience)
+  })
+
+  return { follow }
+})
+
+const gap = (head: Seq): LiveReport => ({ _tag: "LiveGap", head })

@@ -1,0 +1,104 @@
+/**
+ * The way of an own update to its receipt: collected, sealed, stored sealed under its DeviceSeq, sent, settled.
+ *
+ * Sealed bytes are stored before they are first sent and never change [PUSH-3]. Everything here happens under the turn's
+ * lock and in one transaction each, so that a crash between two steps loses nothing and sends nothing twice under two
+ * numbers. Rules: docs/spec/push.md.
+ */
+import { Clock, Effect } from "effect"
+import { batchBytesMax, batchCountMax, DeviceSeq, type DocId, type PushAnswer } from "@tidemark/protocol"
+import { Docs } from "./Docs.ts"
+import { settleReceipts, type Settled } from "./internal/receipts.ts"
+import { fencedWrite, type Turn } from "./internal/turn.ts"
+import { LocalStore, type SealedItem, type StoreFailed } from "./LocalStore.ts"
+import { Sealer } from "./Sealer.ts"
+import type { Behind, FenceLost } from "./SyncErrors.ts"
+
+/** Bytes of a push frame that are not entries: its own header, and a length before each entry. */
+const frameBytes = 4 + 4 * batchCountMax
+
+export interface Outbox {
+  /**
+   * What to send next: sealed items, oldest first, at most `countMax` and what fits one push. A doc with a refused item
+   * is left out [PUSH-5], and of each doc only one item (all its parts), so that a refusal can hold back the next.
+   */
+  readonly batch: (countMax: number) => Effect.Effect<ReadonlyArray<SealedItem>, StoreFailed>
+  /** Seals what is unsealed, one item a doc, and returns the number of sealed entries stored. */
+  readonly seal: Effect.Effect<number, StoreFailed | FenceLost | Behind>
+  /** Writes down what the server answered to `sent` [PUSH-4]. */
+  readonly settle: (
+    sent: ReadonlyArray<SealedItem>,
+    answer: PushAnswer
+  ) => Effect.Effect<Settled, StoreFailed | FenceLost | Behind>
+  /** Marks an item (all its parts) as refused. */
+  readonly refuse: (item: SealedItem, reason: string, message: string) => Effect.Effect<void, StoreFailed | FenceLost>
+}
+
+export const makeOutbox = Effect.fnUntraced(function* (
+  turn: Turn
+): Effect.fn.Return<Outbox, never, LocalStore | Docs | Sealer> {
+  const store = yield* LocalStore
+  const docs = yield* Docs
+  const sealer = yield* Sealer
+
+  const heldBack = Effect.map(store.refused, (items): ReadonlySet<DocId> => new Set(items.map((item) => item.doc)))
+
+  const batch = Effect.fnUntraced(function* (countMax: number) {
+    const except = yield* heldBack
+    const limit = { count: Math.min(countMax, batchCountMax), bytes: batchBytesMax - frameBytes, except }
+    return oneItemPerDoc(yield* store.sealed(limit))
+  })
+
+  const seal = turn.lock.withPermit(
+    Effect.gen(function* () {
+      const updates = yield* store.unsealed(batchBytesMax, yield* heldBack)
+      if (updates.length === 0) return 0
+      const items = yield* docs.collect(updates)
+      const own = yield* fencedWrite(store, turn, {}, (found) => ({ value: found }))
+      // Hello stored a cursor before the first push; without one there is no log to seal for.
+      if (items.length === 0 || own.cursor === undefined) return 0
+      const sealed = yield* sealer.seal(items, own.nextDeviceSeq, own.cursor)
+      const last = sealed.at(-1)
+      if (last === undefined) return 0
+      yield* fencedWrite(store, turn, {}, () => ({
+        value: undefined,
+        batch: { seal: sealed, own: { nextDeviceSeq: DeviceSeq.make(last.deviceSeq + 1) } }
+      }))
+      return sealed.length
+    })
+  )
+
+  const settle = Effect.fnUntraced(function* (sent: ReadonlyArray<SealedItem>, answer: PushAnswer) {
+    const at = yield* Clock.currentTimeMillis
+    const sealed = [...new Set(sent.flatMap(partNumbers))]
+    const outcome = yield* turn.lock.withPermit(
+      fencedWrite(store, turn, { sealed }, (own, view) =>
+        settleReceipts(sealer, { own, sealed: view.sealed, sent, answer, at })
+      )
+    )
+    return yield* Effect.fromResult(outcome)
+  })
+
+  const refuse = (item: SealedItem, reason: string, message: string) =>
+    turn.lock.withPermit(
+      fencedWrite(store, turn, { sealed: partNumbers(item) }, (_own, view) => ({
+        value: undefined,
+        batch: { mark: [...view.sealed.values()].map((part) => ({ ...part, refusal: { reason, message } })) }
+      }))
+    )
+
+  return { batch, seal, settle, refuse }
+})
+
+/** The DeviceSeqs of all parts of the item that `entry` is a part of. */
+export const partNumbers = (entry: Pick<SealedItem, "first" | "parts">): ReadonlyArray<DeviceSeq> =>
+  Array.from({ length: entry.parts }, (_, part) => DeviceSeq.make(entry.first + part))
+
+const oneItemPerDoc = (items: ReadonlyArray<SealedItem>): ReadonlyArray<SealedItem> => {
+  const firstByDoc = new Map<DocId, DeviceSeq>()
+  return items.filter((item) => {
+    const first = firstByDoc.get(item.doc) ?? item.first
+    firstByDoc.set(item.doc, first)
+    return first === item.first
+  })
+}

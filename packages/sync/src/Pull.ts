@@ -1,0 +1,130 @@
+/**
+ * Stores the server's log, page by page from the cursor, in slices short enough that no tab waits long.
+ *
+ * A page is believed only where its chain continues ours [PULL-2]. The cursor moves in the transaction that stores what it
+ * covers [PULL-1], so a pull can stop after any slice and go on there. Rules: docs/spec/pull.md.
+ */
+import { Clock, Effect } from "effect"
+import { type Cursor, type Page, Seq } from "@tidemark/protocol"
+import { Docs } from "./Docs.ts"
+import { type ChainedItem, continuePage, otherLog } from "./internal/chainedPage.ts"
+import { withDeadline } from "./internal/failures.ts"
+import { makeOpener } from "./internal/opener.ts"
+import { type OwnEntries, meetOwnEntries } from "./internal/ownEntries.ts"
+import { nextSliceCount } from "./internal/sliceCount.ts"
+import { fencedWrite, type Turn } from "./internal/turn.ts"
+import { LocalStore, type StoreFailed } from "./LocalStore.ts"
+import { Remote } from "./Remote.ts"
+import { Sealer } from "./Sealer.ts"
+import { type FenceLost, type RemoteError, Unreachable } from "./SyncErrors.ts"
+import type { Place } from "./SyncEvent.ts"
+import { pullBytesMax, sliceCountStart } from "./SyncLimits.ts"
+
+/** What became of a page that came unasked. */
+export type LivePage =
+  | ({ readonly _tag: "Stored" } & Place)
+  /** It does not follow our cursor, or shows another log: only a pull can tell. */
+  | { readonly _tag: "Gap"; readonly head: Seq }
+
+export type PullError = RemoteError | StoreFailed | FenceLost
+
+export interface Pull {
+  /** Pulls until the head the server names last; tells the place after every slice. */
+  readonly catchUp: (stored: (place: Place) => Effect.Effect<void>) => Effect.Effect<Place, PullError>
+  /** Stores a page of the live socket. */
+  readonly applyLive: (page: Page) => Effect.Effect<LivePage, PullError>
+}
+
+export const makePull = Effect.fnUntraced(function* (
+  turn: Turn
+): Effect.fn.Return<Pull, never, LocalStore | Docs | Remote | Sealer> {
+  const store = yield* LocalStore
+  const docs = yield* Docs
+  const remote = yield* Remote
+  const sealer = yield* Sealer
+  const makePageOpener = yield* makeOpener
+  let sliceCount = sliceCountStart
+
+  const ownMeta = fencedWrite(store, turn, {}, (own) => ({ value: own }))
+
+  /** Stores items that follow `from`, slice by slice. The caller holds the lock. */
+  const storeItems = Effect.fnUntraced(function* (
+    from: Cursor,
+    items: ReadonlyArray<ChainedItem>,
+    stored: (through: Seq) => Effect.Effect<void>
+  ) {
+    if (items.length === 0) return
+    const own = yield* meetOwnEntries(store, sealer, turn, items)
+    const opener = yield* makePageOpener(items)
+    let expected = from
+    let start = 0
+    while (start < items.length) {
+      const slice = items.slice(start, start + sliceCount)
+      const next = slice.at(-1)?.cursor ?? expected
+      const opened = yield* opener.open(slice.flatMap((chained) => entryToOpen(chained, own)))
+      const settle = slice.flatMap(({ item }) => own.settle.get(item.seq) ?? [])
+      const began = yield* Clock.currentTimeMillis
+      yield* Effect.uninterruptible(docs.apply({ nonce: turn.nonce, expected, next, settle, ...opened }))
+      const took = (yield* Clock.currentTimeMillis) - began
+      sliceCount = nextSliceCount(sliceCount, slice.length, took)
+      expected = next
+      start += slice.length
+      yield* stored(next.seq)
+      // Between two slices everybody else has a turn.
+      yield* Effect.yieldNow
+    }
+  })
+
+  const pullPage = Effect.fnUntraced(function* (stored: (place: Place) => Effect.Effect<void>) {
+    const asked = yield* knownCursor(yield* ownMeta)
+    const page = yield* withDeadline(remote.pull(asked.seq === 0 ? undefined : asked, pullBytesMax))
+    return yield* turn.lock.withPermit(
+      Effect.gen(function* () {
+        // Receipts may have moved the cursor while the page was on its way.
+        const cursor = yield* knownCursor(yield* ownMeta)
+        const continuation = continuePage(sealer, cursor, page)
+        if (continuation._tag === "OtherLog") return yield* otherLog(page.through)
+        if (continuation._tag !== "Next") return yield* misfit()
+        const head = Seq.make(Math.max(page.head, cursor.seq))
+        yield* storeItems(cursor, continuation.items, (through) => stored({ through, head }))
+        const through = Seq.make(Math.max(page.through.seq, cursor.seq))
+        if (page.items.length === 0 && head > through) return yield* misfit()
+        yield* stored({ through, head })
+        return { through, head }
+      })
+    )
+  })
+
+  const catchUp = Effect.fnUntraced(function* (stored: (place: Place) => Effect.Effect<void>) {
+    for (;;) {
+      const place = yield* pullPage(stored)
+      if (place.through >= place.head) return place
+    }
+  })
+
+  const applyLive = (page: Page) =>
+    turn.lock.withPermit(
+      Effect.gen(function* (): Effect.fn.Return<LivePage, PullError> {
+        const cursor = yield* knownCursor(yield* ownMeta)
+        const continuation = continuePage(sealer, cursor, page)
+        if (continuation._tag !== "Next") return { _tag: "Gap", head: page.head }
+        yield* storeItems(cursor, continuation.items, () => Effect.void)
+        const through = Seq.make(Math.max(page.through.seq, cursor.seq))
+        return { _tag: "Stored", through, head: Seq.make(Math.max(page.head, through)) }
+      })
+    )
+
+  return { catchUp, applyLive }
+})
+
+/** Hello stores a cursor before the first pull. */
+const knownCursor = (own: { readonly cursor: Cursor | undefined }): Effect.Effect<Cursor, Unreachable> =>
+  own.cursor === undefined
+    ? Effect.fail(new Unreachable({ message: "The server has not said yet which log it holds. Trying again." }))
+    : Effect.succeed(own.cursor)
+
+const entryToOpen = ({ item }: ChainedItem, own: OwnEntries) =>
+  item._tag === "Entry" && !own.known.has(item.seq) ? [{ seq: item.seq, bytes: item.bytes }] : []
+
+const misfit = () =>
+  new Unreachable({ message: "The server answered with a page that does not fit the question. Trying again." })

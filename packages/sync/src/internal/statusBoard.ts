@@ -1,0 +1,48 @@
+/** Keeps the engine's status: counts from the store, the state from the machine, one value for whoever watches. */
+import { Clock, Effect, Equal, SubscriptionRef } from "effect"
+import { LocalStore, type StoreFailed } from "../LocalStore.ts"
+import { type SyncState, stoppedState } from "../SyncState.ts"
+import { noCounts, statusOf, type StatusInput, type SyncStatus } from "../SyncStatus.ts"
+
+export interface StatusBoard {
+  readonly status: SubscriptionRef.SubscriptionRef<SyncStatus>
+  /** Counts again what waits; returns the number of own updates and items without a receipt. */
+  readonly recount: Effect.Effect<number, StoreFailed>
+  /** The last receipt's time, epoch milliseconds, as stored or as it just came. */
+  readonly receiptCame: (at: number | undefined) => void
+  /** Shows the state as it is now; publishes only what differs. */
+  readonly show: (state: SyncState) => Effect.Effect<void>
+}
+
+export const makeStatusBoard: Effect.Effect<StatusBoard, never, LocalStore> = Effect.gen(function* () {
+  const store = yield* LocalStore
+  let seen: Omit<StatusInput, "at"> = {
+    state: stoppedState,
+    counts: noCounts,
+    refusalMessage: undefined,
+    lastReceiptAt: undefined
+  }
+  const status = yield* SubscriptionRef.make<SyncStatus>(statusOf({ ...seen, at: 0 }))
+
+  const recount = Effect.gen(function* () {
+    const counts = yield* store.counts
+    const refusalMessage = counts.refused === 0 ? undefined : (yield* store.refused)[0]?.refusal?.message
+    seen = { ...seen, counts, refusalMessage }
+    return counts.unsealed + counts.sealed
+  })
+
+  const show = Effect.fnUntraced(function* (state: SyncState) {
+    seen = { ...seen, state }
+    const next = statusOf({ ...seen, at: yield* Clock.currentTimeMillis })
+    if (!Equal.equals(next, SubscriptionRef.getUnsafe(status))) yield* SubscriptionRef.set(status, next)
+  })
+
+  return {
+    status,
+    recount,
+    show,
+    receiptCame: (at) => {
+      if (at !== undefined) seen = { ...seen, lastReceiptAt: at }
+    }
+  }
+})

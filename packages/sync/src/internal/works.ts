@@ -1,0 +1,107 @@
+/**
+ * The engine's pieces of work, each an effect that reports events and ends: what a command of the machine starts.
+ *
+ * A piece that fails reports how; `FenceLost` passes through, because it ends the engine. Rules: docs/spec/sync-state.md.
+ */
+import { Clock, Effect, Schedule, Stream } from "effect"
+import { makeHello } from "../Hello.ts"
+import { makeLive } from "../Live.ts"
+import { LocalStore, type StoreFailed } from "../LocalStore.ts"
+import { makeOutbox } from "../Outbox.ts"
+import { makePull } from "../Pull.ts"
+import { makePush } from "../Push.ts"
+import type { FenceLost, RemoteError } from "../SyncErrors.ts"
+import type { SyncEvent } from "../SyncEvent.ts"
+import { failureOf } from "./failures.ts"
+import type { StatusBoard } from "./statusBoard.ts"
+import type { Turn } from "./turn.ts"
+
+/** Takes events to the machine. */
+export type Report = (event: SyncEvent) => Effect.Effect<void>
+
+/** One piece of work. */
+export type Work = (report: Report) => Effect.Effect<void, FenceLost>
+
+export interface Works {
+  readonly connect: Work
+  readonly pull: Work
+  readonly live: Work
+  readonly push: Work
+  /** Counts what waits, now and after every change; never ends. */
+  readonly watchOutbox: Work
+}
+
+/** How long to wait before counting again when the store fails. */
+const recountSchedule = Schedule.spaced("2 seconds")
+
+type WorkError = RemoteError | StoreFailed | FenceLost
+
+/** Reports every failure but the lost fence by `toEvent`. */
+const reported = (
+  work: Effect.Effect<void, WorkError>,
+  report: Report,
+  toEvent: (error: RemoteError | StoreFailed) => SyncEvent
+): Effect.Effect<void, FenceLost> =>
+  Effect.catch(work, (error) => (error._tag === "FenceLost" ? Effect.fail(error) : report(toEvent(error))))
+
+const linkFailed = (error: RemoteError | StoreFailed): SyncEvent => ({ _tag: "LinkFailed", failure: failureOf(error) })
+
+export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusBoard) {
+  const store = yield* LocalStore
+  const outbox = yield* makeOutbox(turn)
+  const hello = yield* makeHello(turn)
+  const pull = yield* makePull(turn)
+  const push = yield* makePush(turn, outbox)
+  const live = yield* makeLive(hello, pull)
+
+  const works: Works = {
+    connect: (report) =>
+      reported(
+        Effect.flatMap(hello.connect, (place) => report({ _tag: "HeadKnown", ...place })),
+        report,
+        linkFailed
+      ),
+
+    pull: (report) =>
+      reported(
+        pull
+          .catchUp((place) => report({ _tag: "PageStored", ...place }))
+          .pipe(Effect.flatMap((place) => report({ _tag: "CaughtUp", ...place }))),
+        report,
+        linkFailed
+      ),
+
+    // A socket that cannot be had is no reason to hang up: the log is polled instead.
+    live: (report) =>
+      reported(live.follow(report).pipe(Effect.andThen(report({ _tag: "LiveClosed" }))), report, (error) =>
+        error._tag === "Unreachable" ? { _tag: "LiveClosed" } : linkFailed(error)
+      ),
+
+    push: (report) =>
+      reported(
+        Effect.gen(function* () {
+          const blocked = yield* push.drain(
+            Effect.fnUntraced(function* (settled) {
+              if (settled.settled > 0) board.receiptCame(yield* Clock.currentTimeMillis)
+              yield* report({ _tag: "Pushed", settled: settled.settled, ...settled.place })
+            })
+          )
+          yield* report(blocked === undefined ? { _tag: "PushDrained" } : { _tag: "PushFailed", failure: blocked })
+        }),
+        report,
+        (error) => ({ _tag: "PushFailed", failure: failureOf(error) })
+      ),
+
+    watchOutbox: (report) =>
+      Stream.runForEach(store.outboxChanges, () =>
+        board.recount.pipe(
+          Effect.tapError((error) => report(linkFailed(error))),
+          Effect.retry(recountSchedule),
+          Effect.flatMap((waiting) => report({ _tag: "OutboxChanged", waiting })),
+          // The schedule repeats for ever, so a failure cannot be left.
+          Effect.ignore
+        )
+      )
+  }
+  return works
+})
