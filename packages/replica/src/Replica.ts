@@ -57,8 +57,8 @@ export class Replica extends Context.Service<
     readonly status: Stream.Stream<SyncStatus>
     /** What waits in the store, whoever wrote it. Begins with the present value. */
     readonly counts: Stream.Stream<OutboxCounts, StoreFailed>
-    /** The engine's loops. Ends only with `FenceLost` (another tab syncs now) or a store that cannot be used. */
-    readonly sync: Effect.Effect<never, FenceLost | StoreFailed>
+    /** The engine's loops. Ends only with `FenceLost` (another tab syncs now); whatever else goes wrong shows in the status. */
+    readonly sync: Effect.Effect<never, FenceLost>
     /** Tries now what waits for its time. */
     readonly syncNow: Effect.Effect<void>
     readonly networkChanged: (online: boolean) => Effect.Effect<void>
@@ -125,7 +125,7 @@ const makeReplica = Effect.fnUntraced(function* () {
   return Replica.of({
     identity,
     change: path.change,
-    status: engine.status,
+    status: engine.statusChanges,
     counts: Stream.mapEffect(store.outboxChanges, () => store.counts),
     sync: engine.run,
     syncNow: engine.syncNow,
