@@ -2,7 +2,7 @@
  * The workspace's keys as one device holds them, how they are handed to a recipient, and the key of each doc.
  *
  * A wrap seals the current key and the id key to one recipient's agreement key: a fresh X25519 pair, HKDF, AES-256-GCM.
- * It does not say who made it; the signature of the statement that carries it does [KEYRING-3].
+ * It does not say who made it: take wraps only from a statement that the roster accepted.
  * A keyring is immutable: never write into its key bytes. Rules: docs/spec/crypto.md.
  */
 import {

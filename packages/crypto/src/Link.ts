@@ -38,7 +38,7 @@ export class LinkMalformed extends Schema.TaggedError<LinkMalformed>()("LinkMalf
 }) {}
 
 const checksumOf = (fields: string): string =>
-  bytesToId(sha256(utf8(`${linkContext}${fields}`)).subarray(0, checksumBytes))
+  bytesToId(sha256(utf8(`${linkContext}checksum${fields}`)).subarray(0, checksumBytes))
 
 /** The part after `#`, which is all a join page needs beside its own origin. */
 export const encodeFragment = (link: Omit<Link, "origin">): string => {

@@ -22,7 +22,10 @@ export const statementContext = "tidemark/statement/1"
 /** Signed by a device to get a token: `context ‖ u8 length of action ‖ action ‖ workspace (16 bytes) ‖ challenge`. */
 export const proofContext = "tidemark/proof/1"
 
-/** HKDF info of a doc's key (`‖ doc`), of a key wrap (`‖ recipient`), and of a link's key pairs (`‖ "signing" | "agreement"`). */
+/**
+ * HKDF info of a doc's key (`‖ doc`), of a key wrap (`‖ recipient ‖ its agreement key ‖ the wrap's ephemeral key`), and of
+ * a link's key pairs (`‖ "signing" | "agreement"`).
+ */
 export const docKeyContext = "tidemark/doc-key/1"
 export const wrapContext = "tidemark/wrap/1"
 export const linkContext = "tidemark/link/1"
