@@ -62,10 +62,7 @@ export class Access extends Context.Service<
     readonly admit: (
       caller: CallerShape,
       input: { readonly statement: StatementText; readonly proof: Proof }
-    ) => Effect.Effect<
-      TokenAnswer & { readonly number: RosterNumber },
-      AppendError | ProofError | Forbidden
-    >
+    ) => Effect.Effect<TokenAnswer & { readonly number: RosterNumber }, AppendError | ProofError | Forbidden>
     /** A new token for a device that proves its key. */
     readonly renew: (
       workspace: WorkspaceId,
@@ -100,7 +97,10 @@ const readKind = Effect.fnUntraced(function* <Kind extends StatementBody["kind"]
   const { body, bytes } = yield* readStatement(text)
   const isKind = (one: typeof body): one is Extract<StatementBody, { readonly kind: Kind }> => one.kind === kind
   if (!isKind(body)) {
-    return yield* new Malformed({ what: "statement", message: `This route takes a ${kind} statement, not ${body.kind}` })
+    return yield* new Malformed({
+      what: "statement",
+      message: `This route takes a ${kind} statement, not ${body.kind}`
+    })
   }
   return { bytes, body }
 })
@@ -137,15 +137,18 @@ const makeAccess = Effect.gen(function* () {
     return { ...(yield* tokens.issueDevice(workspace, device, use)), role }
   })
 
-  const found = Effect.fn("Access.found")(function* (input: { statement: StatementText; proof: Proof }) {
-    const { body, bytes } = yield* readKind(input.statement, "found")
-    yield* checkProof(body.device.signing, "found", body.workspace, input.proof)
-    const { workspace } = yield* roster.found(bytes)
-    const answer = yield* issue(workspace, deviceIdOf(body.device.signing))
-    const { logId } = yield* log.head(workspace)
-    return { ...answer, workspace, logId }
-    // The workspace is there: it was founded or found a moment ago.
-  }, Effect.catchTag("WorkspaceUnknown", Effect.die))
+  const found = Effect.fn("Access.found")(
+    function* (input: { statement: StatementText; proof: Proof }) {
+      const { body, bytes } = yield* readKind(input.statement, "found")
+      yield* checkProof(body.device.signing, "found", body.workspace, input.proof)
+      const { workspace } = yield* roster.found(bytes)
+      const answer = yield* issue(workspace, deviceIdOf(body.device.signing))
+      const { logId } = yield* log.head(workspace)
+      return { ...answer, workspace, logId }
+      // The workspace is there: it was founded or found a moment ago.
+    },
+    Effect.catchTag("WorkspaceUnknown", Effect.die)
+  )
 
   const refuseGrant = (reason: "grantExpired", message: string) => new StatementRefused({ reason, message })
 

@@ -42,7 +42,8 @@ export class Callers extends Context.Service<
   static readonly layer = (options: CallersOptions) => Layer.effect(Callers, makeCallers(options))
 }
 
-const unknown = () => new Unauthorized({ reason: "unknown", message: "The roster of this workspace has no such device" })
+const unknown = () =>
+  new Unauthorized({ reason: "unknown", message: "The roster of this workspace has no such device" })
 
 const revoked = () =>
   new Unauthorized({ reason: "revoked", message: "An owner ended this access. What is on your device stays there." })
@@ -72,17 +73,18 @@ export const requireDevice = (caller: CallerShape, needed: Role): Effect.Effect<
   }
   return ranks[caller.role] >= ranks[needed]
     ? Effect.succeed(caller.subject.device)
-    : Effect.fail(new Forbidden({ role: caller.role, needed, message: `This needs the role ${needed}, not ${caller.role}` }))
+    : Effect.fail(
+        new Forbidden({ role: caller.role, needed, message: `This needs the role ${needed}, not ${caller.role}` })
+      )
 }
 
 /** Whether a path names the token's workspace. Another one is unknown, whether it exists or not [TOKEN-5]. */
-export const requireWorkspace = (
-  caller: CallerShape,
-  workspace: WorkspaceId
-): Effect.Effect<void, WorkspaceUnknown> =>
+export const requireWorkspace = (caller: CallerShape, workspace: WorkspaceId): Effect.Effect<void, WorkspaceUnknown> =>
   caller.workspace === workspace
     ? Effect.void
-    : Effect.fail(new WorkspaceUnknown({ message: "This server holds no such workspace, or this token is for another one" }))
+    : Effect.fail(
+        new WorkspaceUnknown({ message: "This server holds no such workspace, or this token is for another one" })
+      )
 
 const makeCallers = ({ requestsPerSecondMax }: CallersOptions) =>
   Effect.gen(function* () {

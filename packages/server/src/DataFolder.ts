@@ -2,8 +2,8 @@
  * The data folder: the embedded database, the token secret, and the lock that keeps a second process out.
  *
  * The lock is an SQLite `BEGIN EXCLUSIVE` on a side file: the kernel holds it and drops it when the process dies, however
- * it dies. It is never judged by age [STORE-1]. The secret is 32 random bytes in a file of mode 0600, made once, synced
- * with its folder, and refused when it is shorter or readable by others [STORE-2]. Rules: docs/spec/server.md.
+ * it dies. It is never judged by age [DISK-1]. The secret is 32 random bytes in a file of mode 0600, made once, synced
+ * with its folder, and refused when it is shorter or readable by others [DISK-2]. Rules: docs/spec/server.md.
  */
 import { Effect, Redacted, Schema } from "effect"
 import { randomBytes } from "node:crypto"
@@ -108,7 +108,9 @@ export const secret = Effect.fn("DataFolder.secret")(function* (folder: string) 
   const bytes = yield* Effect.try({
     try: () => readSecret(secretPath),
     catch: (cause) =>
-      refuse(`The token secret ${secretPath} cannot be read (${codeOf(cause)}). Give it back to this user with mode 0600.`)
+      refuse(
+        `The token secret ${secretPath} cannot be read (${codeOf(cause)}). Give it back to this user with mode 0600.`
+      )
   })
   if (bytes.length < secretBytesMin) {
     return yield* refuse(

@@ -2,12 +2,20 @@
  * Tells connected devices about what was committed, from the bytes that are already in memory.
  *
  * One frame is encoded per page and shared by all subscribers of a workspace. Pages go out in the order of Seq and
- * without a gap: a page that does not follow the last one is not sent, and whoever listens to `moved` (another process
- * committed in between) reads the missing stretch from the log and publishes it. Nothing here is needed for
- * correctness: a device that hears nothing pulls by its cursor [LIVE-5]. Rules: docs/spec/server.md.
+ * without a gap: a page that does not follow the last one is not sent; a follower (another process committed in between) reads
+ * the missing stretch from the log and publishes it, and without one the readers are told to pull. Nothing here is needed for
+ * correctness: a device that hears nothing pulls by its cursor [FAN-5]. Rules: docs/spec/server.md.
  */
-import { Context, Effect, Layer, Queue } from "effect"
-import { type DeviceId, encodePage, type Page, type RosterNumber, type Seq, type WorkspaceId } from "@tidemark/protocol"
+import { Context, Effect, Layer, Queue, type Scope } from "effect"
+import {
+  type Cursor,
+  type DeviceId,
+  encodePage,
+  type Page,
+  type RosterNumber,
+  type Seq,
+  type WorkspaceId
+} from "@tidemark/protocol"
 
 /** One live reader. Its methods are called in order and must not wait for the network. */
 export interface Subscriber {
@@ -20,102 +28,141 @@ export interface Subscriber {
   readonly rosterMoved: (number: RosterNumber) => Effect.Effect<void>
 }
 
-interface Room {
-  readonly subscribers: Set<Subscriber>
-  /** The Seq of the last page published, once there was one. */
-  at: Seq | undefined
-  roster: RosterNumber | undefined
+/** Where something was committed; only what was committed `here` (the default) is told to other processes. */
+export type Origin = "here" | "elsewhere"
+
+/** A workspace with readers here: how far they were told, once anything was. */
+export interface Watched {
+  readonly workspace: WorkspaceId
+  readonly at: Cursor | undefined
+  readonly roster: RosterNumber | undefined
 }
 
-/** The rooms of one process. */
-const makeFanOut = Effect.gen(function* () {
-  const rooms = new Map<WorkspaceId, Room>()
-  const moved = yield* Queue.sliding<WorkspaceId>(1_024)
-
-  const tellAll = (room: Room, tell: (subscriber: Subscriber) => Effect.Effect<void>) =>
-    Effect.forEach([...room.subscribers], tell, { discard: true })
-
-  const subscribe = (workspace: WorkspaceId, subscriber: Subscriber) =>
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        const room = rooms.get(workspace) ?? { subscribers: new Set(), at: undefined, roster: undefined }
-        rooms.set(workspace, room)
-        room.subscribers.add(subscriber)
-      }),
-      () =>
-        Effect.sync(() => {
-          const room = rooms.get(workspace)
-          room?.subscribers.delete(subscriber)
-          if (room?.subscribers.size === 0) rooms.delete(workspace)
-        })
-    )
-
-  const publish = (workspace: WorkspaceId, page: Page): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      const room = rooms.get(workspace)
-      if (room === undefined || page.items.length === 0) return Effect.void
-      const at = room.at ?? page.after
-      if (page.through.seq <= at) return Effect.void
-      if (page.after !== at) {
-        return Effect.andThen(
-          tellAll(room, (subscriber) => subscriber.behind(page.head)),
-          Effect.asVoid(Queue.offer(moved, workspace))
-        )
-      }
-      room.at = page.through.seq
-      const frame = encodePage(page)
-      return tellAll(room, (subscriber) => subscriber.frame(frame, page.through.seq))
-    })
-
-  const publishRoster = (workspace: WorkspaceId, number: RosterNumber): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      const room = rooms.get(workspace)
-      if (room === undefined || (room.roster !== undefined && number <= room.roster)) return Effect.void
-      room.roster = number
-      return tellAll(room, (subscriber) => subscriber.rosterMoved(number))
-    })
-
-  return {
-    subscribe,
-    publish,
-    publishRoster,
-    start: (workspace: WorkspaceId, head: Seq, roster: RosterNumber) =>
-      Effect.sync(() => {
-        const room = rooms.get(workspace)
-        if (room === undefined) return
-        room.at ??= head
-        room.roster ??= roster
-      }),
-    watched: Effect.sync(() => [...rooms].map(([workspace, room]) => ({ workspace, at: room.at, roster: room.roster }))),
-    moved
-  }
-})
+/** What another layer needs to keep several processes together: see `PostgresFollower.ts`. */
+export interface Following {
+  /** Workspaces that were appended to here: others should hear of it. */
+  readonly committed: Queue.Dequeue<WorkspaceId>
+  /** Workspaces of which a page came that does not follow the last one: what is between must be read. */
+  readonly gaps: Queue.Dequeue<WorkspaceId>
+}
 
 export class FanOut extends Context.Service<
   FanOut,
   {
     /** Adds a reader until the scope closes. */
-    readonly subscribe: (
-      workspace: WorkspaceId,
-      subscriber: Subscriber
-    ) => ReturnType<Effect.Success<typeof makeFanOut>["subscribe"]>
+    readonly subscribe: (workspace: WorkspaceId, subscriber: Subscriber) => Effect.Effect<void, never, Scope.Scope>
     /** Says where a workspace stands, for a room that has not published yet. */
-    readonly start: (workspace: WorkspaceId, head: Seq, roster: RosterNumber) => Effect.Effect<void>
+    readonly start: (workspace: WorkspaceId, at: Cursor, roster: RosterNumber) => Effect.Effect<void>
     /** Sends a committed page to the workspace's readers, if there are any. */
-    readonly publish: (workspace: WorkspaceId, page: Page) => Effect.Effect<void>
+    readonly publish: (workspace: WorkspaceId, page: Page, origin?: Origin) => Effect.Effect<void>
     /** Says that the roster has grown. */
-    readonly publishRoster: (workspace: WorkspaceId, number: RosterNumber) => Effect.Effect<void>
-    /** The workspaces with readers here, and how far each was told. */
-    readonly watched: Effect.Effect<
-      ReadonlyArray<{
-        readonly workspace: WorkspaceId
-        readonly at: Seq | undefined
-        readonly roster: RosterNumber | undefined
-      }>
-    >
-    /** Workspaces of which a page could not be sent because one before it is missing here. */
-    readonly moved: Queue.Dequeue<WorkspaceId>
+    readonly publishRoster: (workspace: WorkspaceId, number: RosterNumber, origin?: Origin) => Effect.Effect<void>
+    /** Tells a workspace's readers to pull. */
+    readonly publishBehind: (workspace: WorkspaceId, head: Seq) => Effect.Effect<void>
+    /** The workspaces with readers here. */
+    readonly watched: Effect.Effect<ReadonlyArray<Watched>>
+    /** Hands what happens here to a follower, until its scope closes. */
+    readonly follow: Effect.Effect<Following, never, Scope.Scope>
   }
 >()("@tidemark/server/FanOut") {
-  static readonly layer = Layer.effect(FanOut, makeFanOut)
+  static readonly layer = Layer.suspend(() => Layer.sync(FanOut, makeFanOut))
+}
+
+interface Room {
+  readonly subscribers: Set<Subscriber>
+  at: Cursor | undefined
+  roster: RosterNumber | undefined
+}
+
+/** Hints kept for a follower that lags; what is dropped it finds by its poll. */
+const hintCountMax = 4_096
+
+/** The rooms of one process. */
+const makeFanOut = () => {
+  const rooms = new Map<WorkspaceId, Room>()
+  let follower: { committed: Queue.Queue<WorkspaceId>; gaps: Queue.Queue<WorkspaceId> } | undefined
+
+  const tellAll = (room: Room, tell: (subscriber: Subscriber) => Effect.Effect<void>) =>
+    Effect.forEach([...room.subscribers], tell, { discard: true })
+
+  const leave = (workspace: WorkspaceId, subscriber: Subscriber) =>
+    Effect.sync(() => {
+      const room = rooms.get(workspace)
+      room?.subscribers.delete(subscriber)
+      if (room?.subscribers.size === 0) rooms.delete(workspace)
+    })
+
+  const join = (workspace: WorkspaceId, subscriber: Subscriber) =>
+    Effect.sync(() => {
+      const room = rooms.get(workspace) ?? { subscribers: new Set(), at: undefined, roster: undefined }
+      rooms.set(workspace, room)
+      room.subscribers.add(subscriber)
+    })
+
+  const hint = (workspace: WorkspaceId, origin: Origin = "here"): Effect.Effect<unknown> =>
+    follower === undefined || origin === "elsewhere" ? Effect.void : Queue.offer(follower.committed, workspace)
+
+  const publishTo = (room: Room, workspace: WorkspaceId, page: Page): Effect.Effect<void> => {
+    const at = room.at?.seq ?? page.after
+    if (page.through.seq <= at) return Effect.void
+    if (page.after === at) {
+      room.at = page.through
+      const frame = encodePage(page)
+      return tellAll(room, (subscriber) => subscriber.frame(frame, page.through.seq))
+    }
+    return follower === undefined
+      ? tellAll(room, (subscriber) => subscriber.behind(page.head))
+      : Effect.asVoid(Queue.offer(follower.gaps, workspace))
+  }
+
+  return FanOut.of({
+    subscribe: (workspace, subscriber) =>
+      Effect.acquireRelease(join(workspace, subscriber), () => leave(workspace, subscriber)),
+    start: (workspace, at, roster) =>
+      Effect.sync(() => {
+        const room = rooms.get(workspace)
+        if (room === undefined) return
+        room.at ??= at
+        room.roster ??= roster
+      }),
+    publish: (workspace, page, origin) =>
+      Effect.suspend(() => {
+        if (page.items.length === 0) return Effect.void
+        const room = rooms.get(workspace)
+        return Effect.andThen(
+          hint(workspace, origin),
+          room === undefined ? Effect.void : publishTo(room, workspace, page)
+        )
+      }),
+    publishRoster: (workspace, number, origin) =>
+      Effect.suspend(() => {
+        const room = rooms.get(workspace)
+        const isNews = room !== undefined && (room.roster === undefined || number > room.roster)
+        if (isNews) room.roster = number
+        return Effect.andThen(
+          hint(workspace, origin),
+          isNews ? tellAll(room, (subscriber) => subscriber.rosterMoved(number)) : Effect.void
+        )
+      }),
+    publishBehind: (workspace, head) =>
+      Effect.suspend(() => {
+        const room = rooms.get(workspace)
+        return room === undefined ? Effect.void : tellAll(room, (subscriber) => subscriber.behind(head))
+      }),
+    watched: Effect.sync(() => [...rooms].map(([workspace, { at, roster }]) => ({ workspace, at, roster }))),
+    follow: Effect.acquireRelease(
+      Effect.gen(function* () {
+        const queues = {
+          committed: yield* Queue.sliding<WorkspaceId>(hintCountMax),
+          gaps: yield* Queue.sliding<WorkspaceId>(hintCountMax)
+        }
+        follower = queues
+        return queues
+      }),
+      () =>
+        Effect.sync(() => {
+          follower = undefined
+        })
+    )
+  })
 }

@@ -2,8 +2,8 @@
  * A live session, whatever carries it: hello, then everything that commits, in order.
  *
  * The transport brings a `Sink` with a bound of its own; this module decides what is said. A reader whose sink is full is
- * parked: nothing is buffered for it, and when there is room again it hears `Behind` and pulls [LIVE-4]. A device that
- * is revoked hears `Goodbye` as soon as the roster says so [LIVE-6]. Rules: docs/spec/server.md.
+ * parked: nothing is buffered for it, and when there is room again it hears `Behind` and pulls [FAN-4]. A device that
+ * is revoked hears `Goodbye` as soon as the roster says so [FAN-6]. Rules: docs/spec/server.md.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import {
@@ -61,7 +61,10 @@ export class Live extends Context.Service<
 export const goodbyeText = (error: Goodbye): string => encodeServerMessage({ _tag: "Goodbye", error })
 
 const admitsOnly = () =>
-  new Unauthorized({ reason: "unknown", message: "A link's token can only let a device in; connect with a device's token" })
+  new Unauthorized({
+    reason: "unknown",
+    message: "A link's token can only let a device in; connect with a device's token"
+  })
 
 /** The sessions of one device in this process, counted. */
 const makeSessionCounts = () => {
@@ -162,7 +165,7 @@ const makeLive = Effect.gen(function* () {
     const { checkRevoked, drained, offer, subscriber } = makeSubscriber(workspace, device, sink)
     yield* fanOut.subscribe(workspace, subscriber)
     const head = yield* log.head(workspace, device)
-    yield* fanOut.start(workspace, head.head, head.roster)
+    yield* fanOut.start(workspace, { logId: head.logId, seq: head.head, chain: head.chain }, head.roster)
     yield* offer({ _tag: "Welcome", protocol: version, log: head })
     yield* drained
     // Revoked between the check above and the subscription: nobody else would tell this session.

@@ -2,7 +2,14 @@
 import { Effect, Layer } from "effect"
 import { type DeviceId, DeviceSeq, type Page, Seq, type WorkspaceId, WorkspaceUnknown } from "@tidemark/protocol"
 import { decideAppend, readItems } from "./internal/appendDecision.ts"
-import { chainBefore, countThatFits, forkByChain, forkByHead, pageItemsBytesMax, pagesOfCommit } from "./internal/logPages.ts"
+import {
+  chainBefore,
+  countThatFits,
+  forkByChain,
+  forkByHead,
+  pageItemsBytesMax,
+  pagesOfCommit
+} from "./internal/logPages.ts"
 import { FanOut } from "./FanOut.ts"
 import { Log, type LogOptions, type ReadFrom } from "./Log.ts"
 import { MemoryStore, type MemoryWorkspace } from "./MemoryStore.ts"
@@ -49,9 +56,7 @@ export const layer = (options: LogOptions) =>
           const { chain, head, logId, roster: number } = held.row
           const last = device === undefined ? undefined : highestSeq(held, device)
           const hash =
-            device === undefined || last === undefined
-              ? undefined
-              : held.storedByDevice.get(device)?.get(last)?.hash
+            device === undefined || last === undefined ? undefined : held.storedByDevice.get(device)?.get(last)?.hash
           const lastItem = last === undefined || hash === undefined ? {} : { lastItem: { deviceSeq: last, hash } }
           return { logId, head, chain, roster: number, ...lastItem }
         }),

@@ -21,9 +21,22 @@ import {
   type WorkspaceId,
   WorkspaceUnknown
 } from "@tidemark/protocol"
-import { type AppendDecision, decideAppend, type HeadRow, type IncomingItem, readItems } from "./internal/appendDecision.ts"
+import {
+  type AppendDecision,
+  decideAppend,
+  type HeadRow,
+  type IncomingItem,
+  readItems
+} from "./internal/appendDecision.ts"
 import { makeGroupCommit } from "./internal/groupCommit.ts"
-import { chainBefore, countThatFits, forkByChain, forkByHead, pageItemsBytesMax, pagesOfCommit } from "./internal/logPages.ts"
+import {
+  chainBefore,
+  countThatFits,
+  forkByChain,
+  forkByHead,
+  pageItemsBytesMax,
+  pagesOfCommit
+} from "./internal/logPages.ts"
 import { decodeRows, toStorageFailed, wholeNumber } from "./internal/sqlRows.ts"
 import { FanOut } from "./FanOut.ts"
 import { Log, type LogOptions } from "./Log.ts"
@@ -48,7 +61,9 @@ const decodeHeads = decodeRows(
     roster_number: whole(RosterNumber)
   })
 )
-const decodeStored = decodeRows(Schema.Struct({ device_seq: whole(DeviceSeq), hash: Hash, seq: seqColumn, chain: Hash }))
+const decodeStored = decodeRows(
+  Schema.Struct({ device_seq: whole(DeviceSeq), hash: Hash, seq: seqColumn, chain: Hash })
+)
 const decodeLast = decodeRows(Schema.Struct({ device_seq: whole(DeviceSeq), hash: Hash }))
 const decodeSizes = decodeRows(Schema.Struct({ seq: seqColumn, entry_bytes: wholeNumber }))
 const decodeChains = decodeRows(Schema.Struct({ chain: Hash }))
@@ -63,15 +78,17 @@ interface Job {
 }
 
 interface Committed {
+  readonly _tag: "Committed"
   readonly workspace: WorkspaceId
   readonly before: HeadRow
   readonly decision: AppendDecision
 }
 
+type Outcome = Committed | WorkspaceUnknown
+
 /** Another process was faster: the same item stored in between, or its locks were in the way. */
 const isRace = (error: unknown): boolean =>
-  SqlError.isSqlError(error) &&
-  ["UniqueViolation", "DeadlockError", "SerializationError"].includes(error.reason._tag)
+  SqlError.isSqlError(error) && ["UniqueViolation", "DeadlockError", "SerializationError"].includes(error.reason._tag)
 
 const jobBytes = (job: Job): number =>
   job.items.reduce((sum, item) => sum + (item._tag === "Readable" ? item.bytes.length : 0), 0)
@@ -163,9 +180,7 @@ const makeStatements = (sql: SqlClient.SqlClient) => {
     sql`SELECT device_seq, hash FROM entries WHERE workspace = ${workspace} AND device = ${device}
       ORDER BY device_seq DESC LIMIT 1`.pipe(
       Effect.flatMap(decodeLast),
-      Effect.map(([last]) =>
-        last === undefined ? {} : { lastItem: { deviceSeq: last.device_seq, hash: last.hash } }
-      )
+      Effect.map(([last]) => (last === undefined ? {} : { lastItem: { deviceSeq: last.device_seq, hash: last.hash } }))
     )
 
   return { headRow, storedItems, insert, chainAt, sizesAfter, entriesBetween, lastItem }
@@ -183,12 +198,12 @@ export const layer = (options: LogOptions) =>
 
       /** One workspace's jobs within the group's transaction. */
       const appendTo = (workspace: WorkspaceId, jobs: ReadonlyArray<Job>) =>
-        Effect.gen(function* () {
+        Effect.gen(function* (): Effect.fn.Return<ReadonlyArray<Outcome>, StorageFailed | SqlError.SqlError> {
           // Looked up before the head row is taken: an item stored in between breaks the unique index, and the group is
           // tried again item by item, which then finds it.
           const stored = yield* Effect.forEach(jobs, statements.storedItems)
           const before = yield* statements.headRow(workspace, true)
-          if (before === undefined) return jobs.map(() => undefined)
+          if (before === undefined) return jobs.map(unknownWorkspace)
           const state = yield* roster.stateAt(workspace, before.roster)
           let row = before
           const answers: Array<Committed> = []
@@ -199,7 +214,7 @@ export const layer = (options: LogOptions) =>
             }
             const appender = { device, role: activeRole(state, device) }
             const decision = decideAppend({ row, appender, items, stored: known, bytesMax: options.workspaceBytesMax })
-            answers.push({ workspace, before: row, decision })
+            answers.push({ _tag: "Committed", workspace, before: row, decision })
             row = decision.row
           }
           const entries = answers.flatMap(({ decision }) => decision.entries)
@@ -207,25 +222,26 @@ export const layer = (options: LogOptions) =>
           return answers
         })
 
-      const commit = (jobs: ReadonlyArray<Job>): Effect.Effect<ReadonlyArray<Committed | undefined>, StorageFailed | SqlError.SqlError> =>
+      const publish = (outcome: Outcome) =>
+        outcome._tag === "WorkspaceUnknown"
+          ? Effect.void
+          : Effect.forEach(
+              pagesOfCommit(outcome.before, outcome.decision.entries),
+              (page) => fanOut.publish(outcome.workspace, page),
+              { discard: true }
+            )
+
+      const commit = (
+        jobs: ReadonlyArray<Job>
+      ): Effect.Effect<ReadonlyArray<Outcome>, StorageFailed | SqlError.SqlError> =>
         Effect.forEach(byWorkspace(jobs), ([workspace, group]) =>
-          Effect.map(appendTo(workspace, group), (answers) => group.map((job, index) => [job, answers[index]] as const))
+          Effect.map(appendTo(workspace, group), (outcomes) => Arr.zip(group, outcomes))
         ).pipe(
           sql.withTransaction,
           Effect.retry({ times: transactionRetryCount, while: isRace }),
           Effect.map((groups) => new Map(groups.flat())),
-          Effect.tap((answers) =>
-            Effect.forEach(
-              [...answers.values()].flatMap((done) =>
-                done === undefined
-                  ? []
-                  : pagesOfCommit(done.before, done.decision.entries).map((page) => [done.workspace, page] as const)
-              ),
-              ([workspace, page]) => fanOut.publish(workspace, page),
-              { discard: true }
-            )
-          ),
-          Effect.map((answers) => jobs.map((job) => answers.get(job)))
+          Effect.tap((outcomes) => Effect.forEach(outcomes.values(), publish, { discard: true })),
+          Effect.map((outcomes) => jobs.map((job) => outcomes.get(job) ?? unknownWorkspace()))
         )
 
       const writerCount = sql.onDialectOrElse({ pg: () => pgWriterCount, orElse: () => 1 })
@@ -253,7 +269,9 @@ export const layer = (options: LogOptions) =>
             through: { logId: row.logId, seq: through, chain: rows.at(-1)?.chain ?? chain },
             head: row.head,
             items: rows.map(({ entry, hash, seq }) =>
-              entry === null ? ({ _tag: "Skeleton", seq, hash } as const) : ({ _tag: "Entry", seq, bytes: entry } as const)
+              entry === null
+                ? ({ _tag: "Skeleton", seq, hash } as const)
+                : ({ _tag: "Entry", seq, bytes: entry } as const)
             )
           } satisfies Page
         })
@@ -270,7 +288,7 @@ export const layer = (options: LogOptions) =>
           const writer = writerOf(workspace)
           if (writer === undefined) return yield* Effect.die(new Error("a log has a writer"))
           const done = yield* writer({ workspace, device, items })
-          if (done === undefined) return yield* unknownWorkspace()
+          if (done._tag === "WorkspaceUnknown") return yield* done
           const { decision } = done
           return { logId: decision.row.logId, head: decision.row.head, results: decision.results } satisfies PushAnswer
         }, toStorageFailed),

@@ -2,7 +2,7 @@
  * Brings the database to the present schema: the top-level `migrations/`, forward only, at every start.
  *
  * All missing steps run in one transaction under a lock, so two processes that start at once run each step once. A step
- * that was applied may not change afterwards, and a database of a later server is left alone [STORE-5].
+ * that was applied may not change afterwards, and a database of a later server is left alone [DISK-5].
  * Rules: docs/spec/server.md.
  */
 import { Clock, Effect, FileSystem, Layer, Path, Schema } from "effect"
@@ -45,15 +45,12 @@ const loadSteps = Effect.fnUntraced(function* (folder: string, dialect: "sqlite"
   const path = yield* Path.Path
   const names = (yield* fs.readDirectory(folder)).filter((name) => /^\d{4}_\w+\.sql$/.test(name)).sort()
   return yield* Effect.forEach(names, (name) =>
-    Effect.map(
-      fs.readFileString(path.join(folder, name)),
-      (text): Step => ({
-        number: Number(name.slice(0, 4)),
-        name,
-        hash: hashOf(new TextEncoder().encode(text)),
-        statements: statementsOf(text, dialect)
-      })
-    )
+    Effect.map(fs.readFileString(path.join(folder, name)), (text): Step => ({
+      number: Number(name.slice(0, 4)),
+      name,
+      hash: hashOf(new TextEncoder().encode(text)),
+      statements: statementsOf(text, dialect)
+    }))
   )
 })
 
@@ -62,13 +59,18 @@ const decodeApplied = decodeRows(Schema.Struct({ step: wholeNumber, name: Schema
 const refuse = (message: string) => Effect.fail(new MigrationRefused({ message }))
 
 /** What was applied must be what this server has. */
-const checkApplied = (applied: ReadonlyArray<{ step: number; name: string; hash: string }>, steps: ReadonlyArray<Step>) =>
+const checkApplied = (
+  applied: ReadonlyArray<{ step: number; name: string; hash: string }>,
+  steps: ReadonlyArray<Step>
+) =>
   Effect.forEach(
     applied,
     (row) => {
       const step = steps.find(({ number }) => number === row.step)
       if (step === undefined) {
-        return refuse(`The database has step ${row.name}, which this server does not know. Start the newer server again.`)
+        return refuse(
+          `The database has step ${row.name}, which this server does not know. Start the newer server again.`
+        )
       }
       return step.hash === row.hash
         ? Effect.void

@@ -52,107 +52,113 @@ const tooNew = () =>
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => hashOf(a) === hashOf(b)
 
 const make = Effect.gen(function* () {
-    const storage = yield* RosterStorage
-    const primitives = yield* Primitives
-    const fanOut = yield* FanOut
-    const cache = new Map<WorkspaceId, RosterState>()
+  const storage = yield* RosterStorage
+  const primitives = yield* Primitives
+  const fanOut = yield* FanOut
+  const cache = new Map<WorkspaceId, RosterState>()
 
-    const remember = (state: RosterState) =>
-      Effect.sync(() => {
-        cache.delete(state.workspace)
-        cache.set(state.workspace, state)
-        const oldest = cache.size > cachedRosterCountMax ? cache.keys().next().value : undefined
-        if (oldest !== undefined) cache.delete(oldest)
-        return state
-      })
+  const remember = (state: RosterState) =>
+    Effect.sync(() => {
+      cache.delete(state.workspace)
+      cache.set(state.workspace, state)
+      const oldest = cache.size > cachedRosterCountMax ? cache.keys().next().value : undefined
+      if (oldest !== undefined) cache.delete(oldest)
+      return state
+    })
 
-    /** Folds what is missing up to `number`. A stored statement that does not fold is a broken store. */
-    const stateAt = Effect.fn("Roster.stateAt")(function* (workspace: WorkspaceId, number: RosterNumber) {
-      const cached = cache.get(workspace)
-      if (cached !== undefined && cached.number >= number) return yield* remember(cached)
-      let state = cached
-      while (state === undefined || state.number < number) {
-        const statements = yield* storage.after(workspace, state?.number ?? RosterNumber.make(0))
-        const folded = yield* foldRoster(statements, state).pipe(Effect.provideService(Primitives, primitives))
-        if (folded.state === undefined || folded.refusedAt !== undefined || statements.length === 0) {
-          yield* Effect.logError(`roster of ${workspace}: a stored statement cannot be read again`)
-          return yield* new StorageFailed({ message: "The server's copy of this workspace's roster is damaged" })
-        }
-        state = folded.state
+  /** Folds what is missing up to `number`. A stored statement that does not fold is a broken store. */
+  const stateAt = Effect.fn("Roster.stateAt")(function* (workspace: WorkspaceId, number: RosterNumber) {
+    const cached = cache.get(workspace)
+    if (cached !== undefined && cached.number >= number) return yield* remember(cached)
+    let state = cached
+    while (state === undefined || state.number < number) {
+      const statements = yield* storage.after(workspace, state?.number ?? RosterNumber.make(0))
+      const folded = yield* foldRoster(statements, state).pipe(Effect.provideService(Primitives, primitives))
+      if (folded.state === undefined || folded.refusedAt !== undefined || statements.length === 0) {
+        yield* Effect.logError(`roster of ${workspace}: a stored statement cannot be read again`)
+        return yield* new StorageFailed({ message: "The server's copy of this workspace's roster is damaged" })
       }
-      return yield* remember(state)
-    })
-
-    const numberOf = Effect.fnUntraced(function* (workspace: WorkspaceId) {
-      return (yield* storage.row(workspace)) ?? (yield* unknownWorkspace())
-    })
-
-    const state = Effect.fn("Roster.state")(function* (workspace: WorkspaceId) {
-      return yield* stateAt(workspace, yield* numberOf(workspace))
-    })
-
-    const found = Effect.fn("Roster.found")(function* (statement: Uint8Array) {
-      const { state: founded } = yield* appendStatement(undefined, statement).pipe(
-        Effect.provideService(Primitives, primitives)
-      )
-      const logId = LogId.make(bytesToId(yield* primitives.randomBytes(16)))
-      const isNew = yield* storage.found(founded.workspace, logId, statement, yield* Clock.currentTimeMillis)
-      if (isNew) return yield* remember(founded)
-      const [first] = yield* storage.after(founded.workspace, RosterNumber.make(0))
-      if (first === undefined || !sameBytes(first, statement)) {
-        return yield* new StatementRefused({
-          reason: "alreadyThere",
-          message: "This workspace is on the server already, founded by another statement of the same key"
-        })
-      }
-      return yield* stateAt(founded.workspace, yield* Effect.orDie(numberOf(founded.workspace)))
-    })
-
-    /** Whether the statement that stands at this number is this very one: a repeat after a lost answer. */
-    const isStored = Effect.fnUntraced(function* (workspace: WorkspaceId, number: RosterNumber, statement: Uint8Array) {
-      if (number < 1) return false
-      const [stored] = yield* storage.after(workspace, RosterNumber.make(number - 1))
-      return stored !== undefined && sameBytes(stored, statement)
-    })
-
-    const append = Effect.fn("Roster.append")(function* (workspace: WorkspaceId, statement: Uint8Array) {
-      const { body } = yield* Effect.fromResult(decodeStatement(statement))
-      if (body.kind === "unknown") return yield* tooNew()
-      if (body.workspace !== workspace) {
-        return yield* new StatementRefused({ reason: "wrongWorkspace", message: "This statement is for another workspace" })
-      }
-      const now = yield* state(workspace)
-      const moved = (number: RosterNumber) =>
-        new RosterMoved({ number, message: `The roster stands at statement ${number}; build this one again on top of it` })
-      if (yield* isStored(workspace, body.number, statement)) return { state: now, body }
-      const previous = body.kind === "found" ? undefined : body.previous
-      if (body.number !== now.number + 1 || previous !== now.head) return yield* moved(now.number)
-      const next = yield* appendStatement(now, statement).pipe(Effect.provideService(Primitives, primitives))
-      if (!(yield* storage.append(workspace, body.number, statement))) {
-        const current = yield* numberOf(workspace)
-        // The faster one may have been this very statement, sent twice at once.
-        if (yield* isStored(workspace, body.number, statement)) return { state: yield* state(workspace), body }
-        return yield* moved(current)
-      }
-      yield* remember(next.state)
-      yield* fanOut.publishRoster(workspace, next.state.number)
-      return { state: next.state, body }
-    })
-
-    return {
-      found,
-      append,
-      state,
-      stateAt,
-      read: Effect.fn("Roster.read")(function* (workspace: WorkspaceId, after: RosterNumber) {
-        yield* numberOf(workspace)
-        return { after, statements: yield* storage.after(workspace, after) }
-      }),
-      seen: Effect.fn("Roster.seen")(function* (workspace: WorkspaceId, device: DeviceId) {
-        yield* storage.seen(workspace, device, yield* Clock.currentTimeMillis)
-      }),
-      lastSeen: storage.lastSeen
+      state = folded.state
     }
+    return yield* remember(state)
+  })
+
+  const numberOf = Effect.fnUntraced(function* (workspace: WorkspaceId) {
+    return (yield* storage.row(workspace)) ?? (yield* unknownWorkspace())
+  })
+
+  const state = Effect.fn("Roster.state")(function* (workspace: WorkspaceId) {
+    return yield* stateAt(workspace, yield* numberOf(workspace))
+  })
+
+  const found = Effect.fn("Roster.found")(function* (statement: Uint8Array) {
+    const { state: founded } = yield* appendStatement(undefined, statement).pipe(
+      Effect.provideService(Primitives, primitives)
+    )
+    const logId = LogId.make(bytesToId(yield* primitives.randomBytes(16)))
+    const isNew = yield* storage.found(founded.workspace, logId, statement, yield* Clock.currentTimeMillis)
+    if (isNew) return yield* remember(founded)
+    const [first] = yield* storage.after(founded.workspace, RosterNumber.make(0))
+    if (first === undefined || !sameBytes(first, statement)) {
+      return yield* new StatementRefused({
+        reason: "alreadyThere",
+        message: "This workspace is on the server already, founded by another statement of the same key"
+      })
+    }
+    return yield* stateAt(founded.workspace, yield* Effect.orDie(numberOf(founded.workspace)))
+  })
+
+  /** Whether the statement that stands at this number is this very one: a repeat after a lost answer. */
+  const isStored = Effect.fnUntraced(function* (workspace: WorkspaceId, number: RosterNumber, statement: Uint8Array) {
+    if (number < 1) return false
+    const [stored] = yield* storage.after(workspace, RosterNumber.make(number - 1))
+    return stored !== undefined && sameBytes(stored, statement)
+  })
+
+  const append = Effect.fn("Roster.append")(function* (workspace: WorkspaceId, statement: Uint8Array) {
+    const { body } = yield* Effect.fromResult(decodeStatement(statement))
+    if (body.kind === "unknown") return yield* tooNew()
+    if (body.workspace !== workspace) {
+      return yield* new StatementRefused({
+        reason: "wrongWorkspace",
+        message: "This statement is for another workspace"
+      })
+    }
+    const now = yield* state(workspace)
+    const moved = (number: RosterNumber) =>
+      new RosterMoved({
+        number,
+        message: `The roster stands at statement ${number}; build this one again on top of it`
+      })
+    if (yield* isStored(workspace, body.number, statement)) return { state: yield* state(workspace), body }
+    const previous = body.kind === "found" ? undefined : body.previous
+    if (body.number !== now.number + 1 || previous !== now.head) return yield* moved(now.number)
+    const next = yield* appendStatement(now, statement).pipe(Effect.provideService(Primitives, primitives))
+    if (!(yield* storage.append(workspace, body.number, statement))) {
+      const current = yield* numberOf(workspace)
+      // The faster one may have been this very statement, sent twice at once.
+      if (yield* isStored(workspace, body.number, statement)) return { state: yield* state(workspace), body }
+      return yield* moved(current)
+    }
+    yield* remember(next.state)
+    yield* fanOut.publishRoster(workspace, next.state.number)
+    return { state: next.state, body }
+  })
+
+  return {
+    found,
+    append,
+    state,
+    stateAt,
+    read: Effect.fn("Roster.read")(function* (workspace: WorkspaceId, after: RosterNumber) {
+      yield* numberOf(workspace)
+      return { after, statements: yield* storage.after(workspace, after) }
+    }),
+    seen: Effect.fn("Roster.seen")(function* (workspace: WorkspaceId, device: DeviceId) {
+      yield* storage.seen(workspace, device, yield* Clock.currentTimeMillis)
+    }),
+    lastSeen: storage.lastSeen
+  }
 })
 
 export class Roster extends Context.Service<
@@ -162,17 +168,12 @@ export class Roster extends Context.Service<
      * Makes a workspace from its founding statement, with a new and empty log. A workspace that is there already is left
      * as it is if it begins with this very statement; otherwise `StatementRefused`, `alreadyThere`.
      */
-    readonly found: (
-      statement: Uint8Array
-    ) => Effect.Effect<RosterState, Malformed | StatementRefused | StorageFailed>
+    readonly found: (statement: Uint8Array) => Effect.Effect<RosterState, Malformed | StatementRefused | StorageFailed>
     /** Appends a statement, or finds that it is there already. `RosterMoved`: pull the roster and build it again. */
     readonly append: (
       workspace: WorkspaceId,
       statement: Uint8Array
-    ) => Effect.Effect<
-      RosterAppended,
-      Malformed | StatementRefused | RosterMoved | WorkspaceUnknown | StorageFailed
-    >
+    ) => Effect.Effect<RosterAppended, Malformed | StatementRefused | RosterMoved | WorkspaceUnknown | StorageFailed>
     /** The roster as it stands now. */
     readonly state: (workspace: WorkspaceId) => Effect.Effect<RosterState, WorkspaceUnknown | StorageFailed>
     /** The roster at a number read under the workspace's head row. */

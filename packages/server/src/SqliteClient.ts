@@ -4,7 +4,7 @@
  * Durable by construction: WAL with `synchronous=FULL`, so a commit returns after its fsync. One connection; a
  * transaction holds it until it ends, other statements wait. Calls are synchronous: keep transactions short.
  * An input/output error (SQLITE_IOERR, SQLITE_CORRUPT) ends the process: after a failed fsync nobody knows what is on
- * disk, and going on could acknowledge what is not [STORE-3]. Rules: docs/spec/server.md.
+ * disk, and going on could acknowledge what is not [DISK-3]. Rules: docs/spec/server.md.
  */
 import { Context, Effect, Layer, Semaphore, Stream } from "effect"
 import { Reactivity } from "effect/reactivity"
@@ -110,7 +110,10 @@ const open = (options: SqliteOptions) =>
   Effect.acquireRelease(
     Effect.try({
       try: () => {
-        const database = new DatabaseSync(options.path, { timeout: busyTimeoutMillis, enableForeignKeyConstraints: true })
+        const database = new DatabaseSync(options.path, {
+          timeout: busyTimeoutMillis,
+          enableForeignKeyConstraints: true
+        })
         database.exec("PRAGMA journal_mode = WAL")
         database.exec("PRAGMA synchronous = FULL")
         database.exec("PRAGMA wal_autocheckpoint = 1000")

@@ -127,7 +127,8 @@ const makeSyncService = Effect.gen(function* () {
 
   const checkVersion = Effect.fnUntraced(function* (header: string | undefined) {
     const version = Number(header)
-    if (Number.isInteger(version) && negotiateVersion(protocolRange, { min: version, max: version }) !== undefined) return
+    if (Number.isInteger(version) && negotiateVersion(protocolRange, { min: version, max: version }) !== undefined)
+      return
     const message =
       `This server speaks versions ${protocolRange.min} to ${protocolRange.max} of the protocol. ` +
       `Update the app (or the server); what you write stays on this device until then.`

@@ -199,7 +199,8 @@ const makeTokens = (secret: Redacted.Redacted<Uint8Array>) =>
 
     const useChallenge = Effect.fn("Tokens.useChallenge")(function* (text: string) {
       const made = madeAt(text)
-      if (made === undefined) return yield* refuseChallenge("This challenge was not made by this server; ask for another")
+      if (made === undefined)
+        return yield* refuseChallenge("This challenge was not made by this server; ask for another")
       const now = yield* Clock.currentTimeMillis
       if (now - made > challengeMillisMax || made - now > clockToleranceSeconds * 1_000) {
         return yield* refuseChallenge("This challenge has expired; ask for another")

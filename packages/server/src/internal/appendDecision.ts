@@ -128,7 +128,11 @@ const refuseNew = (
     return refused(deviceSeq, "rosterAhead", `This entry knows statement ${item.roster}; the server has ${row.roster}`)
   }
   if (row.storedBytes + item.bytes.length > bytesMax) {
-    return refused(deviceSeq, "quotaFull", `This workspace may hold ${bytesMax} bytes on this server, and they are used up`)
+    return refused(
+      deviceSeq,
+      "quotaFull",
+      `This workspace may hold ${bytesMax} bytes on this server, and they are used up`
+    )
   }
   return undefined
 }

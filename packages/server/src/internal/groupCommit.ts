@@ -58,10 +58,8 @@ export const makeGroupCommit = <Job, Answer, E>(options: {
       )
 
     const commitGroup = (group: ReadonlyArray<Waiting<Job, Answer, E>>) =>
-      Effect.flatMap(
-        Effect.exit(options.commit(group.map(({ job }) => job))),
-        (exit): Effect.Effect<unknown> =>
-          Exit.isSuccess(exit) ? settle(group, exit.value) : Effect.forEach(group, commitOne, { discard: true })
+      Effect.flatMap(Effect.exit(options.commit(group.map(({ job }) => job))), (exit): Effect.Effect<unknown> =>
+        Exit.isSuccess(exit) ? settle(group, exit.value) : Effect.forEach(group, commitOne, { discard: true })
       )
 
     const commitWaiting = (waiting: ReadonlyArray<Waiting<Job, Answer, E>>) =>

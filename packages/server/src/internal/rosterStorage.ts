@@ -45,11 +45,7 @@ export class RosterStorage extends Context.Service<
       statement: Uint8Array
     ) => Effect.Effect<boolean, StorageFailed>
     /** Notes that a device got a token now. */
-    readonly seen: (
-      workspace: WorkspaceId,
-      device: DeviceId,
-      nowMillis: number
-    ) => Effect.Effect<void, StorageFailed>
+    readonly seen: (workspace: WorkspaceId, device: DeviceId, nowMillis: number) => Effect.Effect<void, StorageFailed>
     readonly lastSeen: (workspace: WorkspaceId) => Effect.Effect<ReadonlyMap<DeviceId, number>, StorageFailed>
   }
 >()("@tidemark/server/internal/RosterStorage") {}
@@ -75,7 +71,13 @@ export const layerMemory = Layer.effect(
       found: (workspace, logId, statement) =>
         Effect.sync(() => {
           if (workspaces.has(workspace)) return false
-          const row = { logId, head: Seq.make(0), chain: chainBefore(logId), storedBytes: 0, roster: RosterNumber.make(1) }
+          const row = {
+            logId,
+            head: Seq.make(0),
+            chain: chainBefore(logId),
+            storedBytes: 0,
+            roster: RosterNumber.make(1)
+          }
           workspaces.set(workspace, {
             row,
             entries: [],

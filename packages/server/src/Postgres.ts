@@ -1,0 +1,80 @@
+/**
+ * PostgreSQL as the store: the client, its session settings, and what is refused.
+ *
+ * A session that stalls inside a transaction would block a workspace, so locks, statements and idle transactions have
+ * time limits. A server whose `fsync` is off is refused: its receipts would not mean durable [DISK-4].
+ * Rules: docs/spec/server.md.
+ */
+import { PgClient } from "@effect/sql-pg"
+import { Context, Effect, Layer, Redacted, Schema } from "effect"
+import { Reactivity } from "effect/reactivity"
+import { SqlClient } from "effect/sql"
+import { decodeRows } from "./internal/sqlRows.ts"
+
+/** Connections of one process: a few writers, readers, and one that listens. */
+const connectionCountMax = 12
+/** Session limits, PostgreSQL syntax. */
+const sessionLimits = {
+  lock_timeout: "5s",
+  statement_timeout: "30s",
+  idle_in_transaction_session_timeout: "10s",
+  synchronous_commit: "on"
+}
+/** The database cannot be used; the message says why and what to do. */
+export class DatabaseRefused extends Schema.TaggedError<DatabaseRefused>()("DatabaseRefused", {
+  message: Schema.String
+}) {}
+
+/** Where a database is, without user, password or parameters. */
+const placeOf = (url: Redacted.Redacted<string>): string => {
+  const { host, pathname } = new URL(Redacted.value(url))
+  return `${host}${pathname}`
+}
+
+const checkUrl = (url: Redacted.Redacted<string>): Effect.Effect<void, DatabaseRefused> => {
+  const text = Redacted.value(url)
+  return URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol)
+    ? Effect.void
+    : Effect.fail(
+        new DatabaseRefused({
+          message: "DATABASE_URL is no PostgreSQL address. It looks like postgres://user:password@host:5432/name"
+        })
+      )
+}
+
+const decodeSetting = decodeRows(Schema.Struct({ fsync: Schema.String }))
+
+const checkDurable = (client: PgClient.PgClient) =>
+  Effect.flatMap(Effect.flatMap(client`SHOW fsync`, decodeSetting), ([row]) =>
+    row?.fsync === "on"
+      ? Effect.void
+      : Effect.fail(
+          new DatabaseRefused({
+            message: "This PostgreSQL runs with fsync=off, so nothing it stores is durable. Turn it on."
+          })
+        )
+  )
+
+/** The client. Fails with a sentence for a bad address, an unreachable server, a refused login. */
+export const layer = (url: Redacted.Redacted<string>) =>
+  Layer.effectContext(
+    Effect.gen(function* () {
+      yield* checkUrl(url)
+      const client = yield* PgClient.make({
+        url,
+        applicationName: "tidemark",
+        maxConnections: connectionCountMax,
+        startupParameters: sessionLimits
+      })
+      yield* checkDurable(client)
+      return Context.make(PgClient.PgClient, client).pipe(Context.add(SqlClient.SqlClient, client))
+    }).pipe(
+      Effect.catchTag("SqlError", ({ reason }) =>
+        Effect.fail(
+          new DatabaseRefused({
+            message: `The PostgreSQL at ${placeOf(url)} cannot be used (${reason._tag}): ${reason.message}`
+          })
+        )
+      )
+    )
+  ).pipe(Layer.provide(Reactivity.layer))

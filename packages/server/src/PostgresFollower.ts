@@ -1,0 +1,140 @@
+/**
+ * Keeps the live readers of several processes over one PostgreSQL together.
+ *
+ * What one process commits the others hear by `NOTIFY`: sent outside the transaction, coalesced, with a list of workspace
+ * ids. It is a hint and may be lost. A poll of the watched workspaces every 500 ms finds everything, revocations included
+ * [FAN-7]. What a process missed is read from the log once and published to all its readers. Rules: docs/spec/server.md.
+ */
+import { PgClient } from "@effect/sql-pg"
+import { Effect, Layer, Queue, Result, Schedule, Schema } from "effect"
+import type { SqlError } from "effect/sql"
+import { Primitives } from "@tidemark/crypto"
+import { bytesToId, RosterNumber, Seq, WorkspaceId } from "@tidemark/protocol"
+import { decodeRows, wholeNumber } from "./internal/sqlRows.ts"
+import { FanOut, type Watched } from "./FanOut.ts"
+import { Log } from "./Log.ts"
+
+/** Hints gathered before one NOTIFY. */
+const hintDelay = "15 millis"
+/** The poll that needs no hint; half a revocation's second. */
+const pollInterval = "500 millis"
+/** Workspace ids in one NOTIFY: 300 of 22 characters stay below PostgreSQL's 8,000 bytes. */
+const hintIdCountMax = 300
+/** One fixed channel for all. */
+const channel = "tidemark_moved"
+/** Waits 0.1 s, 0.2 s … at most 5 s between two tries of a lost connection. */
+const reconnect = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])
+
+const decodeHeads = decodeRows(
+  Schema.Struct({
+    workspace: WorkspaceId,
+    head: wholeNumber.pipe(Schema.decodeTo(Seq)),
+    roster_number: wholeNumber.pipe(Schema.decodeTo(RosterNumber))
+  })
+)
+
+const decodeId = Schema.decodeUnknownResult(WorkspaceId)
+
+/** `process id,workspace,workspace …`; what is no workspace id is left out. */
+const idsOf = (text: string): { readonly from: string; readonly ids: ReadonlyArray<WorkspaceId> } => {
+  const [from = "", ...ids] = text.split(",")
+  return {
+    from,
+    ids: ids
+      .map((id) => decodeId(id))
+      .filter(Result.isSuccess)
+      .map(({ success }) => success)
+  }
+}
+
+/** Follows the other processes for as long as the layer lives. */
+export const layer = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const client = yield* PgClient.PgClient
+    const fanOut = yield* FanOut
+    const log = yield* Log
+    const primitives = yield* Primitives
+    const processId = bytesToId(yield* primitives.randomBytes(8))
+    const { committed, gaps } = yield* fanOut.follow
+    const toCatchUp = yield* Queue.sliding<WorkspaceId>(hintIdCountMax * 10)
+
+    /** Reads what a room misses, page by page. */
+    const catchUp = Effect.fn("PostgresFollower.catchUp")(function* (workspace: WorkspaceId) {
+      for (;;) {
+        const room = (yield* fanOut.watched).find((one) => one.workspace === workspace)
+        if (room?.at === undefined) return
+        const { chain, logId, seq: after } = room.at
+        const page = yield* log.read(workspace, { after, logId, chain })
+        if (page.items.length === 0) return
+        yield* fanOut.publish(workspace, page, "elsewhere")
+      }
+    })
+
+    /** A log that is another one now is found out by each device itself. */
+    const catchUpOrTell = (workspace: WorkspaceId) =>
+      catchUp(workspace).pipe(
+        Effect.catchTag("LogForked", ({ head }) => fanOut.publishBehind(workspace, head)),
+        Effect.catchTag(["WorkspaceUnknown", "StorageFailed"], () => Effect.void)
+      )
+
+    const headsOf = (watched: ReadonlyArray<Watched>) =>
+      Effect.flatMap(
+        client`SELECT workspace, head, roster_number FROM workspaces
+          WHERE ${client.in(
+            "workspace",
+            watched.map(({ workspace }) => workspace)
+          )}`,
+        decodeHeads
+      )
+
+    /** Publishes roster moves, and catches up with logs that moved, of these workspaces. */
+    const look = Effect.fnUntraced(function* (watched: ReadonlyArray<Watched>) {
+      if (watched.length === 0) return
+      for (const { head, roster_number: roster, workspace } of yield* headsOf(watched)) {
+        const room = watched.find((one) => one.workspace === workspace)
+        if ((room?.roster ?? roster) < roster) yield* fanOut.publishRoster(workspace, roster, "elsewhere")
+        if ((room?.at?.seq ?? head) < head) yield* Queue.offer(toCatchUp, workspace)
+      }
+    })
+
+    const poll = Effect.flatMap(fanOut.watched, look)
+
+    const hear = (notice: string) => {
+      const { from, ids } = idsOf(notice)
+      return from === processId
+        ? Effect.void
+        : Effect.flatMap(fanOut.watched, (watched) => look(watched.filter(({ workspace }) => ids.includes(workspace))))
+    }
+
+    const tell = Effect.gen(function* () {
+      const first = yield* Queue.take(committed)
+      yield* Effect.sleep(hintDelay)
+      const ids = [...new Set([first, ...(yield* Queue.clear(committed))])]
+      for (let start = 0; start < ids.length; start += hintIdCountMax) {
+        yield* client.notify(channel, [processId, ...ids.slice(start, start + hintIdCountMax)].join(","))
+      }
+    })
+
+    const listen = Effect.scoped(
+      Effect.gen(function* () {
+        const notices = yield* client.listen(channel)
+        // What came while nobody listened.
+        yield* poll
+        yield* Effect.forever(Effect.flatMap(Queue.take(notices), ({ payload }) => hear(payload)))
+      })
+    )
+
+    const persist = (name: string, effect: Effect.Effect<unknown, SqlError.SqlError>) =>
+      effect.pipe(
+        Effect.tapError(({ reason }) => Effect.logWarning(`follower: ${name}: ${reason._tag}`)),
+        Effect.retry(reconnect),
+        Effect.forkScoped
+      )
+
+    yield* persist("listen", listen)
+    yield* persist("notify", Effect.forever(tell))
+    yield* persist("poll", Effect.repeat(poll, Schedule.spaced(pollInterval)))
+    yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(gaps), (id) => Queue.offer(toCatchUp, id))))
+    yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(toCatchUp), catchUpOrTell)))
+  })
+)

@@ -1,0 +1,6 @@
+import { logSuite } from "@tidemark/testing/suites/LogSuite"
+import { rosterSuite } from "@tidemark/testing/suites/RosterSuite"
+import { memoryStore } from "./stores.ts"
+
+logSuite("memory", memoryStore)
+rosterSuite("memory", memoryStore())

@@ -1,0 +1,6 @@
+import { logSuite } from "@tidemark/testing/suites/LogSuite"
+import { rosterSuite } from "@tidemark/testing/suites/RosterSuite"
+import { postgresStore } from "./stores.ts"
+
+logSuite("PostgreSQL", postgresStore)
+rosterSuite("PostgreSQL", postgresStore())

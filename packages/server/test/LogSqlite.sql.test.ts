@@ -1,0 +1,6 @@
+import { logSuite } from "@tidemark/testing/suites/LogSuite"
+import { rosterSuite } from "@tidemark/testing/suites/RosterSuite"
+import { sqliteStore } from "./stores.ts"
+
+logSuite("SQLite", sqliteStore)
+rosterSuite("SQLite", sqliteStore())

@@ -1,0 +1,165 @@
+/**
+ * The contract of the server's `Roster`, as tests that every implementation runs: memory, SQLite, PostgreSQL.
+ *
+ * Rules: docs/spec/roster-server.md.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, type Layer, Result } from "effect"
+import { hashOf, makeFound, makeGrant, type Primitives } from "@tidemark/crypto"
+import { batchCountMax, RosterNumber, WorkspaceId } from "@tidemark/protocol"
+import { Log, Roster } from "@tidemark/server"
+import { admitted, founded, grantBy, makeFounder, revocationOf } from "./internal/serverFixtures.ts"
+
+/** What a suite needs: a fresh store for each test. */
+export type RosterSuiteLayer = Layer.Layer<Log | Roster | Primitives, unknown>
+
+/** Runs the contract of the server's roster on a store. */
+export const rosterSuite = (name: string, layer: RosterSuiteLayer): void => {
+  describe(`Roster: ${name}`, () => {
+    it.effect("RLOG-1 founding makes a workspace with an empty log; the same statement again changes nothing", () =>
+      Effect.gen(function* () {
+        const roster = yield* Roster
+        const log = yield* Log
+        const founder = yield* makeFounder
+        const state = yield* roster.found(founder.statement)
+        const head = yield* log.head(founder.workspace)
+        assert.deepStrictEqual([state.number, head.head, head.roster], [1, 0, 1])
+        yield* admitted(founder, "editor")
+        const again = yield* roster.found(founder.statement)
+        assert.strictEqual(again.number, 3)
+        assert.strictEqual((yield* log.head(founder.workspace)).logId, head.logId)
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("RLOG-1 another founding statement of the same key is refused", () =>
+      Effect.gen(function* () {
+        const roster = yield* Roster
+        const { keyring, secret } = yield* founded
+        const other = yield* makeFound({ secret, keyring, at: 5 })
+        const error = yield* Effect.flip(roster.found(other))
+        assert.strictEqual(error._tag === "StatementRefused" && error.reason, "alreadyThere")
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("RLOG-2 of two statements for one place the first wins; the other is RosterMoved with the number", () =>
+      Effect.gen(function* () {
+        const roster = yield* Roster
+        const owner = yield* founded
+        const rivals = yield* Effect.forEach([1, 2, 3, 4], () => grantBy(owner, owner.state, "reader"))
+        const results = yield* Effect.forEach(
+          rivals,
+          ({ bytes }) => Effect.result(roster.append(owner.workspace, bytes)),
+          { concurrency: "unbounded" }
+        )
+        const lost = results.filter(Result.isFailure).map(({ failure }) => failure)
+        assert.deepStrictEqual(
+          lost.map((error) => error._tag === "RosterMoved" && Number(error.number)),
+          [2, 2, 2]
+        )
+        assert.strictEqual((yield* roster.state(owner.workspace)).number, 2)
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("RLOG-3 the same statement again is there already, however often and however late", () =>
+      Effect.gen(function* () {
+        const roster = yield* Roster
+        const owner = yield* founded
+        const { bytes } = yield* grantBy(owner, owner.state, "editor")
+        const atOnce = yield* Effect.forEach([1, 2, 3], () => roster.append(owner.workspace, bytes), {
+          concurrency: "unbounded"
+        })
+        assert.deepStrictEqual(
+          atOnce.map(({ state }) => Number(state.number)),
+          [2, 2, 2]
+        )
+        yield* admitted(owner, "reader")
+        assert.strictEqual((yield* roster.append(owner.workspace, bytes)).state.number, 4)
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect(
+      "RLOG-4 a statement that breaks a rule changes nothing: signature, authority, last owner, other workspace",
+      () =>
+        Effect.gen(function* () {
+          const roster = yield* Roster
+          const owner = yield* founded
+          const editor = yield* admitted(owner, "editor")
+          const state = yield* roster.state(owner.workspace)
+          const tampered = (yield* grantBy(owner, state, "reader")).bytes.slice()
+          tampered[tampered.length - 1] = (tampered.at(-1) ?? 0) ^ 1
+          const { keyring, secret } = editor
+          const grant = {
+            state,
+            secret,
+            by: editor.device,
+            keyring,
+            role: "owner",
+            expiresAt: 9,
+            uses: 1,
+            at: 0
+          } as const
+          const byEditor = (yield* makeGrant(grant)).bytes
+          const lastOwner = yield* revocationOf(owner, owner.device)
+          const elsewhere = yield* founded
+          const reasons = yield* Effect.forEach([tampered, byEditor, lastOwner, elsewhere.statement], (statement) =>
+            Effect.flip(roster.append(owner.workspace, statement))
+          )
+          assert.deepStrictEqual(
+            reasons.map((error) => error._tag === "StatementRefused" && error.reason),
+            ["signature", "authority", "lastOwner", "wrongWorkspace"]
+          )
+          assert.strictEqual((yield* roster.state(owner.workspace)).number, state.number)
+        }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("RLOG-5 a workspace that was never founded is unknown", () =>
+      Effect.gen(function* () {
+        const roster = yield* Roster
+        const stranger = yield* makeFounder
+        const workspace = WorkspaceId.make("AAAAAAAAAAAAAAAAAAAAAA")
+        const { bytes } = yield* grantBy(stranger, stranger.state, "reader")
+        const errors = [
+          yield* Effect.flip(roster.state(workspace)),
+          yield* Effect.flip(roster.read(workspace, RosterNumber.make(0))),
+          yield* Effect.flip(roster.append(stranger.workspace, bytes))
+        ]
+        assert.deepStrictEqual(
+          errors.map(({ _tag }) => _tag),
+          ["WorkspaceUnknown", "WorkspaceUnknown", "WorkspaceUnknown"]
+        )
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("RLOG-6 statements are read after a number, byte for byte, at most a frame at a time", () =>
+      Effect.gen(function* () {
+        const roster = yield* Roster
+        const owner = yield* founded
+        const stored = [owner.statement]
+        for (let count = 0; count < batchCountMax; count++) {
+          const { bytes } = yield* grantBy(owner, yield* roster.state(owner.workspace), "reader")
+          yield* roster.append(owner.workspace, bytes)
+          stored.push(bytes)
+        }
+        const first = yield* roster.read(owner.workspace, RosterNumber.make(0))
+        const second = yield* roster.read(owner.workspace, RosterNumber.make(batchCountMax))
+        const end = yield* roster.read(owner.workspace, RosterNumber.make(batchCountMax + 1))
+        assert.deepStrictEqual(
+          [first.statements.length, second.statements.length, end.statements.length],
+          [batchCountMax, 1, 0]
+        )
+        assert.deepStrictEqual([...first.statements, ...second.statements].map(hashOf), stored.map(hashOf))
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("RLOG-7 when a device was last seen is kept per device", () =>
+      Effect.gen(function* () {
+        const roster = yield* Roster
+        const owner = yield* founded
+        assert.strictEqual((yield* roster.lastSeen(owner.workspace)).size, 0)
+        yield* roster.seen(owner.workspace, owner.device)
+        yield* roster.seen(owner.workspace, owner.device)
+        assert.deepStrictEqual([...(yield* roster.lastSeen(owner.workspace))], [[owner.device, 0]])
+      }).pipe(Effect.provide(layer))
+    )
+  })
+}
