@@ -160,7 +160,7 @@ describe("frames", () => {
     for (const cut of prefixes(encodePage(page))) assert.isFalse(isOk(decodePage(cut)))
     const withItems = (items: Page["items"], rest: Partial<Page> = {}) =>
       isOk(decodePage(encodePage({ ...page, items, ...rest })))
-    assert.isFalse(withItems([...page.items].reverse()))
+    assert.isFalse(withItems(page.items.toReversed()))
     assert.isFalse(withItems(page.items.slice(0, 1)))
     assert.isFalse(withItems(page.items, { head: Seq.make(6) }))
     assert.isTrue(withItems(page.items, { head: Seq.make(7) }))
@@ -205,7 +205,7 @@ describe("frames", () => {
       })
     fc.assert(
       fc.property(fc.oneof(fc.uint8Array({ maxLength: 300 }), mutated), (bytes) => {
-        for (const decode of decoders) decode(bytes)
+        for (const decode of decoders) assert.isTrue(Result.isResult(decode(bytes)))
       }),
       { numRuns: 2_000 }
     )
@@ -233,8 +233,8 @@ describe("statements", () => {
   })
 
   it("STATEMENT-2 unknown fields are passed over and kept in the bytes", () => {
-    const [found] = statements
-    const signed = encodeStatementBody(found!)
+    const found = statements[0] ?? assert.fail("no samples")
+    const signed = encodeStatementBody(found)
     const json = new TextDecoder().decode(signed.subarray(1)).replace('{"kind"', '{"later":true,"kind"')
     const pieces = valueOf(decodeStatement(jsonOf(json)))
     assert.deepStrictEqual(pieces.body, found)

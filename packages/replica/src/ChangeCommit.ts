@@ -6,7 +6,7 @@
  * unknown, the same bytes are appended again; a mutation never runs twice [REPLICA-4]. Rules: docs/spec/replica.md.
  */
 import { Effect, Result } from "effect"
-import { type DocId, LocalSeq, Seq } from "@tidemark/protocol"
+import { type DocId, type LocalSeq, Seq } from "@tidemark/protocol"
 import { type Applied, docOf, type DocIdOf, type Mutation, type MutationError, type RecordId } from "@tidemark/model"
 import type { Batch, Decision, Lease, LocalStore, RowChange, StoreFailed, WriteView } from "@tidemark/sync"
 import { catchUp, type LiveDoc, type LiveDocs, peerOf } from "./LiveDocs.ts"

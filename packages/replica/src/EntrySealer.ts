@@ -3,7 +3,7 @@
  *
  * Rules: docs/spec/replica.md, docs/spec/crypto.md.
  */
-import { Clock, Effect, Layer } from "effect"
+import { Clock, Effect, Layer, Result } from "effect"
 import {
   codecs,
   type DeviceSeq,
@@ -33,7 +33,6 @@ import {
   Sealer,
   type StoreFailed
 } from "@tidemark/sync"
-import { Result } from "effect"
 import { Membership } from "./Membership.ts"
 
 interface RawEntry {
@@ -137,7 +136,7 @@ const joined = Effect.fnUntraced(function* (
     .filter(
       ({ opened }) => opened.header.device === header.device && opened.header.deviceSeq - opened.header.part === first
     )
-    .sort((a, b) => a.opened.header.part - b.opened.header.part)
+    .toSorted((a, b) => a.opened.header.part - b.opened.header.part)
   const distinct = own.filter((one, index) => one.opened.header.part !== own[index - 1]?.opened.header.part)
   if (distinct.length < header.parts) return { _tag: "Held", entry: heldPart(part) }
   const result = yield* Effect.result(joinParts(distinct.map(({ opened }) => opened)))

@@ -16,7 +16,7 @@ import {
   makeFound,
   makeKeyring,
   makeProof,
-  Primitives,
+  type Primitives,
   publicKeysOf,
   statementText,
   unwrapKeyring,

@@ -8,9 +8,16 @@ import { Context, Effect, Layer, Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import type { Socket } from "effect/socket"
 import type { AccessList, DeviceId, DocId, GrantId, Role, Seq, WorkspaceId } from "@tidemark/protocol"
-import { Primitives } from "@tidemark/crypto"
+import type { Primitives } from "@tidemark/crypto"
 import type { RecordId, Workspace } from "@tidemark/model"
-import { type FenceLost, LocalStore, type OutboxCounts, StoreFailed, SyncEngine, type SyncStatus } from "@tidemark/sync"
+import {
+  type FenceLost,
+  LocalStore,
+  type OutboxCounts,
+  type StoreFailed,
+  SyncEngine,
+  type SyncStatus
+} from "@tidemark/sync"
 import type { Change, ChangeRefused } from "./Change.ts"
 import { layer as layerSealer } from "./EntrySealer.ts"
 import { Membership } from "./Membership.ts"

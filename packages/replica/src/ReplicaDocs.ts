@@ -3,11 +3,10 @@
  *
  * Rules: docs/spec/replica.md.
  */
-import { Effect, Layer, Result } from "effect"
+import { Effect, Layer, Result, Schema } from "effect"
 import { type DocId, updateBytesMax } from "@tidemark/protocol"
 import { byPeerThenStart, OperationSpan } from "@tidemark/model"
 import { Docs, type ItemToSeal, type Span, type StoredUpdate, StoreFailed } from "@tidemark/sync"
-import { Schema } from "effect"
 import { catchUp } from "./LiveDocs.ts"
 import { commitSlice } from "./PullCommit.ts"
 import { WritePath } from "./WritePath.ts"
@@ -17,7 +16,7 @@ const decodeSpans = Schema.decodeUnknownResult(Schema.Array(OperationSpan))
 /** The spans of several updates, with neighbours joined. */
 export const joinSpans = (spans: ReadonlyArray<OperationSpan>): ReadonlyArray<OperationSpan> => {
   const joined: Array<OperationSpan> = []
-  for (const span of [...spans].sort(byPeerThenStart)) {
+  for (const span of spans.toSorted(byPeerThenStart)) {
     const last = joined.at(-1)
     if (last !== undefined && last.peer === span.peer && span.start <= last.end) {
       joined[joined.length - 1] = { ...last, end: Math.max(last.end, span.end) }
@@ -37,7 +36,7 @@ export const layer: Layer.Layer<Docs, never, WritePath> = Layer.effect(
       const [first] = updates
       if (updates.length === 1 && first !== undefined) return { doc, bytes: first.bytes, covers }
       const [live] = yield* path.live.warm([doc])
-      const spans = decodeSpans(updates.flatMap(({ spans }): ReadonlyArray<Span> => spans))
+      const spans = decodeSpans(updates.flatMap((update): ReadonlyArray<Span> => update.spans))
       if (live === undefined || Result.isFailure(spans)) return yield* damagedOutbox(doc)
       const tail = yield* path.store.tail(doc, live.applied)
       if (!catchUp(live, tail)) path.live.drop(doc)

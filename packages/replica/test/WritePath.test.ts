@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Latch } from "effect"
 import { MemoryDisk, StoreFailed } from "@tidemark/sync"
 import { tailCountMax } from "../src/FoldTail.ts"
-import { insertTask, openTab, rowsOf } from "./support/tabs.ts"
+import { insertTask, none, openTab, rowsOf } from "./support/tabs.ts"
 
 const lost = (reason: StoreFailed["reason"]) => Effect.fail(new StoreFailed({ reason, message: "made to fail" }))
 const titles = (disk: MemoryDisk) => rowsOf(disk, "tasks").map((row) => row["title"])
@@ -14,7 +14,7 @@ describe("a change", () => {
     Effect.gen(function* () {
       const disk = new MemoryDisk()
       const tab = yield* openTab(disk, "one")
-      const [id] = yield* tab.path.change([insertTask("milk")])
+      const [id = none] = yield* tab.path.change([insertTask("milk")])
       assert.deepStrictEqual(
         rowsOf(disk, "tasks").map((row) => [row["id"], row["title"], row["done"]]),
         [[id, "milk", 0]]
@@ -82,7 +82,7 @@ describe("a change", () => {
       yield* Fiber.joinAll(rest)
       assert.strictEqual((yield* Fiber.join(wrong))._tag, "ChangeRefused")
       assert.strictEqual(commits, 2)
-      assert.deepStrictEqual([...titles(disk)].sort(), ["a", "b", "c", "first"])
+      assert.deepStrictEqual(titles(disk).toSorted(), ["a", "b", "c", "first"])
     })
   )
 })
@@ -95,9 +95,9 @@ describe("a transaction that fails", () => {
       const tab = yield* openTab(disk, "one", {
         afterCommit: () => Effect.suspend(() => (failures-- > 0 ? lost("disconnected") : Effect.void))
       })
-      const [id] = yield* tab.path.change([insertTask("once")])
+      const [id = none] = yield* tab.path.change([insertTask("once")])
       assert.strictEqual(disk.updates.size, 1)
-      yield* tab.path.change([{ _tag: "Update", table: "tasks", id: id!, values: { done: true } }])
+      yield* tab.path.change([{ _tag: "Update", table: "tasks", id, values: { done: true } }])
       assert.deepStrictEqual(
         rowsOf(disk, "tasks").map((row) => [row["title"], row["done"]]),
         [["once", 1]]
@@ -151,9 +151,9 @@ describe("leases", () => {
       const disk = new MemoryDisk()
       const one = yield* openTab(disk, "one")
       const two = yield* openTab(disk, "two")
-      const [id] = yield* one.path.change([insertTask("mine")])
-      yield* two.path.change([{ _tag: "Update", table: "tasks", id: id!, values: { done: true } }])
-      yield* one.path.change([{ _tag: "Update", table: "tasks", id: id!, values: { title: "ours" } }])
+      const [id = none] = yield* one.path.change([insertTask("mine")])
+      yield* two.path.change([{ _tag: "Update", table: "tasks", id, values: { done: true } }])
+      yield* one.path.change([{ _tag: "Update", table: "tasks", id, values: { title: "ours" } }])
       assert.deepStrictEqual(
         rowsOf(disk, "tasks").map((row) => [row["title"], row["done"]]),
         [["ours", 1]]
@@ -166,8 +166,8 @@ describe("leases", () => {
     Effect.gen(function* () {
       const disk = new MemoryDisk()
       const one = yield* openTab(disk, "one")
-      const [id] = yield* one.path.change([insertTask("x")])
-      const rename = (title: string) => [{ _tag: "Update", table: "tasks", id: id!, values: { title } } as const]
+      const [id = none] = yield* one.path.change([insertTask("x")])
+      const rename = (title: string) => [{ _tag: "Update", table: "tasks", id, values: { title } } as const]
       yield* one.path.release
       const waiting = yield* openTab(disk, "two")
       yield* waiting.path.change(rename("a fresh peer: something waits"))
@@ -185,10 +185,10 @@ describe("leases", () => {
     Effect.gen(function* () {
       const disk = new MemoryDisk()
       const one = yield* openTab(disk, "one")
-      const [id] = yield* one.path.change([insertTask("x")])
-      const [lease] = onlyLeases(disk)
-      disk.leases.get(lease!.doc)?.set(lease!.peer, { ...lease!, nonce: "another holder" })
-      yield* one.path.change([{ _tag: "Update", table: "tasks", id: id!, values: { title: "y" } }])
+      const [id = none] = yield* one.path.change([insertTask("x")])
+      const [lease = yield* Effect.die("no lease")] = onlyLeases(disk)
+      disk.leases.get(lease.doc)?.set(lease.peer, { ...lease, nonce: "another holder" })
+      yield* one.path.change([{ _tag: "Update", table: "tasks", id, values: { title: "y" } }])
       assert.strictEqual(onlyLeases(disk).length, 2)
       const spans = [...disk.updates.values()].flatMap((update) => update.spans)
       assert.strictEqual(new Set(spans.map(({ peer, start }) => `${peer}@${start}`)).size, spans.length)
@@ -206,15 +206,15 @@ describe("a long tail", () => {
     Effect.gen(function* () {
       const disk = new MemoryDisk()
       const tab = yield* openTab(disk, "one")
-      const [id] = yield* tab.path.change([insertTask("0")])
-      const rename = (title: string) => ({ _tag: "Update", table: "tasks", id: id!, values: { title } }) as const
+      const [id = none] = yield* tab.path.change([insertTask("0")])
+      const rename = (title: string) => ({ _tag: "Update", table: "tasks", id, values: { title } }) as const
       for (let count = 1; count < tailCountMax; count++) yield* tab.path.change([rename(String(count))])
       assert.strictEqual(disk.snapshots.size, 0)
       yield* tab.path.change([rename("last but one")])
       assert.strictEqual(disk.snapshots.size, 1)
       assert.strictEqual(disk.counts().unsealed, tailCountMax + 1)
       const fresh = yield* openTab(disk, "two")
-      yield* fresh.path.change([{ _tag: "Update", table: "tasks", id: id!, values: { done: true } }])
+      yield* fresh.path.change([{ _tag: "Update", table: "tasks", id, values: { done: true } }])
       assert.deepStrictEqual(
         rowsOf(disk, "tasks").map((row) => [row["title"], row["done"]]),
         [["last but one", 1]]

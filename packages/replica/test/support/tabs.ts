@@ -1,7 +1,7 @@
 /** Tabs of one device over one memory disk, with the real model and the real cryptography. */
 import { Context, Effect, Exit, Layer, Schema, Scope } from "effect"
 import { Primitives } from "@tidemark/crypto"
-import { Table, Workspace } from "@tidemark/model"
+import { RecordId, Table, Workspace } from "@tidemark/model"
 import { Docs, type LocalStore, LocalStoreMemory, type MemoryDisk } from "@tidemark/sync"
 import { layer as layerDocs } from "../../src/ReplicaDocs.ts"
 import { WritePath } from "../../src/WritePath.ts"
@@ -48,3 +48,6 @@ export const rowsOf = (disk: MemoryDisk, table: string) => [...(disk.rowsByTable
 
 export const insertTask = (title: string) =>
   ({ _tag: "Insert", table: "tasks", values: { title, done: false } }) as const
+
+/** A record that no doc holds: what a missing id is read as, so that the test fails where it is used. */
+export const none = RecordId.make(`${"N".repeat(21)}A.${"n".repeat(12)}`)
