@@ -72,13 +72,13 @@ const namedAsTheirKind: ReadonlyArray<{ readonly folder: RegExp; readonly name: 
   { folder: /^packages\/[^/]+\/src\/bin\//, name: /^[a-z][\w-]*\.ts$/, kind: "a program's name in bin/" },
   {
     folder: /^packages\/[^/]+\/src\/$/,
-    name: /^([A-Z]\w*\.tsx?|use[A-Z]\w*\.tsx?|index\.ts)$/,
+    name: /^([A-Z]\w*\.tsx?|use[A-Z]\w*\.tsx?|(index|worker)\.ts)$/,
     kind: "PascalCase or useX"
   },
   { folder: /^packages\/[^/]+\/src\/./, name: /^([A-Z]\w*\.tsx?|use[A-Z]\w*\.tsx?)$/, kind: "PascalCase or useX" }
 ]
 
-/** Source files of the packages are named after their concept; only a package's entry is called `index.ts`. */
+/** Source files of the packages are named after their concept; only entries are called `index.ts` and `worker.ts`. */
 export const fileNameProblems = (files: ReadonlyArray<TextFile>): ReadonlyArray<Problem> =>
   files.filter(isSource).flatMap((file) => {
     const split = file.path.lastIndexOf("/") + 1
