@@ -1,0 +1,2 @@
+/** The engine's `LocalStore` on SQLite, for devices without a browser. */
+export * as LocalStoreSqlite from "./LocalStoreSqlite.ts"

@@ -1,0 +1,80 @@
+/**
+ * One connection to a workspace's SQLite file: WAL with `synchronous=FULL`, so a commit returns after its fsync;
+ * prepared statements; transactions that begin as writers, so that what one read stays true until it commits.
+ */
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite"
+import { storeFailed } from "./sqliteFailures.ts"
+import { storeTables, storeVersion } from "./sqliteSchema.ts"
+
+/** How long a transaction waits for that of another connection, in milliseconds. */
+const busyMillisMax = 5_000
+
+type SqlRow = Readonly<Record<string, unknown>>
+
+export class SqliteConnection {
+  readonly #database: DatabaseSync
+  readonly #statements = new Map<string, StatementSync>()
+
+  /** Opens the file, and makes it where it does not exist. Throws what `errorToStoreFailed` knows. */
+  constructor(path: string, pageCountMax: number | undefined) {
+    this.#database = new DatabaseSync(path, { timeout: busyMillisMax })
+    try {
+      this.#database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+      if (pageCountMax !== undefined) this.#database.exec(`PRAGMA max_page_count = ${Math.trunc(pageCountMax)}`)
+      this.transaction("IMMEDIATE", () => this.#prepareTables())
+    } catch (error) {
+      this.close()
+      throw error
+    }
+  }
+
+  #prepareTables(): void {
+    const version = this.row("PRAGMA user_version")?.["user_version"]
+    if (version === 0) this.#database.exec(storeTables)
+    else if (version !== storeVersion) throw storeFailed("versionChanged")
+  }
+
+  /** Runs `body` in one transaction; a throw rolls it back and is passed on. */
+  transaction<A>(kind: "DEFERRED" | "IMMEDIATE", body: () => A): A {
+    this.#database.exec(`BEGIN ${kind}`)
+    try {
+      const value = body()
+      this.#database.exec("COMMIT")
+      return value
+    } catch (error) {
+      // Some errors (a full disk) have rolled back already.
+      if (this.#database.isOpen && this.#database.isTransaction) this.#database.exec("ROLLBACK")
+      throw error
+    }
+  }
+
+  run(sql: string, ...parameters: ReadonlyArray<SQLInputValue>): number {
+    return Number(this.#statement(sql).run(...parameters).lastInsertRowid)
+  }
+
+  row(sql: string, ...parameters: ReadonlyArray<SQLInputValue>): SqlRow | undefined {
+    return this.#statement(sql).get(...parameters)
+  }
+
+  rows(sql: string, ...parameters: ReadonlyArray<SQLInputValue>): Array<SqlRow> {
+    return this.#statement(sql).all(...parameters)
+  }
+
+  /** Decodes row by row, so that a reader may stop early. */
+  *iterate<A>(decode: (row: unknown) => A, sql: string, ...parameters: ReadonlyArray<SQLInputValue>): Iterable<A> {
+    for (const row of this.#statement(sql).iterate(...parameters)) yield decode(row)
+  }
+
+  close(): void {
+    this.#statements.clear()
+    if (this.#database.isOpen) this.#database.close()
+  }
+
+  #statement(sql: string): StatementSync {
+    const known = this.#statements.get(sql)
+    if (known !== undefined) return known
+    const statement = this.#database.prepare(sql)
+    this.#statements.set(sql, statement)
+    return statement
+  }
+}

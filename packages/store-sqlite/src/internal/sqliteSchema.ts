@@ -1,0 +1,36 @@
+/** The tables of a workspace's store in SQLite. The version stands in `user_version`. */
+
+/** Rises when a later version of this package cannot work with the tables as they are. */
+export const storeVersion = 1
+
+/**
+ * `AUTOINCREMENT` so that a LocalSeq is never given twice [STORE-8]. `sealedUnder` is the first DeviceSeq of the item
+ * that covers an update, 0 while none does. `state` of a sealed item: 0 waits, 1 the server has this part, 2 refused.
+ */
+export const storeTables = `
+CREATE TABLE updates (
+  localSeq INTEGER PRIMARY KEY AUTOINCREMENT, doc TEXT NOT NULL, bytes BLOB NOT NULL, own INTEGER NOT NULL,
+  spans TEXT NOT NULL, seq INTEGER NOT NULL, sealedUnder INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX updatesByDoc ON updates (doc, localSeq);
+CREATE INDEX updatesUnsealed ON updates (localSeq) WHERE own = 1 AND seq = 0 AND sealedUnder = 0;
+CREATE TABLE snapshots (doc TEXT PRIMARY KEY, through INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
+CREATE TABLE leases (
+  doc TEXT NOT NULL, peer TEXT NOT NULL, nonce TEXT NOT NULL, nextCounter INTEGER NOT NULL, holder TEXT NOT NULL,
+  PRIMARY KEY (doc, peer)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE sealed (
+  deviceSeq INTEGER PRIMARY KEY, firstSeq INTEGER NOT NULL, parts INTEGER NOT NULL, doc TEXT NOT NULL,
+  bytes BLOB NOT NULL, covers TEXT NOT NULL, sealedAt INTEGER NOT NULL, state INTEGER NOT NULL, seq INTEGER,
+  refusal TEXT
+) STRICT;
+CREATE INDEX sealedByState ON sealed (state, deviceSeq);
+CREATE INDEX sealedByFirst ON sealed (firstSeq);
+CREATE TABLE held (
+  seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, doc TEXT NOT NULL, device TEXT NOT NULL, deviceSeq INTEGER NOT NULL,
+  bytes BLOB NOT NULL, message TEXT NOT NULL
+) STRICT;
+CREATE TABLE rows (table_name TEXT NOT NULL, id TEXT NOT NULL, json TEXT NOT NULL, PRIMARY KEY (table_name, id)) STRICT;
+PRAGMA user_version = ${storeVersion};
+`

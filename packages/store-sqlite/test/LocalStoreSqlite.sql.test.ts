@@ -1,0 +1,130 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Queue, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { DatabaseSync } from "node:sqlite"
+import { bytesToId, DocId, LocalSeq, Seq } from "@tidemark/protocol"
+import { LocalStoreSqlite } from "@tidemark/store-sqlite"
+import { SqliteConnection } from "../src/internal/SqliteConnection.ts"
+import { localStoreSuite } from "@tidemark/testing/suites/LocalStoreSuite"
+
+/** A file in a folder of its own, removed with the scope. */
+const temporaryFile = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "tidemark-store-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+).pipe(Effect.map((folder) => join(folder, "workspace.sqlite")))
+
+localStoreSuite(
+  "LocalStoreSqlite",
+  Effect.map(temporaryFile, (path) => ({
+    open: Effect.map(LocalStoreSqlite.open({ path }), ({ store }) => store),
+    rows: (table) =>
+      LocalStoreSqlite.open({ path }).pipe(
+        Effect.flatMap(({ rows }) => rows(table)),
+        Effect.scoped,
+        Effect.orDie
+      )
+  }))
+)
+
+const doc = DocId.make(bytesToId(new Uint8Array(16)))
+const start = LocalSeq.make(0)
+const append = (length: number) => ({ doc, bytes: new Uint8Array(length), own: true, spans: [], seq: Seq.make(0) })
+
+describe("LocalStoreSqlite", () => {
+  it.effect("STORE-50 a commit waits for its fsync: WAL, synchronous FULL", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryFile
+      const connection = new SqliteConnection(path, undefined)
+      assert.strictEqual(connection.row("PRAGMA journal_mode")?.["journal_mode"], "wal")
+      assert.strictEqual(connection.row("PRAGMA synchronous")?.["synchronous"], 2)
+      connection.close()
+    })
+  )
+
+  it.effect("STORE-51 a full disk fails with `full`, leaves nothing of the batch, and the store goes on", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryFile
+      const { store } = yield* LocalStoreSqlite.open({ path, pageCountMax: 64 })
+      const write = (length: number) =>
+        store.write({ docs: [], meta: [] }, () => ({
+          _tag: "Commit",
+          batch: { updates: [append(10), append(length)] },
+          value: undefined
+        }))
+      yield* write(10)
+      const failure = yield* Effect.flip(write(4_000_000))
+      assert.strictEqual(failure.reason, "full")
+      yield* write(20)
+      assert.deepStrictEqual(
+        (yield* store.tail(doc, start)).updates.map(({ bytes }) => bytes.length),
+        [10, 10, 10, 20]
+      )
+    })
+  )
+
+  it.effect("STORE-52 a row that does not decode fails with `damaged`, and the rest is still read", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryFile
+      const { store } = yield* LocalStoreSqlite.open({ path })
+      yield* store.write({ docs: [], meta: [] }, () => ({
+        _tag: "Commit",
+        batch: { updates: [append(3)], meta: new Map([["a", "1"]]) },
+        value: undefined
+      }))
+      const database = new DatabaseSync(path)
+      database.exec("UPDATE updates SET spans = '[{'")
+      database.close()
+      assert.strictEqual((yield* Effect.flip(store.tail(doc, start))).reason, "damaged")
+      assert.strictEqual((yield* Effect.flip(store.unsealed(10))).reason, "damaged")
+      assert.strictEqual((yield* store.meta(["a"])).get("a"), "1")
+    })
+  )
+
+  it.effect("STORE-52 a file that is no database fails with `damaged`", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryFile
+      writeFileSync(path, "not a database, but long enough to look like one".repeat(100))
+      assert.strictEqual((yield* Effect.flip(LocalStoreSqlite.open({ path }))).reason, "damaged")
+    })
+  )
+
+  it.effect("STORE-53 a file of a later version fails with `versionChanged` and is left as it is", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryFile
+      const database = new DatabaseSync(path)
+      database.exec("PRAGMA user_version = 2")
+      assert.strictEqual((yield* Effect.flip(LocalStoreSqlite.open({ path }))).reason, "versionChanged")
+      assert.deepStrictEqual({ ...database.prepare("PRAGMA user_version").get() }, { user_version: 2 })
+      assert.deepStrictEqual(database.prepare("SELECT name FROM sqlite_master").all(), [])
+      database.close()
+    })
+  )
+
+  it.effect("STORE-53 a folder that does not exist fails with `disconnected`", () =>
+    Effect.gen(function* () {
+      const path = join(yield* temporaryFile, "no-such-folder", "x.sqlite")
+      assert.strictEqual((yield* Effect.flip(LocalStoreSqlite.open({ path }))).reason, "disconnected")
+    })
+  )
+
+  it.effect("STORE-55 outboxChanges tells of a commit of another process within 250 ms", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryFile
+      const { store } = yield* LocalStoreSqlite.open({ path })
+      const changes = yield* Queue.make<void>()
+      yield* Effect.forkScoped(Stream.runForEach(store.outboxChanges, () => Queue.offer(changes, undefined)))
+      yield* Queue.take(changes)
+      yield* TestClock.adjust("250 millis")
+      assert.strictEqual(yield* Queue.size(changes), 0)
+      // A connection that this process's stores do not know of stands for another process.
+      const stranger = new SqliteConnection(path, undefined)
+      stranger.run("INSERT INTO meta VALUES ('a', '1')")
+      stranger.close()
+      yield* TestClock.adjust("250 millis")
+      yield* Queue.take(changes)
+    })
+  )
+})
