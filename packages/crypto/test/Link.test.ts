@@ -36,6 +36,14 @@ describe("links", () => {
     assert.deepStrictEqual(decodeLink(encodeLink(local)), Result.succeed(local))
   })
 
+  it("LINK-1 a link is written as pinned here", () => {
+    const pinned = "1.a~b~c.BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwf5lhP3tUqYZVKqROdDZ-jQ.Hn8myZdc"
+    assert.strictEqual(
+      encodeFragment({ ...link, accessToken: "a.b.c", linkSecret: new Uint8Array(32).fill(7) }),
+      pinned
+    )
+  })
+
   it.prop(
     "LINK-1 any token and secret come back",
     { token: Schema.String.check(Schema.isPattern(/^[A-Za-z0-9_.-]{1,60}$/)), seed: Schema.Int },

@@ -3,12 +3,13 @@ import { Effect } from "effect"
 import { makeDeviceSecret, makeProof, Primitives, publicKeysOf, verifyProof } from "@tidemark/crypto"
 import { WorkspaceId } from "@tidemark/protocol"
 
+const workspace = WorkspaceId.make("-ZYT97VKmGVSqkTnQ2fo0A")
+
 describe("proofs", () => {
   it.effect("PROOF-1 a proof holds for its key, action, workspace and challenge, and for no other", () =>
     Effect.gen(function* () {
       const secret = yield* makeDeviceSecret
       const publicKey = (yield* publicKeysOf(secret)).signing
-      const workspace = WorkspaceId.make("-ZYT97VKmGVSqkTnQ2fo0A")
       const claim = { publicKey, action: "renew", workspace, challenge: "a challenge" } as const
       const proof = yield* makeProof({ secret, ...claim })
       assert.isTrue(yield* verifyProof({ ...claim, proof }))
@@ -27,9 +28,17 @@ describe("proofs", () => {
       for (const change of changes) {
         assert.isFalse(yield* verifyProof({ ...claim, proof, ...change }), JSON.stringify(change))
       }
-      // What ends one field cannot begin the next: the action's length is signed too.
-      const shifted = yield* makeProof({ secret, ...claim, challenge: "" })
-      assert.isFalse(yield* verifyProof({ ...claim, proof: shifted }))
+    }).pipe(Effect.provide(Primitives.layerWebCrypto))
+  )
+
+  it.effect("PROOF-1 a proof made by another implementation (OpenSSL) from the pinned layout holds", () =>
+    Effect.gen(function* () {
+      const secret = { signingSeed: new Uint8Array(32).fill(1), agreementSeed: new Uint8Array(32).fill(2) }
+      const publicKey = (yield* publicKeysOf(secret)).signing
+      const claim = { action: "renew", workspace, challenge: "a challenge" } as const
+      const signature = "2e33cU4nKzsniRVIgF_Nr2A5lv4g4ZDqe2kcprIFakv-Y48YB1MpXx6eKr97WHAS0kvzlRNdzHw2X04GexO8DA"
+      assert.deepStrictEqual(yield* makeProof({ secret, ...claim }), { challenge: claim.challenge, signature })
+      assert.isTrue(yield* verifyProof({ publicKey, ...claim, proof: { challenge: claim.challenge, signature } }))
     }).pipe(Effect.provide(Primitives.layerWebCrypto))
   )
 })
