@@ -64,7 +64,7 @@ export const makePull = Effect.fnUntraced(function* (
       const opened = yield* opener.open(slice.flatMap((chained) => entryToOpen(chained, own)))
       const settle = slice.flatMap(({ item }) => own.settle.get(item.seq) ?? [])
       const began = yield* Clock.currentTimeMillis
-      yield* Effect.uninterruptible(docs.apply({ nonce: turn.nonce, expected, next, settle, ...opened }))
+      yield* docs.apply({ nonce: turn.nonce, expected, next, settle, ...opened })
       const took = (yield* Clock.currentTimeMillis) - began
       sliceCount = nextSliceCount(sliceCount, slice.length, took)
       expected = next

@@ -89,8 +89,8 @@ export interface OwnDecision<A> {
 }
 
 /**
- * One transaction of the tab that syncs. Not interruptible: it is short, and its outcome is known. Fails with `FenceLost`
- * where another tab's nonce is stored, and with `damaged` where a value of the engine does not decode.
+ * One transaction of the tab that syncs. Where it is interrupted its outcome is unknown, which does no harm: whatever comes
+ * next reads the store first. Fails with `FenceLost` where another tab's nonce is stored, and with `damaged` where a value of the engine does not decode.
  */
 export const fencedWrite = Effect.fnUntraced(function* <A>(
   store: LocalStore["Service"],
@@ -98,8 +98,9 @@ export const fencedWrite = Effect.fnUntraced(function* <A>(
   request: Pick<WriteRequest, "sealed">,
   decide: (own: OwnMeta, view: WriteView) => OwnDecision<A>
 ): Effect.fn.Return<A, StoreFailed | FenceLost> {
-  const written = yield* Effect.uninterruptible(
-    store.write<Result.Result<A, StoreFailed | FenceLost>>({ docs: [], meta: keys, ...request }, (view) => {
+  const written = yield* store.write<Result.Result<A, StoreFailed | FenceLost>>(
+    { docs: [], meta: keys, ...request },
+    (view) => {
       const own = decodeMeta(view.meta)
       if (Result.isFailure(own)) return { _tag: "Abort", value: Result.fail(own.failure) }
       if (own.success.syncer !== turn.nonce) return { _tag: "Abort", value: Result.fail(fenceLost()) }
@@ -107,7 +108,7 @@ export const fencedWrite = Effect.fnUntraced(function* <A>(
       return batch === undefined
         ? { _tag: "Abort", value: Result.succeed(value) }
         : { _tag: "Commit", batch: toBatch(batch), value: Result.succeed(value) }
-    })
+    }
   )
   return yield* Effect.fromResult(written.value)
 })
@@ -115,13 +116,11 @@ export const fencedWrite = Effect.fnUntraced(function* <A>(
 /** Makes `nonce` the stored one, whoever's was there before; from then on the former holder's transactions fail. */
 export const takeOver = (store: LocalStore["Service"], nonce: string): Effect.Effect<void, StoreFailed> =>
   Effect.asVoid(
-    Effect.uninterruptible(
-      store.write({ docs: [], meta: [] }, () => ({
-        _tag: "Commit",
-        batch: { meta: new Map([[metaKeys.syncer, encode.syncer(nonce)]]) },
-        value: undefined
-      }))
-    )
+    store.write({ docs: [], meta: [] }, () => ({
+      _tag: "Commit",
+      batch: { meta: new Map([[metaKeys.syncer, encode.syncer(nonce)]]) },
+      value: undefined
+    }))
   )
 
 const fenceLost = () =>

@@ -42,7 +42,7 @@ const reported = (
   report: Report,
   toEvent: (error: RemoteError | StoreFailed) => SyncEvent
 ): Effect.Effect<void, FenceLost> =>
-  Effect.catch(work, (error) => (error._tag === "FenceLost" ? Effect.fail(error) : report(toEvent(error))))
+  work.pipe(Effect.catch((error) => (error._tag === "FenceLost" ? Effect.fail(error) : report(toEvent(error)))))
 
 const linkFailed = (error: RemoteError | StoreFailed): SyncEvent => ({ _tag: "LinkFailed", failure: failureOf(error) })
 

@@ -1,0 +1,249 @@
+/**
+ * One device for the tests: the real engine over the store in memory, with items whose bytes are plain text.
+ *
+ * Its `Docs` and `Sealer` pass bytes through (an entry is header ‖ text ‖ zeros), which is all the engine can see of them.
+ */
+import { Effect, Equal, Layer, Result, Schema, Stream } from "effect"
+import {
+  codecs,
+  Cursor,
+  decodeEnvelope,
+  DeviceId,
+  DeviceSeq,
+  DocId,
+  encodeHeader,
+  KeyId,
+  RosterNumber,
+  Seq
+} from "@tidemark/protocol"
+import {
+  Behind,
+  Docs,
+  FenceLost,
+  type HeldEntry,
+  type ItemToSeal,
+  LocalStore,
+  LocalStoreMemory,
+  type MemoryDisk,
+  metaKeys,
+  type Opened,
+  Remote,
+  type SealedItem,
+  Sealer,
+  type Slice,
+  SyncEngine,
+  type SyncStatus
+} from "@tidemark/sync"
+import { chainNext, chainStart, hashOf, idText, type ServerModel } from "./serverModel.ts"
+
+export const docA = DocId.make(idText(10))
+export const docB = DocId.make(idText(11))
+export const deviceOne = DeviceId.make(idText(21))
+export const deviceTwo = DeviceId.make(idText(22))
+
+const toBytes = (text: string) => new TextEncoder().encode(text)
+const toText = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
+const CursorJson = Schema.fromJsonString(Cursor)
+
+/** An entry as `device` would send it. */
+export const entryOf = (entry: {
+  readonly device: DeviceId
+  readonly deviceSeq: number
+  readonly text: string
+  readonly doc?: DocId
+  readonly roster?: number
+  readonly version?: number
+  readonly part?: number
+  readonly parts?: number
+}): Uint8Array => {
+  const header = encodeHeader({
+    version: entry.version ?? 1,
+    suite: 1,
+    kind: 1,
+    keyId: KeyId.make(idText(3, 8)),
+    doc: entry.doc ?? docA,
+    device: entry.device,
+    deviceSeq: DeviceSeq.make(entry.deviceSeq),
+    roster: RosterNumber.make(entry.roster ?? 1),
+    part: entry.part ?? 0,
+    parts: entry.parts ?? 1,
+    nonce: new Uint8Array(12)
+  })
+  const text = toBytes(entry.text)
+  const bytes = new Uint8Array(header.length + text.length + 16 + 64)
+  bytes.set(header)
+  bytes.set(text, header.length)
+  return bytes
+}
+
+/** The text of an entry, for assertions. */
+export const textOf = (entry: Uint8Array): string => {
+  const { ciphertext } = Result.getOrThrow(decodeEnvelope(entry))
+  return toText(ciphertext.subarray(0, ciphertext.length - 16))
+}
+
+/** How a device's parts behave; tests change them while it runs. */
+export class Settings {
+  roster = RosterNumber.make(1)
+  /** Items with more text than this are cut into parts. */
+  partTextMax = 1_000
+  slices: Array<Slice> = []
+  /** Runs inside each apply, before its transaction. */
+  beforeApply: Effect.Effect<void> = Effect.void
+  seals = 0
+}
+
+const makeSealer = (device: DeviceId, settings: Settings): Sealer["Service"] => {
+  const sealOne = (item: ItemToSeal, first: DeviceSeq): ReadonlyArray<SealedItem> => {
+    const text = toText(item.bytes)
+    const parts = Math.max(1, Math.ceil(text.length / settings.partTextMax))
+    return Array.from({ length: parts }, (_, part) => {
+      const deviceSeq = DeviceSeq.make(first + part)
+      const cut = text.slice(part * settings.partTextMax, (part + 1) * settings.partTextMax)
+      const bytes = entryOf({ device, deviceSeq, doc: item.doc, text: cut, part, parts, roster: settings.roster })
+      return { deviceSeq, first, parts, doc: item.doc, bytes, covers: item.covers, sealedAt: 0 }
+    })
+  }
+
+  const openOne = (seq: Seq, bytes: Uint8Array, held: ReadonlyArray<HeldEntry>): Opened => {
+    const { header } = Result.getOrThrow(decodeEnvelope(bytes))
+    const { doc, deviceSeq } = header
+    const author = { doc, device: header.device, deviceSeq }
+    if (header.version > 1) {
+      return { _tag: "Held", entry: { seq, kind: "tooNew", ...author, bytes, message: "From a newer app." } }
+    }
+    if (textOf(bytes).startsWith("forged")) {
+      return { _tag: "Held", entry: { seq, kind: "refused", ...author, bytes, message: "The signature is wrong." } }
+    }
+    const first = deviceSeq - header.part
+    const others = held.filter(
+      (entry) => entry.device === header.device && entry.deviceSeq >= first && entry.deviceSeq < first + header.parts
+    )
+    if (others.length + 1 < header.parts) {
+      return { _tag: "Held", entry: { seq, kind: "part", ...author, bytes, message: "" } }
+    }
+    const all = [...others, { deviceSeq, bytes }].toSorted((a, b) => a.deviceSeq - b.deviceSeq)
+    const text = all.map((part) => textOf(part.bytes)).join("")
+    const item = { seq, ...author, codec: codecs.loroUpdate, bytes: toBytes(text) }
+    return { _tag: "Item", item, release: others.map((entry) => entry.seq) }
+  }
+
+  return {
+    device,
+    seal: (items, first) =>
+      Effect.sync(() => {
+        settings.seals += 1
+        const sealed: Array<SealedItem> = []
+        for (const item of items) sealed.push(...sealOne(item, DeviceSeq.make(first + sealed.length)))
+        return sealed
+      }),
+    open: (entries, heldParts) =>
+      Effect.gen(function* () {
+        let held = heldParts
+        const opened: Array<Opened> = []
+        for (const { bytes, seq } of entries) {
+          const { header } = Result.getOrThrow(decodeEnvelope(bytes))
+          if (header.roster > settings.roster) {
+            return yield* new Behind({ what: "roster", message: `Roster ${header.roster} is not known here.` })
+          }
+          const one = openOne(seq, bytes, held)
+          opened.push(one)
+          if (one._tag === "Held" && one.entry.kind === "part") held = [...held, one.entry]
+        }
+        return opened
+      }),
+    hash: hashOf,
+    chainStart,
+    chainNext
+  }
+}
+
+const makeDocs = (store: LocalStore["Service"], settings: Settings): Docs["Service"] => ({
+  collect: (updates) =>
+    Effect.succeed(
+      [...Map.groupBy(updates, (update) => update.doc)].map(([doc, own]) => ({
+        doc,
+        bytes: toBytes(own.map((update) => toText(update.bytes)).join("")),
+        covers: own.map((update) => update.localSeq)
+      }))
+    ),
+  apply: Effect.fnUntraced(function* (slice) {
+    yield* settings.beforeApply
+    const written = yield* store.write({ docs: [], meta: [metaKeys.cursor, metaKeys.syncer] }, (view) => {
+      const cursor = view.meta.get(metaKeys.cursor)
+      const isOurs =
+        view.meta.get(metaKeys.syncer) === JSON.stringify(slice.nonce) &&
+        Equal.equals(cursor === undefined ? undefined : Schema.decodeSync(CursorJson)(cursor), slice.expected)
+      if (!isOurs) return { _tag: "Abort", value: undefined }
+      const updates = slice.items.map(({ bytes, doc, seq }) => ({ doc, bytes, own: false, spans: [], seq }))
+      const { hold, release, settle } = slice
+      const meta = new Map([[metaKeys.cursor, Schema.encodeSync(CursorJson)(slice.next)]])
+      return { _tag: "Commit", batch: { updates, hold, release, settle, meta }, value: undefined }
+    })
+    if (!written.committed) return yield* new FenceLost({ message: "Another tab syncs." })
+    settings.slices.push(slice)
+  })
+})
+
+/** A tab of a device: its store, its engine, and what a test asks of them. */
+export const openTab = Effect.fnUntraced(function* (options: {
+  readonly disk: MemoryDisk
+  readonly server: ServerModel
+  readonly device?: DeviceId
+  readonly hooks?: LocalStoreMemory.MemoryHooks
+}) {
+  const device = options.device ?? deviceOne
+  const settings = new Settings()
+  const store = yield* LocalStoreMemory.open(options.disk, options.hooks)
+  const remote = options.server.remote(device, (roster) => (settings.roster = roster))
+  const ports = Layer.mergeAll(
+    Layer.succeed(LocalStore, store),
+    Layer.succeed(Docs, makeDocs(store, settings)),
+    Layer.succeed(Sealer, makeSealer(device, settings)),
+    Layer.succeed(Remote, Remote.of(remote))
+  )
+  const context = yield* Layer.build(SyncEngine.layer.pipe(Layer.provide(ports)))
+  const engine = yield* Effect.provideContext(SyncEngine, context)
+
+  const edit = (text: string, doc: DocId = docA) =>
+    store.write({ docs: [], meta: [] }, () => ({
+      _tag: "Commit",
+      batch: { updates: [{ doc, bytes: toBytes(text), own: true, spans: [], seq: Seq.make(0) }] },
+      value: undefined
+    }))
+
+  /** Waits for a status; the status is told, never asked for again and again. */
+  const status = (isIt: (status: SyncStatus) => boolean) =>
+    engine.statusChanges.pipe(
+      Stream.filter(isIt),
+      Stream.runHead,
+      Effect.flatMap((found) => Effect.fromOption(found)),
+      Effect.orDie
+    )
+
+  return {
+    engine,
+    store,
+    settings,
+    edit,
+    status,
+    /** Waits for a status by its name. */
+    becomes: (tag: SyncStatus["_tag"]) => status((found) => found._tag === tag),
+    /** Texts applied from the log, in the order of the local log. */
+    received: Effect.sync(() =>
+      [...options.disk.updates.values()].filter((update) => !update.own).map((update) => toText(update.bytes))
+    ),
+    cursor: Effect.map(store.meta([metaKeys.cursor]), (meta) => {
+      const text = meta.get(metaKeys.cursor)
+      return text === undefined ? undefined : Schema.decodeSync(CursorJson)(text)
+    }),
+    nextDeviceSeq: Effect.map(store.meta([metaKeys.nextDeviceSeq]), (meta) =>
+      Number(meta.get(metaKeys.nextDeviceSeq) ?? "1")
+    )
+  }
+})
+
+/** Lets everything that needs no time run to its end. */
+export const quiet: Effect.Effect<void> = Effect.gen(function* () {
+  for (let turn = 0; turn < 300; turn++) yield* Effect.yieldNow
+})

@@ -1,0 +1,228 @@
+/**
+ * The byte store in miniature, with the protocol's rules: numbers without gaps, dedupe by DeviceSeq, a running chain,
+ * pages, sockets. And with verbs that make it fail in the ways a network does.
+ */
+import { createHash } from "node:crypto"
+import { type Cause, Effect, Queue, Result, Stream } from "effect"
+import {
+  bytesToId,
+  chainContext,
+  type Cursor,
+  decodeHeader,
+  type DeviceId,
+  type DeviceSeq,
+  Hash,
+  idToBytes,
+  type ItemRefusedReason,
+  LogId,
+  type LogHead,
+  type Page,
+  type PageItem,
+  type PushAnswer,
+  type PushResult,
+  RosterNumber,
+  Seq
+} from "@tidemark/protocol"
+import { Behind, type LiveEvent, Refused, type Remote, type RemoteError, Unreachable } from "@tidemark/sync"
+
+const sha256 = (...chunks: ReadonlyArray<Uint8Array>): Hash => {
+  const hash = createHash("sha256")
+  for (const chunk of chunks) hash.update(chunk)
+  return Hash.make(bytesToId(hash.digest()))
+}
+export const hashOf = (entry: Uint8Array): Hash => sha256(entry)
+export const chainStart = (logId: LogId): Hash => sha256(Buffer.from(chainContext), idToBytes(logId))
+export const chainNext = (chain: Hash, entry: Hash): Hash => sha256(idToBytes(chain), idToBytes(entry))
+
+/** An id of `size` equal bytes. */
+export const idText = (byte: number, size = 16): string => bytesToId(new Uint8Array(size).fill(byte))
+
+interface Stored {
+  readonly bytes: Uint8Array
+  readonly device: DeviceId
+  readonly deviceSeq: DeviceSeq
+  readonly chain: Hash
+  isSkeleton: boolean
+}
+
+type Socket = Queue.Queue<LiveEvent, RemoteError | Cause.Done>
+
+/** The ways a call can go wrong, for the next calls of a kind. */
+export type Fault =
+  | "unreachable"
+  /** Does its work, and the answer is lost. */
+  | "loseAnswer"
+  /** Never answers. */
+  | "hang"
+
+export class ServerModel {
+  logId = LogId.make(idText(1))
+  stored: Array<Stored> = []
+  roster = RosterNumber.make(1)
+  sockets = new Set<Socket>()
+  /** Every push as it came, oldest first. */
+  pushes: Array<ReadonlyArray<Uint8Array>> = []
+  pulls = 0
+  heads = 0
+  socketsOpened = 0
+  rosterPulls = 0
+  /** Refuses an item in its answer. */
+  refuseItem: (entry: Uint8Array, deviceSeq: DeviceSeq) => ItemRefusedReason | undefined = () => undefined
+  /** Refuses a whole call, or changes its answer. */
+  refuseCall: RemoteError | undefined
+  refusePush: ((entries: ReadonlyArray<Uint8Array>) => Refused | undefined) | undefined
+  changeAnswer: (answer: PushAnswer) => PushAnswer = (answer) => answer
+  changePage: (page: Page) => Page = (page) => page
+  changeHead: (head: LogHead) => LogHead = (head) => head
+  faults: { push: Array<Fault>; pull: Array<Fault>; head: Array<Fault>; live: Array<Fault> } = {
+    push: [],
+    pull: [],
+    head: [],
+    live: []
+  }
+  /** Runs after a push is stored and before its answer leaves. */
+  beforePushAnswer: Effect.Effect<void> = Effect.void
+  isDown = false
+  /** What a pull puts into a page at most. */
+  pageCount = 512
+  /** Whether sockets can be opened, and whether they are told of new entries. */
+  hasSockets = true
+  tellsSockets = true
+
+  get head(): Seq {
+    return Seq.make(this.stored.length)
+  }
+
+  cursorAt(seq: number): Cursor {
+    const chain = seq === 0 ? chainStart(this.logId) : this.stored[seq - 1]?.chain
+    if (chain === undefined) throw new Error(`No entry ${seq}`)
+    return { logId: this.logId, seq: Seq.make(seq), chain }
+  }
+
+  /** Stores entries as an append does, and tells the sockets. */
+  append(entries: ReadonlyArray<Uint8Array>): ReadonlyArray<PushResult> {
+    const after = this.head
+    const results = entries.map((entry) => this.#appendOne(entry))
+    const page = this.page(after, this.stored.length)
+    if (page.items.length > 0 && this.tellsSockets) this.tell({ _tag: "Entries", page })
+    return results
+  }
+
+  #appendOne(bytes: Uint8Array): PushResult {
+    const { device, deviceSeq } = Result.getOrThrow(decodeHeader(bytes))
+    const reason = this.refuseItem(bytes, deviceSeq)
+    const refused = (why: ItemRefusedReason): PushResult => {
+      return { _tag: "ItemRefused", deviceSeq, reason: why, message: `Refused: ${why}` }
+    }
+    if (reason !== undefined) return refused(reason)
+    const index = this.stored.findIndex((entry) => entry.device === device && entry.deviceSeq === deviceSeq)
+    const before = this.stored[index]
+    if (before !== undefined) {
+      if (hashOf(before.bytes) !== hashOf(bytes)) return refused("deviceForked")
+      return { _tag: "Stored", deviceSeq, seq: Seq.make(index + 1), chain: before.chain }
+    }
+    const chain = chainNext(this.cursorAt(this.stored.length).chain, hashOf(bytes))
+    this.stored.push({ bytes: bytes.slice(), device, deviceSeq, chain, isSkeleton: false })
+    return { _tag: "Stored", deviceSeq, seq: this.head, chain }
+  }
+
+  tell(event: LiveEvent): void {
+    for (const socket of this.sockets) Queue.offerUnsafe(socket, event)
+  }
+
+  /** Every socket ends, as when the server restarts. */
+  disconnect(): void {
+    for (const socket of this.sockets) Queue.endUnsafe(socket)
+    this.sockets.clear()
+  }
+
+  /** Another log with the same first `kept` entries: a backup restored, or a server replaced. */
+  fork(logId: LogId, kept: number): void {
+    const entries = this.stored.slice(0, kept).map((entry) => entry.bytes)
+    this.logId = logId
+    this.stored = []
+    this.append(entries)
+  }
+
+  page(after: number, through: number): Page {
+    const items = this.stored.slice(after, through).map((entry, index): PageItem => {
+      const seq = Seq.make(after + index + 1)
+      return entry.isSkeleton
+        ? { _tag: "Skeleton", seq, hash: hashOf(entry.bytes) }
+        : { _tag: "Entry", seq, bytes: entry.bytes.slice() }
+    })
+    return { after: Seq.make(after), through: this.cursorAt(after + items.length), head: this.head, items }
+  }
+
+  logHead(device: DeviceId): LogHead {
+    const own = this.stored.filter((entry) => entry.device === device)
+    const last = own.reduce<Stored | undefined>(
+      (a, b) => (a === undefined || b.deviceSeq > a.deviceSeq ? b : a),
+      undefined
+    )
+    const { chain, logId, seq } = this.cursorAt(this.stored.length)
+    const lastItem = last === undefined ? {} : { lastItem: { deviceSeq: last.deviceSeq, hash: hashOf(last.bytes) } }
+    return this.changeHead({ logId, head: seq, chain, roster: this.roster, ...lastItem })
+  }
+
+  /** The server as one device reaches it. `learn` is told the roster's number when it pulls the roster. */
+  remote(device: DeviceId, learn: (roster: RosterNumber) => void): Remote["Service"] {
+    const call = <A>(kind: "push" | "pull" | "head", answer: () => Effect.Effect<A, RemoteError>) =>
+      Effect.suspend((): Effect.Effect<A, RemoteError> => {
+        if (this.isDown) return Effect.fail(down())
+        const fault = this.faults[kind].shift()
+        if (fault === "hang") return Effect.never
+        if (fault === "unreachable") return Effect.fail(down())
+        if (this.refuseCall !== undefined) return Effect.fail(this.refuseCall)
+        return fault === "loseAnswer" ? Effect.andThen(answer(), Effect.fail(down())) : answer()
+      })
+    return {
+      head: call("head", () => {
+        this.heads += 1
+        return Effect.succeed(this.logHead(device))
+      }),
+      push: (entries) =>
+        call("push", () => {
+          this.pushes.push(entries.map((entry) => entry.slice()))
+          const refused = this.refusePush?.(entries)
+          if (refused !== undefined) return Effect.fail(refused)
+          const results = this.append(entries)
+          const answer = this.changeAnswer({ logId: this.logId, head: this.head, results })
+          return Effect.as(this.beforePushAnswer, answer)
+        }),
+      pull: (after) =>
+        call("pull", () => {
+          this.pulls += 1
+          const from = after?.seq ?? 0
+          const isOurs =
+            after === undefined ||
+            (after.logId === this.logId && from <= this.head && this.cursorAt(from).chain === after.chain)
+          if (!isOurs) return Effect.fail(forked())
+          return Effect.succeed(this.changePage(this.page(from, from + this.pageCount)))
+        }),
+      live: Stream.callback<LiveEvent, RemoteError>((queue) =>
+        Effect.gen({ self: this }, function* () {
+          this.socketsOpened += 1
+          if (this.isDown || !this.hasSockets) return yield* Queue.fail(queue, down())
+          const fault = this.faults.live.shift()
+          if (fault === "unreachable") return yield* Queue.fail(queue, down())
+          if (fault === "hang") return yield* Effect.never
+          if (this.refuseCall !== undefined) return yield* Queue.fail(queue, this.refuseCall)
+          this.sockets.add(queue)
+          yield* Effect.addFinalizer(() => Effect.sync(() => this.sockets.delete(queue)))
+          Queue.offerUnsafe(queue, { _tag: "Welcome", log: this.logHead(device) })
+          return yield* Effect.never
+        })
+      ),
+      refreshRoster: Effect.suspend(() => {
+        if (this.isDown) return Effect.fail(down())
+        this.rosterPulls += 1
+        learn(this.roster)
+        return Effect.succeed(this.roster)
+      })
+    }
+  }
+}
+
+const down = () => new Unreachable({ message: "The server cannot be reached." })
+const forked = () => new Behind({ what: "log", message: "The server's log is another one." })
