@@ -1,0 +1,88 @@
+/**
+ * A workspace's worker, kept alive: one that dies is replaced, and the workspace opened again in the next.
+ *
+ * Calls during a restart wait for the new worker when it is being started, and fail at once with a typed error while the
+ * next attempt is still to come; none hangs [WORKER-2]. Rules: docs/spec/browser.md.
+ */
+import type { WorkspaceId } from "@tidemark/protocol"
+import { Clock, Deferred, Effect, Exit, type Scope, Stream } from "effect"
+import { workerStopped } from "./BrowserErrors.ts"
+import { diedYoungInRow, restartMillis } from "./RestartPolicy.ts"
+import { openingStatus, restartingStatus } from "./TabStatus.ts"
+import { type Watched, watchedCell } from "./Watched.ts"
+import type { SyncStatus } from "@tidemark/sync"
+import { startWorkerSession, type WorkerSession } from "./WorkerSession.ts"
+import type { Identity, PageState } from "./WorkspaceRpc.ts"
+
+/** Opens the workspace in a fresh worker and tells its identity. Its errors are what opening can fail with. */
+const openIn = (session: WorkerSession, workspace: WorkspaceId, page: PageState) =>
+  // A new worker is a new holder of leases: it must never give back those of the one that died.
+  session.call((client) => client.open({ workspace, tab: globalThis.crypto.randomUUID(), page }))
+
+/** What opening a workspace can fail with. */
+export type OpenFailure = Effect.Error<ReturnType<typeof openIn>> | Effect.Error<ReturnType<typeof startWorkerSession>>
+
+export interface WorkspaceConnection {
+  readonly identity: Identity
+  /** The worker to ask, as soon as there is one; fails where the next one is not being started yet. */
+  readonly session: Effect.Effect<WorkerSession, OpenFailure>
+  readonly status: Watched<SyncStatus>
+}
+
+export interface ConnectOptions {
+  readonly worker: () => Worker
+  readonly locks: LockManager
+  readonly workspace: WorkspaceId
+  /** How the page is at this moment. */
+  readonly page: () => PageState
+}
+
+/** Opens the workspace. Fails where the first worker cannot open it; later ones are tried for as long as the scope lasts. */
+export const connectWorkspace = (
+  options: ConnectOptions
+): Effect.Effect<WorkspaceConnection, OpenFailure, Scope.Scope> =>
+  Effect.gen(function* () {
+    const status = watchedCell<SyncStatus>(openingStatus)
+    const first = yield* Deferred.make<Identity, OpenFailure>()
+    let session = Deferred.makeUnsafe<WorkerSession, OpenFailure>()
+
+    /** One worker, from its start to its death; returns how long it lived, in milliseconds. */
+    const life = Effect.gen(function* () {
+      const started = yield* startWorkerSession(options)
+      const identity = yield* openIn(started, options.workspace, options.page())
+      const openedAt = yield* Clock.currentTimeMillis
+      yield* Deferred.succeed(session, started)
+      yield* Deferred.succeed(first, identity)
+      const tell = Stream.runForEach(
+        started.stream((client) => client.status()),
+        (said) => Effect.sync(() => status.set(said))
+      )
+      // A status that ends means a worker of no use, whatever the reason.
+      yield* Effect.raceFirst(started.died, Effect.exit(tell))
+      return (yield* Clock.currentTimeMillis) - openedAt
+    }).pipe(Effect.scoped)
+
+    const supervise = Effect.gen(function* () {
+      for (let diedYoung = 0; ;) {
+        const exit = yield* Effect.exit(life)
+        if (Exit.isFailure(exit)) {
+          yield* Deferred.failCause(session, exit.cause)
+          yield* Deferred.failCause(first, exit.cause)
+        }
+        diedYoung = diedYoungInRow(diedYoung, Exit.isSuccess(exit) ? exit.value : 0)
+        const stopped = workerStopped(false)
+        status.set(restartingStatus(status.current(), stopped.message))
+        session = Deferred.makeUnsafe()
+        const waitMillis = restartMillis(diedYoung)
+        if (waitMillis > 0) {
+          yield* Deferred.fail(session, stopped)
+          yield* Effect.sleep(waitMillis)
+          session = Deferred.makeUnsafe()
+        }
+      }
+    })
+
+    yield* Effect.forkScoped(supervise)
+    const identity = yield* Deferred.await(first)
+    return { identity, session: Effect.suspend(() => Deferred.await(session)), status }
+  })

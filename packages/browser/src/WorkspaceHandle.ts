@@ -1,0 +1,126 @@
+/**
+ * The page's handle to one open workspace: rows to read, changes to send, the status to show.
+ *
+ * Every promise settles: resolved when the thing is durable or done, or rejected with one of our typed errors, also when
+ * the worker dies meanwhile [WORKER-2]. Made by `openWorkspace`. Rules: docs/spec/browser.md.
+ */
+import type { RecordId, Workspace } from "@tidemark/model"
+import type { WorkspaceId } from "@tidemark/protocol"
+import type { Change } from "@tidemark/replica"
+import type { SyncStatus } from "@tidemark/sync"
+import { Deferred, Effect, Exit, Scope } from "effect"
+import type { RpcClientError } from "effect/rpc"
+import { type WorkspaceClosed, workspaceClosed } from "./BrowserErrors.ts"
+import { checkBrowser } from "./BrowserSupport.ts"
+import { openTables } from "./internal/openTables.ts"
+import { pageState, watchPage } from "./PageEvents.ts"
+import type { ReadonlyTables } from "./ReadonlyTable.ts"
+import { type WorkspaceMutations, workspaceMutations } from "./RecordMutations.ts"
+import type { Watched } from "./Watched.ts"
+import type { WorkspaceClient } from "./WorkerSession.ts"
+import { connectWorkspace } from "./WorkspaceConnection.ts"
+import type { Access, HeldShown, Identity, RevokeTarget, ShareOptions } from "./WorkspaceRpc.ts"
+
+export interface WorkspaceHandle<W extends Workspace = Workspace> {
+  readonly identity: Identity
+  /** The rows, to read. Use inside `liveQuery`, `useLiveQuery` or `useRows` to be told of changes of any tab. */
+  readonly tables: ReadonlyTables<W>
+  /** One change a call, typed by the schema. */
+  readonly mutations: WorkspaceMutations<W>
+  /** Several changes at once: on disk together, or refused together [TAB-2]. Resolves to the records' ids, in order. */
+  readonly change: (changes: ReadonlyArray<Change>) => Promise<ReadonlyArray<RecordId>>
+  /** Never `synced` while an edit of this device waits [TAB-5]. */
+  readonly status: Watched<SyncStatus>
+  /** Resolves to a link that lets devices join. Needs the network once. */
+  readonly share: (options: ShareOptions) => Promise<string>
+  readonly access: () => Promise<Access>
+  readonly revoke: (target: RevokeTarget) => Promise<void>
+  /** Entries that are kept but not shown in the rows, and why. */
+  readonly held: () => Promise<ReadonlyArray<HeldShown>>
+  /** Asks the syncing tab to sync now. */
+  readonly syncNow: () => Promise<void>
+  /** Gives leases and locks back and stops the worker. The handle is of no use afterwards. */
+  readonly close: () => Promise<void>
+}
+
+export interface OpenWorkspaceOptions<W extends Workspace> {
+  readonly schema: W
+  /** Starts the app's worker; called again when one died. */
+  readonly worker: () => Worker
+  readonly id: WorkspaceId
+}
+
+/** How long a closing tab waits for its worker to give leases and locks back, before it ends the worker anyway. */
+const closeMillisMax = "2 seconds"
+
+/** Opens a workspace of this device. Rejects with a typed error and a sentence for the user. */
+export const openWorkspace = <W extends Workspace>(options: OpenWorkspaceOptions<W>): Promise<WorkspaceHandle<W>> =>
+  Effect.runPromise(
+    Effect.gen(function* () {
+      yield* checkBrowser(globalThis)
+      const scope = yield* Scope.make()
+      return yield* openIn(scope, options).pipe(
+        Scope.provide(scope),
+        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+      )
+    })
+  )
+
+const openIn = Effect.fnUntraced(function* <W extends Workspace>(
+  scope: Scope.Closeable,
+  { id, schema, worker }: OpenWorkspaceOptions<W>
+) {
+  let page = pageState(globalThis, false)
+  const connection = yield* connectWorkspace({
+    worker,
+    locks: globalThis.navigator.locks,
+    workspace: id,
+    page: () => page
+  })
+  const tables = yield* openTables(schema, id)
+  const closed = yield* Deferred.make<never, WorkspaceClosed>()
+  let isClosing = false
+
+  /** A call to whichever worker serves the workspace now; once the handle is closed, every call fails. */
+  const ask = <A, E>(use: (client: WorkspaceClient) => Effect.Effect<A, E | RpcClientError.RpcClientError>) =>
+    Effect.raceFirst(
+      Effect.flatMap(connection.session, ({ call }) => call(use)),
+      Deferred.await(closed)
+    )
+
+  const stopWatching = watchPage(globalThis, (state) => {
+    page = state
+    // A worker that is just being started reads `page` when it opens.
+    Effect.runFork(Effect.ignore(ask((client) => client.pageChanged(state))))
+  })
+  yield* Effect.addFinalizer(() => Effect.sync(stopWatching))
+
+  const change: WorkspaceHandle["change"] = (changes) => Effect.runPromise(ask((client) => client.change({ changes })))
+
+  const close = Effect.suspend(() => {
+    if (isClosing) return Effect.void
+    isClosing = true
+    return connection.session.pipe(
+      Effect.flatMap(({ call }) => call<void, never>((client) => client.close())),
+      Effect.timeout(closeMillisMax),
+      Effect.ignore,
+      Effect.andThen(Deferred.fail(closed, workspaceClosed())),
+      Effect.andThen(Scope.close(scope, Exit.void))
+    )
+  })
+
+  const handle: WorkspaceHandle<W> = {
+    identity: connection.identity,
+    tables,
+    mutations: workspaceMutations(schema, change),
+    change,
+    status: connection.status,
+    share: (how) => Effect.runPromise(ask((client) => client.share(how))),
+    access: () => Effect.runPromise(ask((client) => client.access())),
+    revoke: (target) => Effect.runPromise(ask((client) => client.revoke({ target }))),
+    held: () => Effect.runPromise(ask((client) => client.held())),
+    syncNow: () => Effect.runPromise(ask((client) => client.syncNow())),
+    close: () => Effect.runPromise(close)
+  }
+  return handle
+})

@@ -1,0 +1,13 @@
+/** The page's side of a workspace: handles, the registry, mutations, errors. The worker's side is `@tidemark/browser/worker`. */
+export { CryptoUnsupported, InsecureContext, LinkMalformed } from "@tidemark/crypto"
+export { type Change, ChangeRefused, JoinFailed, ShareFailed } from "@tidemark/replica"
+export { StoreFailed, type SyncStatus } from "@tidemark/sync"
+export * from "./BrowserErrors.ts"
+export * from "./BrowserSupport.ts"
+export * from "./ReadonlyTable.ts"
+export * from "./RecordMutations.ts"
+export * from "./NewWorkspace.ts"
+export * from "./Watched.ts"
+export * from "./WorkspaceHandle.ts"
+export * from "./WorkspaceRegistry.ts"
+export type { Access, HeldShown, Identity, PageState, RevokeTarget, ShareOptions } from "./WorkspaceRpc.ts"

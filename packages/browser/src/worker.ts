@@ -1,0 +1,40 @@
+/**
+ * The worker's side: the app's worker file is `runWorker(Notes)` and nothing else.
+ *
+ * Everything of one tab that is not the user interface happens here: documents, encryption, the store, the network.
+ * Rules: docs/spec/browser.md.
+ */
+import { BrowserWorkerRunner } from "@effect/platform-browser"
+import { Primitives } from "@tidemark/crypto"
+import type { Workspace } from "@tidemark/model"
+import { Effect, Layer } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { RpcServer } from "effect/rpc"
+import { Socket } from "effect/socket"
+import { dexieShelf } from "./internal/dexieShelf.ts"
+import { layerWorkerCalls } from "./WorkerCalls.ts"
+import { WorkspaceRpc } from "./WorkspaceRpc.ts"
+
+/** WebCrypto, fetch and WebSocket of the browser. */
+const layerPlatform = Layer.mergeAll(
+  Primitives.layerWebCrypto,
+  FetchHttpClient.layer,
+  Socket.layerWebSocketConstructorGlobal
+)
+
+/** Serves the page that started this worker, for as long as it lives. */
+export const runWorker = (schema: Workspace): void => {
+  const calls = layerWorkerCalls({
+    schema,
+    shelf: dexieShelf(schema),
+    locks: globalThis.navigator.locks,
+    platform: layerPlatform
+  })
+  // A defect in one call is that call's answer, and no reason to end the others.
+  const server = RpcServer.layer(WorkspaceRpc, { disableFatalDefects: true, disableTracing: true }).pipe(
+    Layer.provide(calls),
+    Layer.provide(RpcServer.layerProtocolWorkerRunner),
+    Layer.provide(BrowserWorkerRunner.layer)
+  )
+  Effect.runFork(Layer.launch(server))
+}

@@ -1,0 +1,9 @@
+/** React hooks over one workspace. No rules of their own: see `@tidemark/browser`. */
+export type { Access, HeldShown, Identity, RegisteredWorkspace, SyncStatus, WorkspaceHandle } from "@tidemark/browser"
+export type { Register, RegisteredSchema } from "./Register.ts"
+export * from "./TidemarkProvider.tsx"
+export * from "./WorkspaceProvider.tsx"
+export * from "./useMutations.ts"
+export * from "./useRows.ts"
+export * from "./useSyncStatus.ts"
+export * from "./useWorkspaces.ts"
