@@ -8,7 +8,7 @@ import type { RunAs } from "./runProcess.ts"
 const candidateNames = ["postgres", "nobody"]
 
 /** The ids of `name` in the text of a passwd file, or `undefined`. */
-export const userOfPasswd = (passwd: string, name: string): RunAs | undefined => {
+const userOfPasswd = (passwd: string, name: string): RunAs | undefined => {
   const fields = passwd
     .split("\n")
     .map((line) => line.split(":"))
