@@ -48,7 +48,7 @@ const isCode = (path: string): boolean => /\.tsx?$/.test(path) && !path.endsWith
 export const isSource = (file: TextFile): boolean =>
   /^(packages|apps)\/[^/]+\/src\//.test(file.path) && isCode(file.path)
 
-/** Code of tests, their fixtures and suites of `packages/testing` excluded from neither. */
+/** Code of tests and of what they share: everything in a `test` folder or under `tests`. */
 export const isTest = (file: TextFile): boolean =>
   (/^(packages|apps)\/[^/]+\/test\//.test(file.path) || file.path.startsWith("tests/")) && isCode(file.path)
 
