@@ -1,0 +1,148 @@
+/**
+ * The IndexedDB database of one workspace: the engine's tables beside the app's own, which the page queries with Dexie.
+ *
+ * Opening it adds what this version of the app needs and keeps what other versions made, so an update with new tables
+ * or indexes needs no migration. Rules: docs/spec/store.md.
+ */
+import { Dexie, type Table } from "dexie"
+import { Deferred, Effect, type Scope } from "effect"
+import type { WorkspaceId } from "@tidemark/protocol"
+import type { StoreFailed } from "@tidemark/sync"
+import { attempt, storeFailed } from "./internal/dexieFailures.ts"
+import {
+  enginePrefix,
+  engineTables,
+  type HeldRow,
+  type LeaseRow,
+  type MetaRow,
+  type NewUpdateRow,
+  type SealedRow,
+  type SnapshotRow,
+  type UpdateRow
+} from "./internal/engineTables.ts"
+import {
+  growSchemaUnsafe,
+  readInstalledSchema,
+  type TableSchema,
+  type WantedSchema
+} from "./internal/installedSchema.ts"
+
+export type { TableSchema } from "./internal/installedSchema.ts"
+
+/** How long opening or deleting waits for other tabs to let go of the database. */
+const blockedGrace = "3 seconds"
+
+export interface WorkspaceDbOptions {
+  readonly workspace: WorkspaceId
+  /** The app's tables with their Dexie schema strings (`"id, done, [done+due], doc"`), made by the model. */
+  readonly tables: ReadonlyArray<TableSchema>
+  /** `relaxed` only for what can be fetched again, as a new device's first projection. Default: `strict`. */
+  readonly durability?: "strict" | "relaxed"
+  /** Called when another version of the app needed the database, which is closed by then. */
+  readonly onVersionChange?: () => void
+}
+
+/** The name of a workspace's database in the browser's list. */
+export const workspaceDbName = (workspace: WorkspaceId): string => `tidemark-${workspace}`
+
+/** Opened by `openWorkspaceDb`. It never opens itself again once it was closed. */
+export class WorkspaceDb extends Dexie {
+  readonly workspace: WorkspaceId
+  readonly updates: Table<UpdateRow, number, NewUpdateRow>
+  readonly snapshots: Table<SnapshotRow, string>
+  readonly leases: Table<LeaseRow, [string, string]>
+  readonly meta: Table<MetaRow, string>
+  readonly sealed: Table<SealedRow, number>
+  readonly held: Table<HeldRow, number>
+
+  /** All of the above. */
+  readonly engineTables: ReadonlyArray<Table>
+
+  constructor(options: WorkspaceDbOptions, schema: WantedSchema) {
+    super(workspaceDbName(options.workspace), {
+      autoOpen: false,
+      chromeTransactionDurability: options.durability ?? "strict"
+    })
+    this.workspace = options.workspace
+    this.version(schema.version).stores(schema.stores)
+    this.updates = this.table("tm_updates")
+    this.snapshots = this.table("tm_snapshots")
+    this.leases = this.table("tm_leases")
+    this.meta = this.table("tm_meta")
+    this.sealed = this.table("tm_sealed")
+    this.held = this.table("tm_held")
+    this.engineTables = [this.updates, this.snapshots, this.leases, this.meta, this.sealed, this.held]
+    this.on("versionchange", () => {
+      this.close()
+      options.onVersionChange?.()
+      // Stops Dexie's own answer, which would open the database again.
+      return false
+    })
+  }
+}
+
+/** Opens the database without an owner: whoever calls this closes it. */
+export const openWorkspaceDbUnsafe = Effect.fnUntraced(function* (
+  options: WorkspaceDbOptions
+): Effect.fn.Return<WorkspaceDb, StoreFailed> {
+  const clash = options.tables.find(({ name }) => name.startsWith(enginePrefix))
+  if (clash !== undefined) {
+    return yield* Effect.die(
+      new Error(`The table name "${clash.name}" begins with "${enginePrefix}", which is the engine's`)
+    )
+  }
+  const installed = yield* attempt(() => readInstalledSchema(workspaceDbName(options.workspace)))
+  const schema = yield* Effect.sync(() => growSchemaUnsafe(installed, [...options.tables, ...engineTables]))
+  const blocked = yield* Deferred.make<void>()
+  const opened = Effect.suspend(() => {
+    const db = new WorkspaceDb(options, schema)
+    db.on("blocked", () => {
+      Deferred.doneUnsafe(blocked, Effect.void)
+      return false
+    })
+    return attempt(() => db.open()).pipe(
+      Effect.as(db),
+      Effect.onInterrupt(() => Effect.sync(() => db.close()))
+    )
+  })
+  const message =
+    "Another tab still runs an older version of this app and holds the database. Nothing was written. Close or reload the other tabs, then reload this page."
+  const givenUp = Deferred.await(blocked).pipe(
+    Effect.andThen(Effect.sleep(blockedGrace)),
+    Effect.andThen(Effect.fail(storeFailed("versionChanged", undefined, message)))
+  )
+  return yield* Effect.raceFirst(opened, givenUp)
+})
+
+/**
+ * Opens a workspace's database until the scope closes; makes it, or adds tables and indexes, where needed. Fails with
+ * `versionChanged` when other tabs do not let go of the older one [STORE-64].
+ */
+export const openWorkspaceDb = (options: WorkspaceDbOptions): Effect.Effect<WorkspaceDb, StoreFailed, Scope.Scope> =>
+  Effect.acquireRelease(openWorkspaceDbUnsafe(options), (db) => Effect.sync(() => db.close()))
+
+/**
+ * Deletes a workspace's database and everything in it. Other tabs are told to close it; when one does not, this fails
+ * with `aborted`, and the browser deletes the database once that tab is closed.
+ */
+export const deleteWorkspaceDb = Effect.fnUntraced(function* (
+  workspace: WorkspaceId
+): Effect.fn.Return<void, StoreFailed> {
+  const blocked = yield* Deferred.make<void>()
+  const deleted = attempt(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        const request = Dexie.dependencies.indexedDB.deleteDatabase(workspaceDbName(workspace))
+        request.addEventListener("success", () => resolve())
+        request.addEventListener("blocked", () => Deferred.doneUnsafe(blocked, Effect.void))
+        request.addEventListener("error", () => reject(request.error ?? new Error("The database cannot be deleted")))
+      })
+  )
+  const message =
+    "Another tab still holds the workspace's database. It is deleted as soon as that tab is closed: close the other tabs."
+  const givenUp = Deferred.await(blocked).pipe(
+    Effect.andThen(Effect.sleep(blockedGrace)),
+    Effect.andThen(Effect.fail(storeFailed("aborted", undefined, message)))
+  )
+  yield* Effect.raceFirst(deleted, givenUp)
+})

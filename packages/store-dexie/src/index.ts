@@ -1,0 +1,11 @@
+/** The engine's `LocalStore` on IndexedDB, the database the page reads from, and the list of workspaces. */
+export * as LocalStoreDexie from "./LocalStoreDexie.ts"
+export {
+  deleteWorkspaceDb,
+  openWorkspaceDb,
+  type TableSchema,
+  WorkspaceDb,
+  workspaceDbName,
+  type WorkspaceDbOptions
+} from "./WorkspaceDb.ts"
+export * from "./WorkspaceRegistry.ts"
