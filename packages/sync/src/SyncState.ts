@@ -23,28 +23,8 @@ import type { Moment, Place, RefusedCause, SyncCommand, SyncEvent, SyncEventTag 
 /** Whether a live socket exists. */
 export type Socket = "closed" | "opening" | "open"
 
-/** The connection. */
-export type LinkState =
-  /** This tab does not sync. */
-  | { readonly _tag: "stopped" }
-  /** Hello is under way. `attempt` failures in a row came before. */
-  | { readonly _tag: "connecting"; readonly attempt: number }
-  /**
-   * A pull is under way, from the place `from`. `verified`: a page has shown that the server's log continues ours.
-   * `idle`: polls in a row that found nothing.
-   */
-  | ({
-      readonly _tag: "catchingUp"
-      readonly from: Seq
-      readonly verified: boolean
-      readonly socket: Socket
-      readonly attempt: number
-      readonly idle: number
-    } & Place)
-  /** The socket is open and brings what is new. */
-  | ({ readonly _tag: "live"; readonly idle: number } & Place)
-  /** No open socket: a timer asks again. */
-  | ({ readonly _tag: "polling"; readonly socket: "closed" | "opening"; readonly idle: number } & Place)
+/** A connection that is not there, and why. */
+export type BrokenLink =
   /** Not connected; a timer tries again. */
   | {
       readonly _tag: "waiting"
@@ -54,6 +34,31 @@ export type LinkState =
     }
   /** The server said no, or its log is not ours; a slow timer asks again. */
   | { readonly _tag: "refused"; readonly cause: RefusedCause; readonly message: string }
+
+/** The connection. */
+export type LinkState =
+  /** This tab does not sync. */
+  | { readonly _tag: "stopped" }
+  /** Hello is under way. `attempt` failures in a row came before; `last` is what the status still shows. */
+  | { readonly _tag: "connecting"; readonly attempt: number; readonly last: BrokenLink | undefined }
+  /**
+   * A pull is under way, from the place `from`. `verified`: a page has shown that the server's log continues ours.
+   * `idle`: polls in a row that found nothing. `last`: what the status shows until the log is verified.
+   */
+  | ({
+      readonly _tag: "catchingUp"
+      readonly from: Seq
+      readonly verified: boolean
+      readonly socket: Socket
+      readonly attempt: number
+      readonly idle: number
+      readonly last: BrokenLink | undefined
+    } & Place)
+  /** The socket is open and brings what is new. */
+  | ({ readonly _tag: "live"; readonly idle: number } & Place)
+  /** No open socket: a timer asks again. */
+  | ({ readonly _tag: "polling"; readonly socket: "closed" | "opening"; readonly idle: number } & Place)
+  | BrokenLink
 
 /** The push lane. */
 export type PushState =
@@ -132,7 +137,8 @@ const follow = (link: LinkState, step: Step<PushState>): Step<PushState> => {
           ? []
           : [{ _tag: "ClearTimer", lane: "push" }]
     return {
-      next: next._tag === "idle" ? next : { _tag: "idle", dirty: true },
+      // After a new connection the outbox is looked at in any case.
+      next: { _tag: "idle", dirty: true },
       // What the cell wanted started is not started at all.
       commands: [...step.commands.filter((command) => command._tag !== "Push" && command._tag !== "SetTimer"), ...stops]
     }

@@ -9,7 +9,7 @@ import { Schema } from "effect"
 import { stuckMillis } from "./internal/stuckClock.ts"
 import type { OutboxCounts } from "./LocalStore.ts"
 import { stalledMillis } from "./SyncLimits.ts"
-import { placeOf, type SyncState } from "./SyncState.ts"
+import { type LinkState, placeOf, type SyncState } from "./SyncState.ts"
 
 /** What every status carries. */
 const common = {
@@ -77,7 +77,8 @@ export const noCounts: OutboxCounts = {
 /** The status. The first line that applies is shown; so a refusal hides behind being offline, never behind "pending". */
 export const statusOf = (input: StatusInput): SyncStatus => {
   const { at, counts, state } = input
-  const { link, push } = state
+  const { push } = state
+  const link = shownLink(state.link)
   const pending = counts.unsealed + counts.sealed
   const seen = {
     pending,
@@ -100,11 +101,7 @@ export const statusOf = (input: StatusInput): SyncStatus => {
   if (push._tag === "blocked" && pending > 0) return stalled("refused", push.message)
   if (pending > 0 && stuckMillis(state.stuck, at) >= stalledMillis) return stalled("noProgress", stuckMessage(state))
   const place = placeOf(link)
-  if (place === undefined) {
-    return link._tag === "connecting" && link.attempt > 0
-      ? { _tag: "Offline", ...seen, message: "Trying to reach the server. Your edits are kept here." }
-      : { _tag: "Connecting", ...seen }
-  }
+  if (place === undefined) return { _tag: "Connecting", ...seen }
   if (place.through < place.head) {
     const from = link._tag === "catchingUp" ? link.from : place.through
     return { _tag: "Syncing", ...seen, done: place.through - from, total: place.head - from }
@@ -112,6 +109,10 @@ export const statusOf = (input: StatusInput): SyncStatus => {
   if (pending > 0) return { _tag: "Pending", ...seen }
   return link._tag === "catchingUp" && !link.verified ? { _tag: "Connecting", ...seen } : { _tag: "Synced", ...seen }
 }
+
+/** A new attempt shows what the last one ended with until it has succeeded, so that nothing flickers. */
+const shownLink = (link: LinkState): LinkState =>
+  link._tag === "connecting" || (link._tag === "catchingUp" && !link.verified) ? (link.last ?? link) : link
 
 const stuckMessage = (state: SyncState): string =>
   state.push._tag === "waiting"

@@ -139,7 +139,7 @@ const makeSealer = (device: DeviceId, settings: Settings): Sealer["Service"] => 
       }),
     open: (entries, heldParts) =>
       Effect.gen(function* () {
-        let held = heldParts
+        const held = [...heldParts]
         const opened: Array<Opened> = []
         for (const { bytes, seq } of entries) {
           const { header } = Result.getOrThrow(decodeEnvelope(bytes))
@@ -148,7 +148,7 @@ const makeSealer = (device: DeviceId, settings: Settings): Sealer["Service"] => 
           }
           const one = openOne(seq, bytes, held)
           opened.push(one)
-          if (one._tag === "Held" && one.entry.kind === "part") held = [...held, one.entry]
+          if (one._tag === "Held" && one.entry.kind === "part") held.push(one.entry)
         }
         return opened
       }),

@@ -23,7 +23,7 @@ import {
   RosterNumber,
   Seq
 } from "@tidemark/protocol"
-import { Behind, type LiveEvent, Refused, type Remote, type RemoteError, Unreachable } from "@tidemark/sync"
+import { Behind, type LiveEvent, type Refused, type Remote, type RemoteError, Unreachable } from "@tidemark/sync"
 
 const sha256 = (...chunks: ReadonlyArray<Uint8Array>): Hash => {
   const hash = createHash("sha256")
@@ -187,8 +187,8 @@ export class ServerModel {
           const refused = this.refusePush?.(entries)
           if (refused !== undefined) return Effect.fail(refused)
           const results = this.append(entries)
-          const answer = this.changeAnswer({ logId: this.logId, head: this.head, results })
-          return Effect.as(this.beforePushAnswer, answer)
+          const answer: PushAnswer = { logId: this.logId, head: this.head, results }
+          return Effect.map(this.beforePushAnswer, () => this.changeAnswer(answer))
         }),
       pull: (after) =>
         call("pull", () => {

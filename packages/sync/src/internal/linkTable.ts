@@ -8,7 +8,7 @@ import { backoffMillis, pollMillis } from "../Backoff.ts"
 import type { Failure, Moment, Place, SyncCommand } from "../SyncEvent.ts"
 import { pushOnlyCauses } from "../SyncEvent.ts"
 import { liveGapMillis, liveProbeMillis, refusedRetryMillis } from "../SyncLimits.ts"
-import type { LinkState, Socket, Step, Table } from "../SyncState.ts"
+import type { BrokenLink, LinkState, Socket, Step, Table } from "../SyncState.ts"
 
 type LinkStep = Step<LinkState>
 type Linked = Extract<LinkState, { readonly _tag: "catchingUp" | "live" | "polling" }>
@@ -30,8 +30,8 @@ const moved = (before: Place, news: Place): Place => {
   return { through, head: furthest(furthest(before.head, news.head), through) }
 }
 
-const connect = (attempt: number): LinkStep => to({ _tag: "connecting", attempt }, { _tag: "Connect" })
-const reconnect = (attempt: number): LinkStep => to({ _tag: "connecting", attempt }, clearTimer, { _tag: "Connect" })
+const connect = (attempt: number, last: BrokenLink | undefined, ...before: ReadonlyArray<SyncCommand>): LinkStep =>
+  to({ _tag: "connecting", attempt, last }, ...before, { _tag: "Connect" })
 
 const stop = (state: LinkState): LinkStep =>
   state._tag === "stopped" ? stay(state) : to({ _tag: "stopped" }, hangUp, clearTimer)
@@ -73,7 +73,8 @@ const catchUp = (state: Linked, place: Place, socket: Socket): LinkStep =>
       verified: true,
       socket,
       attempt: 0,
-      idle: state.idle
+      idle: state.idle,
+      last: undefined
     },
     clearTimer,
     pull
@@ -130,7 +131,7 @@ const unlinked = {
 export const linkTable: Table<LinkState> = {
   stopped: {
     ...unlinked,
-    Started: () => connect(0),
+    Started: () => connect(0, undefined),
     HeadKnown: stay,
     LinkFailed: stay,
     PushFailed: stay,
@@ -153,7 +154,8 @@ export const linkTable: Table<LinkState> = {
               verified: false,
               socket: "closed",
               attempt: state.attempt,
-              idle: 0
+              idle: 0,
+              last: state.last
             },
             pull
           ),
@@ -165,19 +167,13 @@ export const linkTable: Table<LinkState> = {
   catchingUp: {
     ...running,
     HeadKnown: stay,
-    PageStored: (state, event) =>
-      to({
-        ...state,
-        ...moved(state, event),
-        verified: true,
-        attempt: 0,
-        idle: event.through > state.through ? 0 : state.idle
-      }),
+    PageStored: (state, event) => to({ ...state, ...moved(state, event), verified: true, attempt: 0 }),
     CaughtUp: (state, event, moment) => {
       const place = moved(state, event)
       if (place.head > place.through) return to({ ...state, ...place, verified: true, attempt: 0 }, pull)
-      if (state.socket === "open") return live(place, state.idle)
-      return poll(place, state.idle + 1, state.socket, moment)
+      const foundNews = place.through > state.from
+      if (state.socket === "open") return live(place, foundNews ? 0 : state.idle)
+      return poll(place, foundNews ? 0 : state.idle + 1, state.socket, moment)
     },
     LiveOpened: (state, event) => to({ ...state, ...moved(state, event), socket: "open" }),
     LiveGap: (state, event) => to({ ...state, head: furthest(state.head, event.head) }),
@@ -231,9 +227,9 @@ export const linkTable: Table<LinkState> = {
     ...unlinked,
     HeadKnown: stay,
     LinkFailed: stay,
-    RetryDue: (state) => connect(state.attempt),
-    NetworkChanged: (state, event) => (event.online ? reconnect(0) : stay(state)),
-    SyncAsked: () => reconnect(0)
+    RetryDue: (state) => connect(state.attempt, state),
+    NetworkChanged: (state, event) => (event.online ? connect(0, state, clearTimer) : stay(state)),
+    SyncAsked: (state) => connect(0, state, clearTimer)
   },
 
   refused: {
@@ -241,8 +237,8 @@ export const linkTable: Table<LinkState> = {
     HeadKnown: stay,
     LinkFailed: stay,
     PushFailed: stay,
-    RetryDue: () => connect(0),
-    NetworkChanged: (state, event) => (event.online ? reconnect(0) : stay(state)),
-    SyncAsked: () => reconnect(0)
+    RetryDue: (state) => connect(0, state),
+    NetworkChanged: (state, event) => (event.online ? connect(0, state, clearTimer) : stay(state)),
+    SyncAsked: (state) => connect(0, state, clearTimer)
   }
 }

@@ -5,8 +5,7 @@
  */
 import { Effect, Result, Schema, type Semaphore } from "effect"
 import { Cursor, DeviceSeq } from "@tidemark/protocol"
-import type { LocalStore } from "../LocalStore.ts"
-import { type Batch, metaKeys, StoreFailed, type WriteRequest, type WriteView } from "../LocalStore.ts"
+import { type Batch, type LocalStore, metaKeys, StoreFailed, type WriteRequest, type WriteView } from "../LocalStore.ts"
 import { FenceLost } from "../SyncErrors.ts"
 import { Ahead } from "./ahead.ts"
 
