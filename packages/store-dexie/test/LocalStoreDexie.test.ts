@@ -18,7 +18,12 @@ localStoreSuite(
           Effect.flatMap((db) => Effect.promise(() => db.table<Record<string, unknown>>(table).toArray())),
           Effect.scoped,
           Effect.orDie
-        )
+        ),
+      keptUpdateCount: openWorkspaceDb(options).pipe(
+        Effect.flatMap((db) => Effect.promise(() => db.table("tm_updates").count())),
+        Effect.scoped,
+        Effect.orDie
+      )
     }
   })
 )

@@ -29,7 +29,7 @@ import {
   rowToTailSize,
   rowToUpdate
 } from "./internal/sqliteRows.ts"
-import { SqliteConnection } from "./internal/SqliteConnection.ts"
+import { SqliteConnection } from "./internal/sqliteConnection.ts"
 
 /** Where the store is kept. */
 export interface SqliteStoreOptions {

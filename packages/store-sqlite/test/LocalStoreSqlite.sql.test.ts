@@ -7,7 +7,7 @@ import { TestClock } from "effect/testing"
 import { DatabaseSync } from "node:sqlite"
 import { bytesToId, DocId, LocalSeq, Seq } from "@tidemark/protocol"
 import { LocalStoreSqlite } from "@tidemark/store-sqlite"
-import { SqliteConnection } from "../src/internal/SqliteConnection.ts"
+import { SqliteConnection } from "../src/internal/sqliteConnection.ts"
 import { localStoreSuite } from "@tidemark/testing/suites/LocalStoreSuite"
 
 /** A file in a folder of its own, removed with the scope. */
@@ -25,7 +25,13 @@ localStoreSuite(
         Effect.flatMap(({ rows }) => rows(table)),
         Effect.scoped,
         Effect.orDie
-      )
+      ),
+    keptUpdateCount: Effect.sync(() => {
+      const connection = new SqliteConnection(path, undefined)
+      const count = Number(connection.row("SELECT count(*) AS count FROM updates")?.["count"])
+      connection.close()
+      return count
+    })
   }))
 )
 

@@ -10,7 +10,8 @@ localStoreSuite(
     const disk = new MemoryDisk()
     return {
       open: LocalStoreMemory.open(disk),
-      rows: (table) => Effect.sync(() => [...(disk.rowsByTable.get(table)?.values() ?? [])])
+      rows: (table) => Effect.sync(() => [...(disk.rowsByTable.get(table)?.values() ?? [])]),
+      keptUpdateCount: Effect.sync(() => disk.updates.size)
     }
   })
 )

@@ -1,7 +1,7 @@
 /** Writes a batch inside a transaction, in the order of the port [STORE-13]. */
 import { type DeviceSeq, LocalSeq, type Seq } from "@tidemark/protocol"
 import type { Batch, NewUpdate, RowChange, SealedItem, Snapshot } from "@tidemark/sync"
-import type { SqliteConnection } from "./SqliteConnection.ts"
+import type { SqliteConnection } from "./sqliteConnection.ts"
 import { rowToSealed, rowToSnapshot, stateOf } from "./sqliteRows.ts"
 
 /** Returns the LocalSeqs of the batch's updates. A throw must roll the transaction back. */

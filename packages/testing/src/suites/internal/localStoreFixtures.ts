@@ -20,6 +20,8 @@ export interface StoreStorage {
   readonly open: Effect.Effect<Store, StoreFailed, Scope.Scope>
   /** What the page would read from a table, in any order. */
   readonly rows: (table: string) => Effect.Effect<ReadonlyArray<Readonly<Record<string, unknown>>>>
+  /** How many updates are kept, those that a snapshot stands for included: what no store tells. */
+  readonly keptUpdateCount: Effect.Effect<number>
 }
 
 /** Makes a new, empty storage; it is thrown away with the scope. */

@@ -119,7 +119,8 @@ export const localStoreTails = (makeStorage: MakeStorage): void => {
 
   it.effect("STORE-18 a snapshot removes the updates it stands for, but for own ones without a Seq", () =>
     Effect.gen(function* () {
-      const store = yield* (yield* makeStorage).open
+      const storage = yield* makeStorage
+      const store = yield* storage.open
       const [unsealed = start, sealed = start, settled = start, , otherDoc = start, last = start] = yield* commit(
         store,
         {
@@ -128,7 +129,9 @@ export const localStoreTails = (makeStorage: MakeStorage): void => {
       )
       yield* commit(store, { seal: [sealedItem(1, [sealed]), sealedItem(2, [settled])] })
       yield* commit(store, { settle: [{ deviceSeq: DeviceSeq.make(2), seq: Seq.make(7) }] })
+      assert.strictEqual(yield* storage.keptUpdateCount, 6)
       yield* commit(store, { snapshots: [snapshotA(LocalSeq.make(last - 1))] })
+      assert.strictEqual(yield* storage.keptUpdateCount, 4)
 
       assert.deepStrictEqual(yield* unsealedOf(store), [unsealed])
       assert.deepStrictEqual(localSeqsOf((yield* store.tail(docA, start)).updates), [last])
@@ -144,12 +147,15 @@ export const localStoreTails = (makeStorage: MakeStorage): void => {
 
   it.effect("STORE-18 what a snapshot kept is removed by the next one after its receipt", () =>
     Effect.gen(function* () {
-      const store = yield* (yield* makeStorage).open
+      const storage = yield* makeStorage
+      const store = yield* storage.open
       const [a1 = start] = yield* commit(store, { updates: [own(docA)] })
       yield* commit(store, { snapshots: [snapshotA(a1)] })
       yield* commit(store, { seal: [sealedItem(1, [a1])] })
       yield* commit(store, { settle: [{ deviceSeq: DeviceSeq.make(1), seq: Seq.make(7) }] })
+      assert.strictEqual(yield* storage.keptUpdateCount, 1)
       yield* commit(store, { snapshots: [snapshotA(a1, 4)] })
+      assert.strictEqual(yield* storage.keptUpdateCount, 0)
       assert.deepStrictEqual(yield* store.tail(docA, start), { doc: docA, snapshot: snapshotA(a1, 4), updates: [] })
       yield* commit(store, { seal: [sealedItem(2, [a1])] })
       yield* commit(store, { unseal: [DeviceSeq.make(2)] })
