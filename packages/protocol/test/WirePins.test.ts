@@ -77,7 +77,10 @@ describe(`protocol version ${protocolVersion}`, () => {
 
   it("WIRE-1 messages", () => {
     assert.deepStrictEqual(
-      [...clientMessages.map(encodeClientMessage), ...serverMessages.map(encodeServerMessage)],
+      [
+        ...clientMessages.map((message) => encodeClientMessage(message)),
+        ...serverMessages.map((message) => encodeServerMessage(message))
+      ],
       [
         '{"_tag":"Hello","protocol":{"min":1,"max":1},"token":"token","workspace":"AQIDBAUGBwgJCgsMDQ4PEA"}',
         '{"_tag":"Ping"}',
