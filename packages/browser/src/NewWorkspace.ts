@@ -6,10 +6,10 @@
 import type { WorkspaceId } from "@tidemark/protocol"
 import { Effect } from "effect"
 import { checkBrowser } from "./BrowserSupport.ts"
-import { startWorkerSession } from "./WorkerSession.ts"
+import { type SpawnWorker, startWorkerSession } from "./WorkerSession.ts"
 
 interface NewWorkspaceOptions {
-  readonly worker: () => Worker
+  readonly worker: SpawnWorker
   /** The server's scheme, host and port; for a whole link the link's own counts. */
   readonly origin: string
   /** This device's own word for the workspace. */

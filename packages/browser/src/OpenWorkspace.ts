@@ -9,13 +9,13 @@ import type { Primitives } from "@tidemark/crypto"
 import type { Workspace } from "@tidemark/model"
 import type { WorkspaceId } from "@tidemark/protocol"
 import { Replica } from "@tidemark/replica"
-import { type LocalStore, StoreFailed, SyncStatus } from "@tidemark/sync"
+import { type LocalStore, type StoreFailed, SyncStatus } from "@tidemark/sync"
 import { Context, Deferred, Effect, Exit, Layer, Schedule, Schema, type Scope, Stream, SubscriptionRef } from "effect"
 import type { HttpClient } from "effect/http"
 import type { Socket } from "effect/socket"
 import { startSyncLeader } from "./SyncLeader.ts"
 import { openTabChannel } from "./TabChannel.ts"
-import { openingStatus, restartingStatus, tabStatus } from "./TabStatus.ts"
+import { openingStatus, stalledStatus, tabStatus } from "./TabStatus.ts"
 import type { Identity, PageState } from "./WorkspaceRpc.ts"
 
 /** What a replica stands on, beside its store. */
@@ -87,7 +87,7 @@ export const openInWorker = (options: OpenOptions): Effect.Effect<OpenWorkspace,
       )
       const counts = replica.counts.pipe(
         Stream.tapError(({ message }) =>
-          Effect.flatMap(SubscriptionRef.get(shown), (last) => show(restartingStatus(last, message)))
+          Effect.flatMap(SubscriptionRef.get(shown), (last) => show(stalledStatus(last, message)))
         ),
         Stream.retry(countAgain),
         Stream.orDie

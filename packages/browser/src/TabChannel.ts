@@ -24,11 +24,12 @@ export const openTabChannel = (workspace: string): Effect.Effect<TabChannel, nev
       Effect.sync(() => new BroadcastChannel(tabChannelName(workspace))),
       (open) => Effect.sync(() => open.close())
     )
-    channel.onmessage = (event: MessageEvent<unknown>) => {
+    channel.addEventListener("message", (event: MessageEvent<unknown>) => {
       const message = decode(event.data)
       if (Option.isSome(message)) PubSub.publishUnsafe(heard, message.value)
-    }
+    })
     return {
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has no target, it is same-origin
       send: (message) => Effect.sync(() => channel.postMessage(encode(message))),
       messages: Stream.fromPubSub(heard)
     }

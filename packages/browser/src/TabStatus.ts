@@ -49,8 +49,8 @@ export const tabStatus = ({ counts, online, own, view }: TabStatusInput): SyncSt
   }
 }
 
-/** What a tab shows while its worker is being started again: nothing can be stored meanwhile. */
-export const restartingStatus = (last: SyncStatus, message: string): SyncStatus => ({
+/** What a tab shows while nothing can be stored in it, as when its worker is being started again. */
+export const stalledStatus = (last: SyncStatus, message: string): SyncStatus => ({
   _tag: "Stalled",
   pending: last.pending,
   refused: last.refused,

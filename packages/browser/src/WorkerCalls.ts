@@ -5,8 +5,15 @@
  */
 import { type CryptoUnsupported, decodeLink, type InsecureContext } from "@tidemark/crypto"
 import type { Workspace } from "@tidemark/model"
-import type { WorkspaceId } from "@tidemark/protocol"
-import { createWorkspace, joinWorkspace, type NewWorkspace, type Replica, ServerHttp } from "@tidemark/replica"
+import type { Role, WorkspaceId } from "@tidemark/protocol"
+import {
+  createWorkspace,
+  joinWorkspace,
+  Membership,
+  type NewWorkspace,
+  type Replica,
+  ServerHttp
+} from "@tidemark/replica"
 import type { LocalStore, StoreFailed } from "@tidemark/sync"
 import { Effect, Exit, Layer, Scope, Stream } from "effect"
 import { workspaceClosed, WorkspaceNotHere } from "./BrowserErrors.ts"
@@ -24,6 +31,7 @@ export interface WorkspaceShelf {
     readonly workspace: WorkspaceId
     readonly origin: string
     readonly name: string
+    readonly role: Role
   }) => Effect.Effect<void, StoreFailed>
 }
 
@@ -61,8 +69,8 @@ export const layerWorkerCalls = (options: WorkerCallsOptions) =>
 
       const install = Effect.fnUntraced(function* (made: NewWorkspace, origin: string, name: string) {
         const { workspace } = made
-        yield* made.install.pipe(Effect.provide(shelf.store(workspace)))
-        yield* shelf.register({ workspace, origin, name })
+        const role = yield* Effect.andThen(made.install, roleHere).pipe(Effect.provide(shelf.store(workspace)))
+        yield* shelf.register({ workspace, origin, name, role })
         return workspace
       })
 
@@ -114,6 +122,12 @@ export const layerWorkerCalls = (options: WorkerCallsOptions) =>
       })
     })
   )
+
+/** This device's role, as the installed roster says. */
+const roleHere = Effect.gen(function* () {
+  const { identity, roster } = yield* Membership
+  return (yield* roster).devices.get(identity.device)?.role ?? "reader"
+}).pipe(Effect.provide(Membership.layer))
 
 const notHere = () =>
   new WorkspaceNotHere({

@@ -6,7 +6,7 @@
  * fails to load, or that throws outside a call, says so by an `error` event. Whatever is under way then fails with
  * `WorkerStopped` [WORKER-2]. Rules: docs/spec/browser.md.
  */
-import { BrowserWorker } from "@effect/platform-browser"
+import * as BrowserWorker from "@effect/platform-browser/BrowserWorker"
 import { Cause, Deferred, Effect, Layer, type Scope, Stream } from "effect"
 import { RpcClient, RpcClientError, type RpcGroup } from "effect/rpc"
 import { WorkerDefect, type WorkerStopped, workerStopped } from "./BrowserErrors.ts"
@@ -19,16 +19,19 @@ const callsMax = 1_000
 /** A worker that has not answered `hello` for this long will not. */
 const startMillisMax = "30 seconds"
 
+/** Starts the app's worker. A port to a worker elsewhere will do. */
+export type SpawnWorker = () => Worker | MessagePort
+
 export type WorkspaceClient = RpcClient.RpcClient<RpcGroup.Rpcs<typeof WorkspaceRpc>, RpcClientError.RpcClientError>
 
 export interface WorkerSession {
   /** A call. Fails with its own errors, or `WorkerStopped`, or `WorkerDefect`; it never hangs on a dead worker. */
   readonly call: <A, E>(
-    use: (client: WorkspaceClient) => Effect.Effect<A, E | RpcClientError.RpcClientError>
+    ask: (client: WorkspaceClient) => Effect.Effect<A, E | RpcClientError.RpcClientError>
   ) => Effect.Effect<A, E | WorkerStopped | WorkerDefect>
   /** A streaming call, in the same manner. */
   readonly stream: <A, E>(
-    use: (client: WorkspaceClient) => Stream.Stream<A, E | RpcClientError.RpcClientError>
+    ask: (client: WorkspaceClient) => Stream.Stream<A, E | RpcClientError.RpcClientError>
   ) => Stream.Stream<A, E | WorkerStopped | WorkerDefect>
   /** Succeeds when the worker is gone. */
   readonly died: Effect.Effect<void>
@@ -36,7 +39,7 @@ export interface WorkerSession {
 
 /** Starts a worker. The scope's end terminates it; ask it to `close` before. */
 export const startWorkerSession = (options: {
-  readonly worker: () => Worker
+  readonly worker: SpawnWorker
   readonly locks: LockManager
 }): Effect.Effect<WorkerSession, WorkerStopped | WorkerDefect, Scope.Scope> =>
   Effect.gen(function* () {
@@ -51,9 +54,9 @@ export const startWorkerSession = (options: {
       Effect.failSync(() => workerStopped(true))
     )
     const session: WorkerSession = {
-      call: (use) => Effect.raceFirst(use(client), whenDied).pipe(Effect.catchCause(failTranslated)),
-      stream: (use) =>
-        use(client).pipe(
+      call: (ask) => Effect.raceFirst(ask(client), whenDied).pipe(Effect.catchCause(failTranslated)),
+      stream: (ask) =>
+        ask(client).pipe(
           Stream.interruptWhen(whenDied),
           Stream.catchCause((cause) => Stream.fromEffect(failTranslated(cause)))
         ),
@@ -74,15 +77,18 @@ export const startWorkerSession = (options: {
  * Starts workers for the RPC protocol, which asks again a second after a failure. The session ends with its first
  * worker, so the scope is closed before that; every worker that was started is terminated with it.
  */
-const spawner = (worker: () => Worker, died: Deferred.Deferred<void>) =>
+const spawner = (worker: SpawnWorker, died: Deferred.Deferred<void>) =>
   Effect.gen(function* () {
-    const started: Array<Worker> = []
+    const started: Array<Worker | MessagePort> = []
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
-        for (const one of started) one.terminate()
+        for (const one of started) {
+          if ("terminate" in one) one.terminate()
+          else one.close()
+        }
       })
     )
-    return (): Worker => {
+    return (): Worker | MessagePort => {
       const one = worker()
       started.push(one)
       const end = () => Deferred.doneUnsafe(died, Effect.void)
@@ -92,17 +98,20 @@ const spawner = (worker: () => Worker, died: Deferred.Deferred<void>) =>
     }
   })
 
-/** The typed errors of a call pass as they are; a broken transport is a dead worker; anything else is a defect. */
 const failTranslated = <E>(
   cause: Cause.Cause<E | RpcClientError.RpcClientError>
-): Effect.Effect<never, E | WorkerStopped | WorkerDefect> =>
-  Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.fail(translate(cause))
+): Effect.Effect<never, E | WorkerStopped | WorkerDefect> => Effect.fail(translate(cause))
 
+/**
+ * The typed errors of a call pass as they are; a broken transport, or a call that the worker itself broke off, is a worker
+ * that ends; anything else is a defect.
+ */
 const translate = <E>(cause: Cause.Cause<E | RpcClientError.RpcClientError>): E | WorkerStopped | WorkerDefect => {
   const found = Cause.findErrorOption(cause)
   if (found._tag === "Some") {
     return found.value instanceof RpcClientError.RpcClientError ? workerStopped(true) : found.value
   }
+  if (Cause.hasInterruptsOnly(cause)) return workerStopped(true)
   return new WorkerDefect({
     message:
       "Something went wrong in Tidemark itself. Everything stored before is safe. Reload the page; if it happens again, report it.",

@@ -8,10 +8,10 @@ import type { WorkspaceId } from "@tidemark/protocol"
 import { Clock, Deferred, Effect, Exit, type Scope, Stream } from "effect"
 import { workerStopped } from "./BrowserErrors.ts"
 import { diedYoungInRow, restartMillis } from "./RestartPolicy.ts"
-import { openingStatus, restartingStatus } from "./TabStatus.ts"
+import { openingStatus, stalledStatus } from "./TabStatus.ts"
 import { type Watched, watchedCell } from "./Watched.ts"
 import type { SyncStatus } from "@tidemark/sync"
-import { startWorkerSession, type WorkerSession } from "./WorkerSession.ts"
+import { type SpawnWorker, startWorkerSession, type WorkerSession } from "./WorkerSession.ts"
 import type { Identity, PageState } from "./WorkspaceRpc.ts"
 
 /** Opens the workspace in a fresh worker and tells its identity. Its errors are what opening can fail with. */
@@ -27,15 +27,20 @@ export interface WorkspaceConnection {
   /** The worker to ask, as soon as there is one; fails where the next one is not being started yet. */
   readonly session: Effect.Effect<WorkerSession, OpenFailure>
   readonly status: Watched<SyncStatus>
+  /** To be called when the page's own connection to the rows was taken away: the status says so from then on. */
+  readonly databaseGone: () => void
 }
 
 export interface ConnectOptions {
-  readonly worker: () => Worker
+  readonly worker: SpawnWorker
   readonly locks: LockManager
   readonly workspace: WorkspaceId
   /** How the page is at this moment. */
   readonly page: () => PageState
 }
+
+const goneMessage =
+  "Another tab runs a newer version of this app, or removed this workspace from this device. What this tab stored is safe. Reload the page."
 
 /** Opens the workspace. Fails where the first worker cannot open it; later ones are tried for as long as the scope lasts. */
 export const connectWorkspace = (
@@ -43,6 +48,10 @@ export const connectWorkspace = (
 ): Effect.Effect<WorkspaceConnection, OpenFailure, Scope.Scope> =>
   Effect.gen(function* () {
     const status = watchedCell<SyncStatus>(openingStatus)
+    let isGone = false
+    const show = (next: SyncStatus): void => {
+      status.set(isGone ? stalledStatus(next, goneMessage) : next)
+    }
     const first = yield* Deferred.make<Identity, OpenFailure>()
     let session = Deferred.makeUnsafe<WorkerSession, OpenFailure>()
 
@@ -55,7 +64,7 @@ export const connectWorkspace = (
       yield* Deferred.succeed(first, identity)
       const tell = Stream.runForEach(
         started.stream((client) => client.status()),
-        (said) => Effect.sync(() => status.set(said))
+        (said) => Effect.sync(() => show(said))
       )
       // A status that ends means a worker of no use, whatever the reason.
       yield* Effect.raceFirst(started.died, Effect.exit(tell))
@@ -71,7 +80,7 @@ export const connectWorkspace = (
         }
         diedYoung = diedYoungInRow(diedYoung, Exit.isSuccess(exit) ? exit.value : 0)
         const stopped = workerStopped(false)
-        status.set(restartingStatus(status.current(), stopped.message))
+        show(stalledStatus(status.current(), stopped.message))
         session = Deferred.makeUnsafe()
         const waitMillis = restartMillis(diedYoung)
         if (waitMillis > 0) {
@@ -84,5 +93,9 @@ export const connectWorkspace = (
 
     yield* Effect.forkScoped(supervise)
     const identity = yield* Deferred.await(first)
-    return { identity, session: Effect.suspend(() => Deferred.await(session)), status }
+    const databaseGone = (): void => {
+      isGone = true
+      show(status.current())
+    }
+    return { identity, session: Effect.suspend(() => Deferred.await(session)), status, databaseGone }
   })

@@ -17,7 +17,7 @@ import { pageState, watchPage } from "./PageEvents.ts"
 import type { ReadonlyTables } from "./ReadonlyTable.ts"
 import { type WorkspaceMutations, workspaceMutations } from "./RecordMutations.ts"
 import type { Watched } from "./Watched.ts"
-import type { WorkspaceClient } from "./WorkerSession.ts"
+import type { SpawnWorker, WorkspaceClient } from "./WorkerSession.ts"
 import { connectWorkspace } from "./WorkspaceConnection.ts"
 import type { Access, HeldShown, Identity, RevokeTarget, ShareOptions } from "./WorkspaceRpc.ts"
 
@@ -46,7 +46,7 @@ export interface WorkspaceHandle<W extends Workspace = Workspace> {
 export interface OpenWorkspaceOptions<W extends Workspace> {
   readonly schema: W
   /** Starts the app's worker; called again when one died. */
-  readonly worker: () => Worker
+  readonly worker: SpawnWorker
   readonly id: WorkspaceId
 }
 
@@ -77,7 +77,7 @@ const openIn = Effect.fnUntraced(function* <W extends Workspace>(
     workspace: id,
     page: () => page
   })
-  const tables = yield* openTables(schema, id)
+  const tables = yield* openTables(schema, id, connection.databaseGone)
   const closed = yield* Deferred.make<never, WorkspaceClosed>()
   let isClosing = false
 

@@ -4,7 +4,7 @@
  * Everything of one tab that is not the user interface happens here: documents, encryption, the store, the network.
  * Rules: docs/spec/browser.md.
  */
-import { BrowserWorkerRunner } from "@effect/platform-browser"
+import * as BrowserWorkerRunner from "@effect/platform-browser/BrowserWorkerRunner"
 import { Primitives } from "@tidemark/crypto"
 import type { Workspace } from "@tidemark/model"
 import { Effect, Layer } from "effect"

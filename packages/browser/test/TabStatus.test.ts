@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { noCounts, StoreFailed, type OutboxCounts, type SyncStatus } from "@tidemark/sync"
 import type { LeaderView } from "../src/SyncLeader.ts"
-import { openingStatus, restartingStatus, tabStatus } from "../src/TabStatus.ts"
+import { openingStatus, stalledStatus, tabStatus } from "../src/TabStatus.ts"
 
 const none = { pending: 0, refused: 0, heldRefused: 0, heldTooNew: 0 }
 const synced: SyncStatus = { _tag: "Synced", ...none, lastReceiptAt: 17 }
@@ -96,7 +96,7 @@ describe("tabStatus", () => {
   })
 
   it("WORKER-3 is stalled while a worker is replaced, and keeps the last counts", () => {
-    const shown = restartingStatus({ _tag: "Syncing", ...none, pending: 3, done: 1, total: 2 }, "Starting again.")
+    const shown = stalledStatus({ _tag: "Syncing", ...none, pending: 3, done: 1, total: 2 }, "Starting again.")
     assert.deepStrictEqual(shown, { _tag: "Stalled", ...none, pending: 3, cause: "store", message: "Starting again." })
     assert.strictEqual(openingStatus._tag, "Connecting")
   })

@@ -21,39 +21,55 @@ export interface WorkspaceProviderProps {
 
 type Opening =
   | { readonly _tag: "Opening" }
-  | { readonly _tag: "Open"; readonly id: WorkspaceId; readonly handle: WorkspaceHandle }
+  | { readonly _tag: "Open"; readonly handle: WorkspaceHandle }
   | { readonly _tag: "Failed"; readonly error: Error }
 
 const WorkspaceContext = createContext<WorkspaceHandle | undefined>(undefined)
 
-export const WorkspaceProvider = ({ children, failed, id, opening }: WorkspaceProviderProps): ReactNode => {
-  const { schema, worker } = useTidemark()
-  const [state, setState] = useState<Opening>({ _tag: "Opening" })
+export const WorkspaceProvider = (props: WorkspaceProviderProps): ReactNode => {
   const [attempt, setAttempt] = useState(0)
   const retry = useCallback(() => setAttempt((count) => count + 1), [])
+  // A key of its own: another workspace, or another attempt, begins with nothing of the last one.
+  return <OpenedWorkspace key={`${props.id} ${attempt}`} {...props} retry={retry} />
+}
+
+const OpenedWorkspace = ({
+  children,
+  failed,
+  id,
+  opening,
+  retry
+}: WorkspaceProviderProps & { readonly retry: () => void }): ReactNode => {
+  const { schema, worker } = useTidemark()
+  const [state, setState] = useState<Opening>({ _tag: "Opening" })
 
   useEffect(() => {
     let isCurrent = true
-    setState({ _tag: "Opening" })
+    const show = (next: Opening): void => {
+      if (isCurrent) setState(next)
+    }
     const opened = openWorkspace({ schema, worker, id })
     opened.then(
-      (handle) => {
-        if (isCurrent) setState({ _tag: "Open", id, handle })
-      },
-      (error: unknown) => {
-        if (isCurrent) setState({ _tag: "Failed", error: toError(error) })
-      }
+      (handle) => show({ _tag: "Open", handle }),
+      (error: unknown) => show({ _tag: "Failed", error: toError(error) })
     )
     return () => {
       isCurrent = false
-      // A handle that never opened has nothing to close; its failure was told above, or nobody is left to tell.
+      // A handle that never opened has nothing to close; its failure was shown above, or nobody is left to see it.
       opened.then((handle) => handle.close()).catch(() => undefined)
     }
-  }, [schema, worker, id, attempt])
+  }, [schema, worker, id])
 
-  if (state._tag === "Failed") return failed === undefined ? throwing(state.error) : failed(state.error, retry)
-  if (state._tag === "Opening" || state.id !== id) return opening
-  return <WorkspaceContext value={state.handle}>{children}</WorkspaceContext>
+  switch (state._tag) {
+    case "Opening":
+      return opening
+    case "Open":
+      return <WorkspaceContext value={state.handle}>{children}</WorkspaceContext>
+    case "Failed":
+      // Without a view for it, the nearest error boundary shows the error.
+      if (failed === undefined) throw state.error
+      return failed(state.error, retry)
+  }
 }
 
 /** The open workspace. Throws outside a `WorkspaceProvider`, a mistake of the app's author. */
@@ -65,8 +81,3 @@ export const useWorkspace = (): WorkspaceHandle<RegisteredSchema> => {
 }
 
 const toError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))
-
-/** Without a `failed` view, the nearest error boundary shows the error. */
-const throwing = (error: Error): never => {
-  throw error
-}

@@ -1,5 +1,5 @@
 /** React hooks over one workspace. No rules of their own: see `@tidemark/browser`. */
-export type { Access, HeldShown, Identity, RegisteredWorkspace, SyncStatus, WorkspaceHandle } from "@tidemark/browser"
+export type { Access, HeldShown, Identity, WorkspaceEntry, SyncStatus, WorkspaceHandle } from "@tidemark/browser"
 export type { Register, RegisteredSchema } from "./Register.ts"
 export * from "./TidemarkProvider.tsx"
 export * from "./WorkspaceProvider.tsx"

@@ -1,20 +1,14 @@
 /**
  * The workspaces of this device, and what can be done with them before one is open.
  */
-import {
-  createWorkspace,
-  forgetWorkspace,
-  joinWorkspace,
-  listWorkspaces,
-  type RegisteredWorkspace
-} from "@tidemark/browser"
+import { createWorkspace, forgetWorkspace, joinWorkspace, listWorkspaces, type WorkspaceEntry } from "@tidemark/browser"
 import type { WorkspaceId } from "@tidemark/protocol"
 import { useLiveQuery } from "dexie-react-hooks"
 import { useMemo } from "react"
 import { useTidemark } from "./TidemarkProvider.tsx"
 
 /** The workspaces on this device, in every tab as soon as one changes; undefined until they were read once. */
-export const useWorkspaces = (): ReadonlyArray<RegisteredWorkspace> | undefined => useLiveQuery(listWorkspaces, [])
+export const useWorkspaces = (): ReadonlyArray<WorkspaceEntry> | undefined => useLiveQuery(listWorkspaces, [])
 
 export interface WorkspaceActions {
   /** Makes a workspace on this device; needs no network. `origin` is the server's, by default the page's own. */

@@ -1,0 +1,174 @@
+/** One tab syncs: over the platform's own locks and channels, with the engine left out. */
+import { assert, describe, it } from "@effect/vitest"
+import { FenceLost, noCounts, StoreFailed, type SyncStatus } from "@tidemark/sync"
+import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream, SubscriptionRef } from "effect"
+import { TestClock } from "effect/testing"
+import { pongMillisMax } from "../src/LeaderPolicy.ts"
+import { type LeaderView, startSyncLeader } from "../src/SyncLeader.ts"
+import { openTabChannel } from "../src/TabChannel.ts"
+import { syncLockName } from "../src/TabMessage.ts"
+import { tabStatus } from "../src/TabStatus.ts"
+import { holdLock } from "../src/WebLock.ts"
+import { awakePage } from "./support/workers.ts"
+
+const { locks } = globalThis.navigator
+const none = { pending: 0, refused: 0, heldRefused: 0, heldTooNew: 0 }
+const synced: SyncStatus = { _tag: "Synced", ...none }
+
+/** A tab whose engine does nothing but begin, and end when it is told to. */
+const openTab = Effect.fnUntraced(function* (workspace: string) {
+  const scope = yield* Scope.make()
+  const began = yield* Queue.unbounded<number>()
+  const asked = yield* Queue.unbounded<number>()
+  const end = yield* Queue.unbounded<FenceLost | StoreFailed>()
+  const channel = yield* Scope.provide(openTabChannel(workspace), scope)
+  const page = yield* SubscriptionRef.make(awakePage)
+  const view = yield* startSyncLeader({
+    workspace,
+    locks,
+    channel,
+    page,
+    sync: Queue.offer(began, 1).pipe(Effect.andThen(Queue.take(end)), Effect.flatMap(Effect.fail)),
+    status: Stream.concat(Stream.make(synced), Stream.never),
+    syncNow: Effect.asVoid(Queue.offer(asked, 1))
+  }).pipe(Scope.provide(scope))
+  yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
+  return { began, asked, end, channel, view, close: Scope.close(scope, Exit.void) }
+})
+
+/** The first view that fits. */
+const seen = (view: SubscriptionRef.SubscriptionRef<LeaderView>, fits: (view: LeaderView) => boolean) =>
+  SubscriptionRef.changes(view).pipe(Stream.filter(fits), Stream.take(1), Stream.runDrain)
+
+const names = (function* () {
+  for (let n = 0; ; n++) yield `workspace-${n}`
+})()
+const freshName = (): string => names.next().value ?? ""
+
+/** Waits for the platform's own turns (locks, channels) while the test's clock goes on, second by second. */
+const secondsUntil = Effect.fnUntraced(function* <A>(fiber: Fiber.Fiber<A>, secondsMax: number) {
+  for (let second = 0; second < secondsMax && fiber.pollUnsafe() === undefined; second++) {
+    yield* TestClock.adjust("1 second")
+    yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+  }
+  return yield* Fiber.join(fiber)
+})
+
+describe("SyncLeader", () => {
+  it.effect("TAB-6 lets one tab sync, and the next one when that tab ends", () =>
+    Effect.gen(function* () {
+      const workspace = freshName()
+      const first = yield* openTab(workspace)
+      yield* Queue.take(first.began)
+      const second = yield* openTab(workspace)
+      yield* seen(second.view, ({ heard }) => heard !== undefined)
+      assert.strictEqual(yield* Queue.size(second.began), 0)
+      yield* first.close
+      yield* Queue.take(second.began)
+      yield* seen(second.view, ({ isLeading }) => isLeading)
+    })
+  )
+
+  it.effect("TAB-6 tells the status to a tab that opens later, at its first ping", () =>
+    Effect.gen(function* () {
+      const workspace = freshName()
+      const first = yield* openTab(workspace)
+      yield* Queue.take(first.began)
+      const second = yield* openTab(workspace)
+      const heard = yield* Effect.forkChild(seen(second.view, (view) => view.heard?._tag === "Synced"))
+      yield* secondsUntil(heard, 10)
+      const view = yield* SubscriptionRef.get(second.view)
+      assert.deepStrictEqual(
+        tabStatus({ view, own: { _tag: "Stopped", ...none }, counts: noCounts, online: true }),
+        synced
+      )
+    })
+  )
+
+  it.effect("TAB-6 gives the lock to the next tab when a fence is lost, and queues again", () =>
+    Effect.gen(function* () {
+      const workspace = freshName()
+      const first = yield* openTab(workspace)
+      yield* Queue.take(first.began)
+      const second = yield* openTab(workspace)
+      yield* Queue.offer(first.end, new FenceLost({ message: "Another tab syncs." }))
+      yield* Queue.take(second.began)
+      yield* second.close
+      const again = yield* Effect.forkChild(Queue.take(first.began))
+      yield* secondsUntil(again, 10)
+    })
+  )
+
+  it.effect("TAB-6 shows why it stopped when the store failed, until it syncs again", () =>
+    Effect.gen(function* () {
+      const { began, end, view } = yield* openTab(freshName())
+      yield* Queue.take(began)
+      yield* Queue.offer(end, new StoreFailed({ reason: "full", message: "The disk is full." }))
+      yield* seen(view, ({ failed }) => failed?.message === "The disk is full.")
+      const again = yield* Effect.forkChild(Queue.take(began))
+      yield* secondsUntil(again, 10)
+      yield* seen(view, ({ failed, isLeading }) => isLeading && failed === undefined)
+    })
+  )
+
+  it.effect("TAB-6 passes the wish to sync now on to the tab that can", () =>
+    Effect.gen(function* () {
+      const workspace = freshName()
+      const first = yield* openTab(workspace)
+      yield* Queue.take(first.began)
+      const second = yield* openTab(workspace)
+      yield* second.channel.send({ _tag: "SyncNow" })
+      yield* Queue.take(first.asked)
+    })
+  )
+
+  it.effect(
+    "TAB-7 takes the lock over from a holder that answers no ping, and the holder's own wait stays behind it",
+    () =>
+      Effect.gen(function* () {
+        const workspace = freshName()
+        // A holder that is frozen: it has the lock and says nothing.
+        const frozen = yield* holdLock(locks, syncLockName(workspace), { steal: false })
+        const stolen = yield* Effect.forkChild(frozen.stolen)
+        const tab = yield* openTab(workspace)
+        const began = yield* Effect.forkChild(Queue.take(tab.began))
+        yield* secondsUntil(began, 1 + (2 * pongMillisMax) / 1_000 + 5)
+        yield* Fiber.join(stolen)
+      })
+  )
+
+  it.effect("TAB-7 leaves the lock with a leader that answers, for an hour", () =>
+    Effect.gen(function* () {
+      const workspace = freshName()
+      const first = yield* openTab(workspace)
+      yield* Queue.take(first.began)
+      const second = yield* openTab(workspace)
+      const took = yield* Effect.forkChild(Queue.take(second.began))
+      const hour = yield* Deferred.make<void>()
+      const waiting = yield* Effect.forkChild(Effect.andThen(Effect.sleep("1 hour"), Deferred.succeed(hour, undefined)))
+      yield* secondsUntil(waiting, 3_600)
+      assert.isUndefined(took.pollUnsafe())
+    })
+  )
+
+  it.effect("TAB-9 ignores what is no message", () =>
+    Effect.gen(function* () {
+      const workspace = freshName()
+      const { channel } = yield* openTab(workspace)
+      const heard = yield* Effect.forkChild(channel.messages.pipe(Stream.take(1), Stream.runCollect), {
+        startImmediately: true
+      })
+      const raw = yield* Effect.acquireRelease(
+        Effect.sync(() => new BroadcastChannel(`tidemark-${workspace}`)),
+        (open) => Effect.sync(() => open.close())
+      )
+      yield* Effect.sync(() => {
+        for (const message of [undefined, "Ping", { _tag: "Later" }, { _tag: "Leading" }, { _tag: "Ping" }]) {
+          // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a channel has no target
+          raw.postMessage(message)
+        }
+      })
+      assert.deepStrictEqual(yield* Fiber.join(heard), [{ _tag: "Ping" }])
+    })
+  )
+})
