@@ -32,11 +32,6 @@ export const applyBatch = async (db: WorkspaceDb, batch: Batch): Promise<Readonl
   return keys.map((key) => LocalSeq.make(key))
 }
 
-/** The app tables a batch writes to. */
-export const tablesOf = (batch: Batch): ReadonlyArray<string> => [
-  ...new Set((batch.rows ?? []).map(({ table }) => table))
-]
-
 const putRows = async (db: WorkspaceDb, changes: ReadonlyArray<RowChange>): Promise<void> => {
   const byTable = Map.groupBy(changes, ({ table }) => table)
   for (const [name, changesOfTable] of byTable) {

@@ -1,6 +1,6 @@
 /** The part of the LocalStore suite about transactions: all or nothing, once, in order, seen by everyone. */
 import { assert, it } from "@effect/vitest"
-import { Cause, Effect, Exit } from "effect"
+import { Cause, Effect, Exit, Fiber } from "effect"
 import { DeviceSeq, LocalSeq, Seq } from "@tidemark/protocol"
 import type { Batch } from "@tidemark/sync"
 import {
@@ -109,6 +109,25 @@ export const localStoreTransactions = (makeStorage: MakeStorage): void => {
       )
       yield* commit(store, { updates: [own(docA)] })
       assert.strictEqual(calls, 2)
+    })
+  )
+
+  it.effect("STORE-3 once an interrupted write has ended, its decide is not called any more", () =>
+    Effect.gen(function* () {
+      const store = yield* (yield* makeStorage).open
+      let calls = 0
+      const fiber = yield* Effect.forkChild(
+        store.write(nothing, () => {
+          calls += 1
+          return { _tag: "Commit", batch: { updates: [own(docA)] }, value: undefined }
+        })
+      )
+      yield* Effect.yieldNow
+      yield* Fiber.interrupt(fiber)
+      const callsWhenEnded = calls
+      yield* commit(store, { updates: [own(docB)] })
+      assert.strictEqual(calls, callsWhenEnded)
+      assert.strictEqual((yield* store.tail(docA, start)).updates.length, callsWhenEnded)
     })
   )
 
