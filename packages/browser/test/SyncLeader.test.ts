@@ -1,7 +1,7 @@
 /** One tab syncs: over the platform's own locks and channels, with the engine left out. */
 import { assert, describe, it } from "@effect/vitest"
 import { FenceLost, noCounts, StoreFailed, type SyncStatus } from "@tidemark/sync"
-import { Deferred, Effect, Exit, Fiber, Queue, Scope, Stream, SubscriptionRef } from "effect"
+import { Effect, Exit, Fiber, Queue, Schedule, Scope, Stream, SubscriptionRef } from "effect"
 import { TestClock } from "effect/testing"
 import { pongMillisMax } from "../src/LeaderPolicy.ts"
 import { type LeaderView, startSyncLeader } from "../src/SyncLeader.ts"
@@ -45,12 +45,17 @@ const names = (function* () {
 })()
 const freshName = (): string => names.next().value ?? ""
 
-/** Waits for the platform's own turns (locks, channels) while the test's clock goes on, second by second. */
-const secondsUntil = Effect.fnUntraced(function* <A>(fiber: Fiber.Fiber<A>, secondsMax: number) {
-  for (let second = 0; second < secondsMax && fiber.pollUnsafe() === undefined; second++) {
-    yield* TestClock.adjust("1 second")
-    yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
-  }
+/** Lets the test's clock go on by a second, and the platform (locks, channels) take its own turns in between. */
+const second = Effect.andThen(
+  TestClock.adjust("1 second"),
+  Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+)
+
+const seconds = (count: number) => Effect.repeat(second, Schedule.recurs(count - 1))
+
+/** The fiber's value, which it must have found within so many seconds. */
+const within = Effect.fnUntraced(function* <A>(secondsMax: number, fiber: Fiber.Fiber<A>) {
+  for (let count = 0; count < secondsMax && fiber.pollUnsafe() === undefined; count++) yield* second
   return yield* Fiber.join(fiber)
 })
 
@@ -60,12 +65,12 @@ describe("SyncLeader", () => {
       const workspace = freshName()
       const first = yield* openTab(workspace)
       yield* Queue.take(first.began)
-      const second = yield* openTab(workspace)
-      yield* seen(second.view, ({ heard }) => heard !== undefined)
-      assert.strictEqual(yield* Queue.size(second.began), 0)
+      const next = yield* openTab(workspace)
+      yield* seen(next.view, ({ heard }) => heard !== undefined)
+      assert.strictEqual(yield* Queue.size(next.began), 0)
       yield* first.close
-      yield* Queue.take(second.began)
-      yield* seen(second.view, ({ isLeading }) => isLeading)
+      yield* Queue.take(next.began)
+      yield* seen(next.view, ({ isLeading }) => isLeading)
     })
   )
 
@@ -74,10 +79,10 @@ describe("SyncLeader", () => {
       const workspace = freshName()
       const first = yield* openTab(workspace)
       yield* Queue.take(first.began)
-      const second = yield* openTab(workspace)
-      const heard = yield* Effect.forkChild(seen(second.view, (view) => view.heard?._tag === "Synced"))
-      yield* secondsUntil(heard, 10)
-      const view = yield* SubscriptionRef.get(second.view)
+      const next = yield* openTab(workspace)
+      const heard = yield* Effect.forkChild(seen(next.view, (view) => view.heard?._tag === "Synced"))
+      yield* within(10, heard)
+      const view = yield* SubscriptionRef.get(next.view)
       assert.deepStrictEqual(
         tabStatus({ view, own: { _tag: "Stopped", ...none }, counts: noCounts, online: true }),
         synced
@@ -90,12 +95,12 @@ describe("SyncLeader", () => {
       const workspace = freshName()
       const first = yield* openTab(workspace)
       yield* Queue.take(first.began)
-      const second = yield* openTab(workspace)
+      const next = yield* openTab(workspace)
       yield* Queue.offer(first.end, new FenceLost({ message: "Another tab syncs." }))
-      yield* Queue.take(second.began)
-      yield* second.close
+      yield* Queue.take(next.began)
+      yield* next.close
       const again = yield* Effect.forkChild(Queue.take(first.began))
-      yield* secondsUntil(again, 10)
+      yield* within(10, again)
     })
   )
 
@@ -106,7 +111,7 @@ describe("SyncLeader", () => {
       yield* Queue.offer(end, new StoreFailed({ reason: "full", message: "The disk is full." }))
       yield* seen(view, ({ failed }) => failed?.message === "The disk is full.")
       const again = yield* Effect.forkChild(Queue.take(began))
-      yield* secondsUntil(again, 10)
+      yield* within(10, again)
       yield* seen(view, ({ failed, isLeading }) => isLeading && failed === undefined)
     })
   )
@@ -116,8 +121,8 @@ describe("SyncLeader", () => {
       const workspace = freshName()
       const first = yield* openTab(workspace)
       yield* Queue.take(first.began)
-      const second = yield* openTab(workspace)
-      yield* second.channel.send({ _tag: "SyncNow" })
+      const next = yield* openTab(workspace)
+      yield* next.channel.send({ _tag: "SyncNow" })
       yield* Queue.take(first.asked)
     })
   )
@@ -132,7 +137,7 @@ describe("SyncLeader", () => {
         const stolen = yield* Effect.forkChild(frozen.stolen)
         const tab = yield* openTab(workspace)
         const began = yield* Effect.forkChild(Queue.take(tab.began))
-        yield* secondsUntil(began, 1 + (2 * pongMillisMax) / 1_000 + 5)
+        yield* within(1 + (2 * pongMillisMax) / 1_000 + 5, began)
         yield* Fiber.join(stolen)
       })
   )
@@ -142,11 +147,9 @@ describe("SyncLeader", () => {
       const workspace = freshName()
       const first = yield* openTab(workspace)
       yield* Queue.take(first.began)
-      const second = yield* openTab(workspace)
-      const took = yield* Effect.forkChild(Queue.take(second.began))
-      const hour = yield* Deferred.make<void>()
-      const waiting = yield* Effect.forkChild(Effect.andThen(Effect.sleep("1 hour"), Deferred.succeed(hour, undefined)))
-      yield* secondsUntil(waiting, 3_600)
+      const next = yield* openTab(workspace)
+      const took = yield* Effect.forkChild(Queue.take(next.began))
+      yield* seconds(3_600)
       assert.isUndefined(took.pollUnsafe())
     })
   )
