@@ -29,11 +29,19 @@ export interface DataFolder {
 const codeOf = (cause: unknown): string =>
   typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : "an unknown error"
 
+/** Makes a folder and the ones above it. (Node's own `recursive` never returns where the file system refuses, as in /proc.) */
+const makeFolder = (folder: string): void => {
+  if (fs.existsSync(folder)) return
+  const parent = path.dirname(folder)
+  if (parent !== folder) makeFolder(parent)
+  fs.mkdirSync(folder, { mode: 0o700 })
+}
+
 /** Makes the folder if it is missing, for its owner alone. */
 export const open = (folder: string): Effect.Effect<DataFolder, DataFolderRefused> =>
   Effect.try({
     try: () => {
-      fs.mkdirSync(folder, { recursive: true, mode: 0o700 })
+      makeFolder(path.resolve(folder))
       fs.accessSync(folder, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK)
       return { databasePath: path.join(folder, "tidemark.sqlite"), secretPath: path.join(folder, "secret") }
     },

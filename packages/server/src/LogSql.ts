@@ -5,7 +5,7 @@
  * row is taken last and held shortest; what is sent is decided under it. A receipt, and the fan-out, come after the
  * commit. Rules: docs/spec/log.md.
  */
-import { Array as Arr, Effect, Layer, Schema } from "effect"
+import { Array as Arr, Effect, Layer, Metric, Schema } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import {
   batchCountMax,
@@ -40,6 +40,7 @@ import {
 import { decodeRows, toStorageFailed, wholeNumber } from "./internal/sqlRows.ts"
 import { FanOut } from "./FanOut.ts"
 import { Log, type LogOptions } from "./Log.ts"
+import { appendCommits, entriesStored, entryBytesStored } from "./Metrics.ts"
 import { activeRole, Roster } from "./RosterStore.ts"
 
 /** Rows of one INSERT; nine values each, far below both dialects' limits. */
@@ -83,6 +84,15 @@ interface Committed {
   readonly before: HeadRow
   readonly decision: AppendDecision
 }
+
+const countStored = (entries: AppendDecision["entries"]) =>
+  Effect.andThen(
+    Metric.update(entriesStored, entries.length),
+    Metric.update(
+      entryBytesStored,
+      entries.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    )
+  )
 
 type Outcome = Committed | WorkspaceUnknown
 
@@ -225,10 +235,13 @@ export const layer = (options: LogOptions) =>
       const publish = (outcome: Outcome) =>
         outcome._tag === "WorkspaceUnknown"
           ? Effect.void
-          : Effect.forEach(
-              pagesOfCommit(outcome.before, outcome.decision.entries),
-              (page) => fanOut.publish(outcome.workspace, page),
-              { discard: true }
+          : Effect.andThen(
+              countStored(outcome.decision.entries),
+              Effect.forEach(
+                pagesOfCommit(outcome.before, outcome.decision.entries),
+                (page) => fanOut.publish(outcome.workspace, page),
+                { discard: true }
+              )
             )
 
       const commit = (
@@ -240,6 +253,7 @@ export const layer = (options: LogOptions) =>
           sql.withTransaction,
           Effect.retry({ times: transactionRetryCount, while: isRace }),
           Effect.map((groups) => new Map(groups.flat())),
+          Effect.tap(() => Metric.update(appendCommits, 1)),
           Effect.tap((outcomes) => Effect.forEach(outcomes.values(), publish, { discard: true })),
           Effect.map((outcomes) => jobs.map((job) => outcomes.get(job) ?? unknownWorkspace()))
         )

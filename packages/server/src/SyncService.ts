@@ -53,6 +53,11 @@ type StatementErrors =
   | WorkspaceUnknown
   | StorageFailed
 
+/** Where a request without a token comes from (an address), for its rate limit. */
+export interface From {
+  readonly from: string
+}
+
 /** A request of an authorized route: who asks, and the workspace of its path. */
 export interface Asked {
   readonly caller: CallerShape
@@ -71,12 +76,15 @@ export class SyncService extends Context.Service<
     readonly checkVersion: (header: string | undefined) => Effect.Effect<void, VersionUnsupported>
     /** The caller behind a token; every authorized method wants one. */
     readonly authenticate: Callers["Service"]["authenticate"]
-    /** `from` is where the request comes from, for its rate limit. */
     readonly challenge: (
-      from: string
+      input: From
     ) => Effect.Effect<{ readonly challenge: string; readonly expiresInMillis: number }, RateLimited>
-    readonly found: Access["Service"]["found"]
-    readonly renew: Access["Service"]["renew"]
+    readonly found: (
+      input: { readonly statement: StatementText; readonly proof: Proof } & From
+    ) => ReturnType<Access["Service"]["found"]>
+    readonly renew: (
+      input: { readonly workspace: WorkspaceId; readonly device: DeviceId; readonly proof: Proof } & From
+    ) => ReturnType<Access["Service"]["renew"]>
     readonly grant: (
       asked: Asked & { readonly statement: StatementText }
     ) => Effect.Effect<{ readonly accessToken: string; readonly number: RosterNumber }, StatementErrors>
@@ -143,12 +151,18 @@ const makeSyncService = Effect.gen(function* () {
     })),
     checkVersion,
     authenticate: callers.authenticate,
-    challenge: Effect.fn("SyncService.challenge")(function* (from) {
+    challenge: Effect.fn("SyncService.challenge")(function* ({ from }) {
       yield* callers.countEntrance(from)
       return yield* tokens.challenge
     }),
-    found: access.found,
-    renew: access.renew,
+    found: Effect.fn("SyncService.found")(function* ({ from, ...input }) {
+      yield* callers.countEntrance(from)
+      return yield* access.found(input)
+    }),
+    renew: Effect.fn("SyncService.renew")(function* ({ from, workspace, ...input }) {
+      yield* callers.countEntrance(from)
+      return yield* access.renew(workspace, input)
+    }),
     grant: Effect.fn("SyncService.grant")(function* ({ caller, statement, workspace }) {
       yield* requireWorkspace(caller, workspace)
       return yield* access.grant(caller, statement)

@@ -1,0 +1,117 @@
+/**
+ * A whole server process: store, services, HTTP, live socket and app on one port.
+ *
+ * What can go wrong at the start goes wrong with a sentence (`sentenceOf`), before anything listens. Closing the layer is
+ * the graceful stop: sockets are closed, the write-ahead log is folded into the database file, the lock is released.
+ * Rules: docs/spec/server.md.
+ */
+import { NodeHttpServer, NodeServices } from "@effect/platform-node"
+import { ByteSize, Effect, Layer, Option } from "effect"
+import { HttpIncomingMessage, HttpRouter, HttpServer, HttpServerError } from "effect/http"
+import { PrometheusMetrics } from "effect/observability"
+import { SqlError } from "effect/sql"
+import { CryptoUnsupported, InsecureContext, Primitives } from "@tidemark/crypto"
+import { bodyBytesMax } from "@tidemark/protocol"
+import { createServer } from "node:http"
+import * as DataFolder from "./DataFolder.ts"
+import { Health } from "./Health.ts"
+import * as LiveSocket from "./LiveSocket.ts"
+import * as Migrations from "./Migrations.ts"
+import * as Postgres from "./Postgres.ts"
+import * as PostgresFollower from "./PostgresFollower.ts"
+import * as RequestLog from "./RequestLog.ts"
+import * as Server from "./Server.ts"
+import type { ServerConfig } from "./ServerConfig.ts"
+import * as SqliteClient from "./SqliteClient.ts"
+import * as SyncHttp from "./SyncHttp.ts"
+import * as WebApp from "./WebApp.ts"
+
+/** How long a stopping server waits for answers that are under way. */
+const stopTimeout = "1 second"
+/** How long a client may take to send a whole request, and its headers, in milliseconds. */
+const requestTimeout = 60_000
+const headersTimeout = 15_000
+
+/** The services over the store that the configuration names. */
+const layerStore = (config: ServerConfig) =>
+  Layer.unwrap(
+    Effect.gen(function* () {
+      const { databasePath } = yield* DataFolder.open(config.dataFolder)
+      const options = { ...config, secret: yield* DataFolder.secret(config.dataFolder) }
+      if (Option.isSome(config.databaseUrl)) {
+        return Layer.provideMerge(PostgresFollower.layer, Server.layerSql(options)).pipe(
+          Layer.provideMerge(Health.layerSql),
+          Layer.provide(Migrations.layer()),
+          Layer.provide(Postgres.layer(config.databaseUrl.value))
+        )
+      }
+      yield* DataFolder.lock(config.dataFolder)
+      return Server.layerSql(options).pipe(
+        Layer.provideMerge(Health.layerSql),
+        Layer.provide(Migrations.layer()),
+        Layer.provide(SqliteClient.layer({ path: databasePath }))
+      )
+    })
+  )
+
+/** Every route on one port. Needs the services; provides the `HttpServer`, whose address tells the port. */
+export const layerRoutes = (config: Pick<ServerConfig, "port" | "host" | "webFolder">) =>
+  HttpRouter.serve(
+    Layer.mergeAll(
+      SyncHttp.layer,
+      LiveSocket.route,
+      PrometheusMetrics.layerHttp({ path: "/metrics" }),
+      WebApp.layer(config.webFolder),
+      RequestLog.layer
+    ),
+    { disableLogger: true, disableListenLog: true }
+  ).pipe(
+    Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(bodyBytesMax))),
+    Layer.provideMerge(
+      NodeHttpServer.layer(() => createServer({ requestTimeout, headersTimeout }), {
+        port: config.port,
+        host: config.host,
+        gracefulShutdownTimeout: stopTimeout,
+        websocket: LiveSocket.webSocketOptions
+      })
+    )
+  )
+
+/** Says where the server is, once it listens. */
+const announce = Layer.effectDiscard(
+  HttpServer.addressFormattedWith((address) => Effect.logInfo(`Tidemark is at ${address}`))
+)
+
+/** A whole process. Fails with what `sentenceOf` turns into a sentence. */
+export const layer = (config: ServerConfig) =>
+  announce.pipe(
+    Layer.provideMerge(layerRoutes(config)),
+    Layer.provide(layerStore(config)),
+    Layer.provide(Primitives.layerWebCrypto),
+    Layer.provide(NodeServices.layer)
+  )
+
+const codeOf = (cause: unknown): string =>
+  typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : "unknown"
+
+const portSentence = (config: ServerConfig, code: string): string => {
+  const place = `port ${config.port} on ${config.host}`
+  if (code === "EADDRINUSE")
+    return `Something else listens on ${place} already. Stop it, or choose another with --port.`
+  if (code === "EACCES") return `This user may not listen on ${place}. Choose a port above 1023 with --port.`
+  return `The server cannot listen on ${place} (${code}). Check --host and --port.`
+}
+
+/** Why a server did not start, in one sentence; `undefined` for what is our own mistake. */
+export const sentenceOf = (error: unknown, config: ServerConfig): string | undefined => {
+  if (error instanceof HttpServerError.ServeError) return portSentence(config, codeOf(error.cause))
+  if (SqlError.isSqlError(error))
+    return `The database in ${config.dataFolder} cannot be opened: ${error.reason.message}`
+  const isOurs =
+    error instanceof DataFolder.DataFolderRefused ||
+    error instanceof Postgres.DatabaseRefused ||
+    error instanceof Migrations.MigrationRefused ||
+    error instanceof InsecureContext ||
+    error instanceof CryptoUnsupported
+  return isOurs ? error.message : undefined
+}
