@@ -43,7 +43,8 @@ export type LinkState =
   | { readonly _tag: "connecting"; readonly attempt: number; readonly last: BrokenLink | undefined }
   /**
    * A pull is under way, from the place `from`. `verified`: a page has shown that the server's log continues ours.
-   * `idle`: polls in a row that found nothing. `last`: what the status shows until the log is verified.
+   * `idle`: polls in a row that found nothing. `last`: what the status shows until the log is verified. `again`: the
+   * user or the network asked meanwhile, so one more pull follows this one.
    */
   | ({
       readonly _tag: "catchingUp"
@@ -53,6 +54,7 @@ export type LinkState =
       readonly attempt: number
       readonly idle: number
       readonly last: BrokenLink | undefined
+      readonly again: boolean
     } & Place)
   /** The socket is open and brings what is new. */
   | ({ readonly _tag: "live"; readonly idle: number } & Place)

@@ -31,7 +31,8 @@ const links: { readonly [Tag in LinkState["_tag"]]: Extract<LinkState, { readonl
     socket: "closed",
     attempt: 2,
     idle: 1,
-    last: undefined
+    last: undefined,
+    again: false
   },
   live: { _tag: "live", ...place(5, 5), idle: 1 },
   polling: { _tag: "polling", ...place(5, 5), socket: "opening", idle: 1 },
@@ -85,6 +86,8 @@ const linkCells: { readonly [Tag in LinkState["_tag"]]: Partial<Record<SyncEvent
     LinkFailed: "waiting: HangUp, link timer 1000",
     LiveOpened: "catchingUp",
     Pushed: "catchingUp",
+    NetworkChanged: "catchingUp",
+    SyncAsked: "catchingUp",
     Stopped: "stopped: HangUp, ClearTimer"
   },
   live: {
@@ -238,6 +241,13 @@ describe("decisions that depend on more than the names", () => {
     const gap = stepOf({ link: links.catchingUp }, { _tag: "LiveGap", head: Seq.make(12) })
     const caughtUp = stepOf(gap.next, { _tag: "CaughtUp", ...place(9, 9) })
     assert.deepStrictEqual([caughtUp.next.link._tag, ...seen(caughtUp)], ["catchingUp", "Pull"])
+  })
+
+  it("PULL-9 a pull that was asked for while one ran follows it, once", () => {
+    const asked = stepOf({ link: links.catchingUp }, { _tag: "SyncAsked" })
+    const again = stepOf(asked.next, { _tag: "CaughtUp", ...place(9, 9) })
+    assert.deepStrictEqual([again.next.link._tag, ...seen(again)], ["catchingUp", "Pull"])
+    assert.strictEqual(stepOf(again.next, { _tag: "CaughtUp", ...place(9, 9) }).next.link._tag, "polling")
   })
 
   it("LIVE-6 a gap that closes by itself within a second is not pulled", () => {

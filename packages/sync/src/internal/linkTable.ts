@@ -74,7 +74,8 @@ const catchUp = (state: Linked, place: Place, socket: Socket): LinkStep =>
       socket,
       attempt: 0,
       idle: state.idle,
-      last: undefined
+      last: undefined,
+      again: false
     },
     clearTimer,
     pull
@@ -155,7 +156,8 @@ export const linkTable: Table<LinkState> = {
               socket: "closed",
               attempt: state.attempt,
               idle: 0,
-              last: state.last
+              last: state.last,
+              again: false
             },
             pull
           ),
@@ -170,7 +172,9 @@ export const linkTable: Table<LinkState> = {
     PageStored: (state, event) => to({ ...state, ...moved(state, event), verified: true, attempt: 0 }),
     CaughtUp: (state, event, moment) => {
       const place = moved(state, event)
-      if (place.head > place.through) return to({ ...state, ...place, verified: true, attempt: 0 }, pull)
+      if (state.again || place.head > place.through) {
+        return to({ ...state, ...place, verified: true, attempt: 0, again: false }, pull)
+      }
       const foundNews = place.through > state.from
       if (state.socket === "open") return live(place, foundNews ? 0 : state.idle)
       return poll(place, foundNews ? 0 : state.idle + 1, state.socket, moment)
@@ -180,8 +184,8 @@ export const linkTable: Table<LinkState> = {
     LiveClosed: (state) => to({ ...state, socket: "closed" }),
     Pushed: (state, event) => to({ ...state, ...moved(state, event) }),
     RetryDue: stay,
-    NetworkChanged: (state, event, moment) => (event.online ? stay(state) : goOffline(state, moment)),
-    SyncAsked: stay
+    NetworkChanged: (state, event, moment) => (event.online ? to({ ...state, again: true }) : goOffline(state, moment)),
+    SyncAsked: (state) => to({ ...state, again: true })
   },
 
   live: {

@@ -76,23 +76,27 @@ const decide = (
   const isNews = unseal.length > 0 || mark.length > 0 || past > own.nextDeviceSeq
   const ahead = entries.filter((entry) => isAhead(own.ahead, entry.seq, entry.deviceSeq))
   return {
-    value: { known: new Set([...lost, ...ahead].map((entry) => entry.seq)), settle: settleBySeq(settle, sealed) },
+    value: { known: new Set([...lost, ...ahead].map((entry) => entry.seq)), settle: settleBySeq(settle, sealed, lost) },
     batch: isNews
       ? { unseal, mark, own: { nextDeviceSeq: DeviceSeq.make(Math.max(own.nextDeviceSeq, past)) } }
       : undefined
   }
 }
 
-/** Each item's settlements, under the highest Seq of its parts: by then the log has shown them all. */
+/** Each item's settlements, under the last Seq at which this page shows a part of it. */
 const settleBySeq = (
   settle: Slice["settle"],
-  sealed: ReadonlyMap<DeviceSeq, SealedItem>
+  sealed: ReadonlyMap<DeviceSeq, SealedItem>,
+  shown: ReadonlyArray<OwnEntry>
 ): ReadonlyMap<Seq, Slice["settle"]> => {
-  const byFirst = Map.groupBy(settle, ({ deviceSeq }) => sealed.get(deviceSeq)?.first)
+  const firstOf = ({ deviceSeq }: { readonly deviceSeq: DeviceSeq }) => sealed.get(deviceSeq)?.first
+  const byFirst = Map.groupBy(settle, firstOf)
+  // Ascending, so that the last one stays.
+  const lastSeqs = new Map(shown.map((entry) => [firstOf(entry), entry.seq]))
   return new Map(
-    [...byFirst.values()].map((parts) => {
-      const last = parts.reduce((a, b) => (a.seq > b.seq ? a : b))
-      return [last.seq, parts]
+    [...byFirst].flatMap(([first, parts]) => {
+      const seq = lastSeqs.get(first)
+      return seq === undefined ? [] : [[seq, parts] as const]
     })
   )
 }

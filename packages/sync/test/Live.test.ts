@@ -1,0 +1,193 @@
+/** The live socket, and what happens without it. Rules: docs/spec/live.md. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import { LogId, RosterNumber, Seq } from "@tidemark/protocol"
+import { MemoryDisk, Refused } from "@tidemark/sync"
+import { deviceTwo, entryOf, openTab, quiet } from "./device.ts"
+import { idText, ServerModel } from "./serverModel.ts"
+
+const theirs = (deviceSeq: number) => entryOf({ device: deviceTwo, deviceSeq, text: `t${deviceSeq}` })
+
+const start = Effect.fnUntraced(function* (server: ServerModel) {
+  const tab = yield* openTab({ disk: new MemoryDisk(), server })
+  const fiber = yield* Effect.forkScoped(tab.engine.run)
+  yield* tab.becomes("Synced")
+  yield* quiet
+  return { tab, fiber }
+})
+
+describe("with a socket", () => {
+  it.effect("LIVE-1 what others write arrives without a question and without time", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      const { tab } = yield* start(server)
+      const pulls = server.pulls
+      server.append([theirs(1)])
+      server.append([theirs(2), theirs(3)])
+      yield* quiet
+      assert.deepStrictEqual(yield* tab.received, ["t1", "t2", "t3"])
+      assert.deepStrictEqual(yield* tab.cursor, server.cursorAt(3))
+      assert.strictEqual(server.pulls, pulls)
+    })
+  )
+
+  const strange = {
+    "a page that begins after our cursor": (server: ServerModel) => {
+      server.tellsSockets = false
+      server.append([theirs(1)])
+      server.tellsSockets = true
+      server.append([theirs(2)])
+    },
+    "a page of another log": (server: ServerModel) => {
+      server.tellsSockets = false
+      server.append([theirs(1), theirs(2)])
+      const page = server.page(0, 2)
+      server.tell({ _tag: "Entries", page: { ...page, through: { ...page.through, logId: LogId.make(idText(9)) } } })
+    },
+    "a page whose chain is not ours": (server: ServerModel) => {
+      server.tellsSockets = false
+      server.append([theirs(1), theirs(2)])
+      const page = server.page(0, 2)
+      server.tell({
+        _tag: "Entries",
+        page: { ...page, items: page.items.toReversed().map((item, index) => ({ ...item, seq: Seq.make(index + 1) })) }
+      })
+    },
+    "word that entries were left out": (server: ServerModel) => {
+      server.tellsSockets = false
+      server.append([theirs(1), theirs(2)])
+      server.tell({ _tag: "Behind", head: Seq.make(2) })
+    }
+  }
+  for (const [what, happen] of Object.entries(strange)) {
+    it.effect(`LIVE-2 ${what} makes it pull, and only the pull is believed`, () =>
+      Effect.gen(function* () {
+        const server = new ServerModel()
+        const { tab } = yield* start(server)
+        const pulls = server.pulls
+        happen(server)
+        yield* quiet
+        assert.deepStrictEqual(yield* tab.received, ["t1", "t2"])
+        assert.deepStrictEqual(yield* tab.cursor, server.cursorAt(2))
+        assert.strictEqual(server.pulls, pulls + 1)
+        assert.strictEqual(server.sockets.size, 1, "the socket stays")
+      })
+    )
+  }
+
+  it.effect("LIVE-2 a page told twice, or half known, is applied once", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      const { tab } = yield* start(server)
+      server.append([theirs(1), theirs(2)])
+      server.tell({ _tag: "Entries", page: server.page(0, 2) })
+      server.tellsSockets = false
+      server.append([theirs(3)])
+      server.tell({ _tag: "Entries", page: server.page(1, 3) })
+      yield* quiet
+      assert.deepStrictEqual(yield* tab.received, ["t1", "t2", "t3"])
+    })
+  )
+
+  it.effect("LIVE-3 a roster that moved is pulled, and one already known is not", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      const { tab } = yield* start(server)
+      const pulls = server.rosterPulls
+      server.roster = RosterNumber.make(2)
+      server.tell({ _tag: "RosterMoved", number: server.roster })
+      yield* quiet
+      assert.deepStrictEqual([server.rosterPulls, tab.settings.roster], [pulls + 1, 2])
+      server.tell({ _tag: "RosterMoved", number: server.roster })
+      yield* quiet
+      assert.strictEqual(server.rosterPulls, pulls + 1)
+    })
+  )
+
+  it.effect("LIVE-7 an open socket that says nothing is doubted once a minute", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      const { tab } = yield* start(server)
+      server.tellsSockets = false
+      server.append([theirs(1)])
+      yield* TestClock.adjust("59 seconds")
+      assert.deepStrictEqual(yield* tab.received, [])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* tab.received, ["t1"])
+      assert.strictEqual(server.socketsOpened, 1)
+    })
+  )
+
+  it.effect("LIVE-8 a device put out while it listens stops, and says why", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      const { tab } = yield* start(server)
+      server.refuseCall = new Refused({ reason: "revoked", message: "This device was removed." })
+      server.disconnect()
+      yield* TestClock.adjust("2 seconds")
+      const status = yield* tab.becomes("Stalled")
+      assert.strictEqual(status._tag === "Stalled" && status.message, "This device was removed.")
+    })
+  )
+})
+
+describe("without a socket", () => {
+  it.effect(
+    "LIVE-4 the log is polled, quickly after news and slower while nothing comes, and a socket is tried each time",
+    () =>
+      Effect.gen(function* () {
+        const server = new ServerModel()
+        server.hasSockets = false
+        const { tab } = yield* start(server)
+        const pullsIn = Effect.fnUntraced(function* (seconds: number) {
+          const before = server.pulls
+          for (let second = 0; second < seconds; second++) yield* TestClock.adjust("1 second")
+          return server.pulls - before
+        })
+        const [early, late] = [yield* pullsIn(10), yield* Effect.andThen(pullsIn(120), pullsIn(120))]
+        assert.isAtLeast(early, 2)
+        assert.isAtLeast(late, 4)
+        assert.isAtMost(late, 8)
+        assert.strictEqual(server.socketsOpened, server.pulls + 1)
+        server.append([theirs(1)])
+        for (let second = 0; second < 30 && (yield* tab.received).length === 0; second++) {
+          yield* TestClock.adjust("1 second")
+        }
+        assert.deepStrictEqual(yield* tab.received, ["t1"])
+        assert.isAtLeast(yield* pullsIn(2), 1, "quickly again after news")
+        assert.strictEqual((yield* tab.engine.status)._tag, "Synced")
+      })
+  )
+
+  it.effect("LIVE-4 a socket that closes is replaced, and what came meanwhile is not missed", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      const { tab } = yield* start(server)
+      server.disconnect()
+      server.append([theirs(1)])
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(yield* tab.received, ["t1"])
+      assert.strictEqual(server.sockets.size, 1)
+      server.append([theirs(2)])
+      yield* quiet
+      assert.deepStrictEqual(yield* tab.received, ["t1", "t2"])
+    })
+  )
+
+  it.effect("LIVE-5 a socket without a welcome is given up after 20 s and never stands beside a second", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      server.faults.live.push("hang")
+      const { tab } = yield* start(server)
+      for (let second = 0; second < 19; second++) yield* TestClock.adjust("1 second")
+      assert.strictEqual(server.socketsOpened, 1)
+      assert.isAbove(server.pulls, 1, "meanwhile it polls")
+      for (let second = 0; second < 31; second++) yield* TestClock.adjust("1 second")
+      assert.strictEqual(server.socketsOpened, 2)
+      server.append([theirs(1)])
+      yield* quiet
+      assert.deepStrictEqual(yield* tab.received, ["t1"])
+    })
+  )
+})

@@ -1,0 +1,187 @@
+/** The one value. Rules: docs/spec/status.md. */
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { Seq } from "@tidemark/protocol"
+import {
+  type LinkState,
+  noCounts,
+  stalledMillis,
+  type StatusInput,
+  statusOf,
+  stoppedState,
+  type SyncEvent,
+  type SyncState,
+  SyncStatus,
+  transition,
+  untilStalledMillis
+} from "@tidemark/sync"
+
+const place = (through: number, head: number) => ({ through: Seq.make(through), head: Seq.make(head) })
+const live: LinkState = { _tag: "live", ...place(5, 5), idle: 0 }
+const catchingUp = {
+  _tag: "catchingUp",
+  ...place(5, 9),
+  from: Seq.make(3),
+  verified: true,
+  socket: "closed",
+  attempt: 0,
+  idle: 0,
+  last: undefined,
+  again: false
+} as const
+const waiting = { _tag: "waiting", attempt: 1, cause: "unreachable", message: "No server." } as const
+
+interface Seen extends Partial<Omit<StatusInput, "state">> {
+  readonly link?: LinkState
+  readonly push?: SyncState["push"]
+  readonly stuck?: SyncState["stuck"]
+}
+const see = ({ link = live, push = { _tag: "idle", dirty: false }, stuck = { before: 0 }, ...input }: Seen = {}) =>
+  statusOf({
+    state: { ...stoppedState, link, push, stuck },
+    counts: noCounts,
+    refusalMessage: undefined,
+    lastReceiptAt: undefined,
+    at: 0,
+    ...input
+  })
+const tag = (seen: Seen) => see(seen)._tag
+const cause = (seen: Seen) => {
+  const status = see(seen)
+  return status._tag === "Stalled" ? [status.cause, status.message] : status._tag
+}
+const onePending = { ...noCounts, unsealed: 1 }
+
+describe("synced", () => {
+  it("STATUS-1 synced needs a verified connection, the head stored, and nothing without a receipt", () => {
+    assert.strictEqual(tag({}), "Synced")
+    assert.strictEqual(tag({ link: { _tag: "polling", ...place(5, 5), socket: "closed", idle: 3 } }), "Synced")
+    assert.strictEqual(tag({ link: { ...catchingUp, ...place(9, 9) } }), "Synced")
+    assert.strictEqual(tag({ counts: onePending }), "Pending")
+    assert.strictEqual(tag({ counts: { ...noCounts, sealed: 1 } }), "Pending")
+    assert.strictEqual(tag({ link: { ...live, ...place(4, 5) } }), "Syncing")
+    assert.strictEqual(tag({ link: { ...catchingUp, ...place(9, 9), verified: false } }), "Connecting")
+    assert.strictEqual(tag({ link: { _tag: "connecting", attempt: 0, last: undefined } }), "Connecting")
+    assert.strictEqual(tag({ link: waiting }), "Offline")
+    assert.strictEqual(tag({ link: { _tag: "stopped" } }), "Stopped")
+  })
+
+  it("STATUS-2 progress counts from where this catching up began", () => {
+    const status = see({ link: catchingUp })
+    assert.deepStrictEqual(status._tag === "Syncing" && [status.done, status.total], [2, 6])
+  })
+
+  it("STATUS-6 every status says how much waits, what is held, and when the last receipt came", () => {
+    const counts = { unsealed: 2, sealed: 3, refused: 4, heldRefused: 5, heldTooNew: 6, oldestSealedAt: 0 }
+    for (const link of [live, waiting, catchingUp, { _tag: "stopped" } as const]) {
+      const { heldRefused, heldTooNew, lastReceiptAt, pending, refused } = see({ link, counts, lastReceiptAt: 7 })
+      assert.deepStrictEqual([pending, refused, heldRefused, heldTooNew, lastReceiptAt], [5, 4, 5, 6, 7])
+    }
+    assert.isFalse("lastReceiptAt" in see(), "no receipt yet")
+  })
+})
+
+describe("stalled", () => {
+  it("STATUS-3 a refusal is shown with its sentence, behind being offline and before pending", () => {
+    const refused = { counts: { ...onePending, refused: 1 }, refusalMessage: "Too large." }
+    assert.deepStrictEqual(cause(refused), ["itemRefused", "Too large."])
+    assert.deepStrictEqual(cause({ ...refused, link: waiting }), "Offline")
+    const full = { _tag: "blocked", cause: "quotaFull", message: "Full." } as const
+    assert.deepStrictEqual(cause({ counts: onePending, push: full }), ["refused", "Full."])
+    assert.deepStrictEqual(cause({ push: full }), "Synced", "nobody waits for it")
+    assert.deepStrictEqual(cause({ link: { _tag: "refused", cause: "revoked", message: "Removed." } }), [
+      "refused",
+      "Removed."
+    ])
+    assert.deepStrictEqual(cause({ link: { _tag: "refused", cause: "log", message: "Other log." } }), [
+      "log",
+      "Other log."
+    ])
+  })
+
+  it("STATUS-3 a failing store is named, whoever met it", () => {
+    assert.deepStrictEqual(cause({ link: { ...waiting, cause: "store", message: "Disk full." } }), [
+      "store",
+      "Disk full."
+    ])
+    const push = { _tag: "waiting", attempt: 1, cause: "store", message: "Disk full." } as const
+    assert.deepStrictEqual(cause({ counts: onePending, push }), ["store", "Disk full."])
+  })
+
+  it("STATUS-5 a new attempt shows what the last one ended with until it has succeeded", () => {
+    const refused = { _tag: "refused", cause: "revoked", message: "Removed." } as const
+    assert.deepStrictEqual(cause({ link: { _tag: "connecting", attempt: 0, last: refused } }), ["refused", "Removed."])
+    assert.strictEqual(tag({ link: { ...catchingUp, verified: false, last: waiting } }), "Offline")
+    assert.strictEqual(tag({ link: { ...catchingUp, last: waiting } }), "Syncing")
+  })
+
+  it("STATUS-4 stalled at 30 s without a receipt, not a millisecond before, and only while something waits", () => {
+    const stuck = { before: 0, since: 1_000 }
+    const at = 1_000 + stalledMillis
+    assert.strictEqual(stalledMillis, 30_000)
+    assert.strictEqual(tag({ counts: onePending, stuck, at: at - 1 }), "Pending")
+    assert.deepStrictEqual(cause({ counts: onePending, stuck, at })[0], "noProgress")
+    assert.strictEqual(tag({ stuck, at }), "Synced")
+  })
+
+  it("STATUS-4 the push's own sentence is shown where there is one", () => {
+    const push = { _tag: "waiting", attempt: 3, cause: "unreachable", message: "Rate limited." } as const
+    assert.deepStrictEqual(cause({ counts: onePending, push, stuck: { before: stalledMillis } }), [
+      "noProgress",
+      "Rate limited."
+    ])
+  })
+})
+
+describe("the clock of the stalled", () => {
+  const changed: SyncEvent = { _tag: "OutboxChanged", waiting: 1 }
+  const play = (steps: ReadonlyArray<readonly [number, SyncEvent]>, from: SyncState) =>
+    steps.reduce((state, [at, event]) => transition(state, event, { at, random: 0 }).next, from)
+  const connected: SyncState = { ...stoppedState, link: live }
+  const gone: SyncEvent = { _tag: "NetworkChanged", online: false }
+  const back: ReadonlyArray<SyncEvent> = [
+    { _tag: "NetworkChanged", online: true },
+    { _tag: "HeadKnown", ...place(5, 5) }
+  ]
+
+  it("STATUS-4 it runs from the first waiting edit, and each receipt starts it anew", () => {
+    const edited = play([[1_000, changed]], connected)
+    assert.strictEqual(untilStalledMillis(edited, 1_000), stalledMillis)
+    const more = play([[20_000, changed]], edited)
+    assert.strictEqual(untilStalledMillis(more, 20_000), stalledMillis - 19_000, "another edit is no progress")
+    const receipt = play([[25_000, { _tag: "Pushed", settled: 1, ...place(6, 6) }]], more)
+    assert.strictEqual(untilStalledMillis(receipt, 25_000), stalledMillis)
+    const empty = play([[25_000, { _tag: "Pushed", settled: 0, ...place(5, 5) }]], more)
+    assert.strictEqual(untilStalledMillis(empty, 25_000), stalledMillis - 24_000, "an answer without a receipt is none")
+    const done = play([[26_000, { _tag: "OutboxChanged", waiting: 0 }]], receipt)
+    assert.isUndefined(untilStalledMillis(done, 26_000))
+  })
+
+  it("STATUS-4 offline time does not count, and connected time adds up over connections", () => {
+    const edited = play(
+      [
+        [0, changed],
+        [20_000, gone]
+      ],
+      connected
+    )
+    assert.isUndefined(untilStalledMillis(edited, 20_000))
+    const returned = play(
+      back.map((event) => [3_600_000, event] as const),
+      edited
+    )
+    assert.strictEqual(untilStalledMillis(returned, 3_600_000), 10_000)
+    assert.isUndefined(untilStalledMillis(returned, 3_610_000), "stalled by then")
+  })
+})
+
+describe("the wire", () => {
+  it("STATUS-7 every status crosses the worker's border and comes back the same", () => {
+    const json = Schema.fromJsonString(Schema.toCodecJson(SyncStatus))
+    const statuses = [see(), see({ link: waiting }), see({ link: catchingUp }), see({ link: { _tag: "stopped" } })]
+    statuses.push(see({ counts: { ...onePending, refused: 1 }, lastReceiptAt: 5 }))
+    for (const status of statuses) {
+      assert.deepStrictEqual(Schema.decodeSync(json)(Schema.encodeSync(json)(status)), status)
+    }
+  })
+})
