@@ -3,9 +3,7 @@
  *
  * An operation is named by its peer and a counter that the peer counts up by one. Rules: docs/spec/model.md.
  */
-import { decodeImportBlobMeta } from "loro-crdt"
-import { Result, Schema } from "effect"
-import { freeQuietly, loroReason } from "./internal/loro.ts"
+import { Schema } from "effect"
 
 /** 2⁶⁴−1 is Loro's own mark for "no peer". */
 const peerIdMax = 2n ** 64n - 2n
@@ -32,29 +30,6 @@ export class UpdateUnreadable extends Schema.TaggedError<UpdateUnreadable>()("Up
 }) {
   override get message(): string {
     return `These bytes are not a readable update (${this.reason}). Nothing was changed; keep them aside and go on.`
-  }
-}
-
-/**
- * The spans an update or snapshot holds, one per peer, ordered by peer: read from its header alone, nothing is imported.
- *
- * Exact where the operations of each peer follow one another without a gap, as in every update that `apply` returns.
- * Where an export holds `0…2` and `5…6` of one peer, its header says `0…6`.
- */
-export const operationsIn = (update: Uint8Array): Result.Result<ReadonlyArray<OperationSpan>, UpdateUnreadable> => {
-  try {
-    const { partialEndVersionVector: ends, partialStartVersionVector: starts } = decodeImportBlobMeta(update, true)
-    const startsByPeer = starts.toJSON()
-    const spans = [...ends.toJSON()].map(([peer, end]) => ({
-      peer: PeerId.make(peer),
-      start: startsByPeer.get(peer) ?? 0,
-      end
-    }))
-    freeQuietly(ends)
-    freeQuietly(starts)
-    return Result.succeed(spans.filter((span) => span.end > span.start).toSorted(byPeerThenStart))
-  } catch (error) {
-    return Result.fail(new UpdateUnreadable({ reason: loroReason(error) }))
   }
 }
 

@@ -8,7 +8,8 @@ import type { LoroMap } from "loro-crdt"
 import { Result, type Schema } from "effect"
 import type { DocId } from "@tidemark/protocol"
 import type { Column, StoredScalar } from "./column.ts"
-import { isPlainObject, mapAt } from "./loro.ts"
+import { mapAt } from "./loro.ts"
+import { isPlainObject } from "./plainObject.ts"
 import type { Mutation } from "../Mutation.ts"
 import {
   InvalidValue,
