@@ -1,0 +1,80 @@
+/** Coming to a workspace, and staying, against a real server. Rules: docs/spec/replica.md. */
+import { rmSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Scope } from "effect"
+import { createOn, dataFolder, joinBy, linkFor, openDevice, reaches, startServer, until } from "./support/network.ts"
+import { insertTask, rowsOf } from "./support/tabs.ts"
+
+const titles = (disk: Parameters<typeof rowsOf>[0]) => rowsOf(disk, "tasks").map((row) => row["title"])
+
+describe("members", () => {
+  it.live("REPLICA-11 a workspace is made and written without a server, which learns of it at the first contact", () =>
+    Effect.gen(function* () {
+      const folder = yield* dataFolder
+      const before = yield* Scope.make()
+      const origin = yield* Scope.provide(startServer(folder), before)
+      yield* Scope.close(before, Exit.void)
+      const founder = yield* openDevice(yield* createOn(origin))
+      yield* founder.replica.change([insertTask("written alone")])
+      const offline = yield* reaches(founder, "Offline")
+      assert.strictEqual(offline.pending, 1)
+      yield* startServer(folder, Number(new URL(origin).port))
+      yield* founder.replica.syncNow
+      const synced = yield* reaches(founder, "Synced")
+      assert.strictEqual(synced.pending, 0)
+    })
+  )
+
+  it.live("REPLICA-12 a device joins by a link while its maker is away, and reads what was written before", () =>
+    Effect.gen(function* () {
+      const origin = yield* startServer(yield* dataFolder)
+      const founding = yield* Scope.make()
+      const disk = yield* createOn(origin)
+      const founder = yield* Scope.provide(openDevice(disk), founding)
+      yield* founder.replica.change([insertTask("from the founder")])
+      yield* reaches(founder, "Synced")
+      const link = yield* linkFor(founder, "editor")
+      yield* Scope.close(founding, Exit.void)
+
+      const guest = yield* openDevice(yield* joinBy(link))
+      yield* reaches(guest, "Synced")
+      assert.deepStrictEqual(titles(guest.disk), ["from the founder"])
+      yield* guest.replica.change([insertTask("from the guest")])
+      yield* reaches(guest, "Synced")
+
+      const back = yield* openDevice(disk)
+      yield* reaches(back, "Synced")
+      assert.deepStrictEqual(titles(disk).toSorted(), ["from the founder", "from the guest"])
+      const spent = yield* Effect.flip(joinBy(link))
+      assert.include(String(spent), "as many devices as it may")
+    })
+  )
+
+  it.live("REPLICA-13 a server with another secret costs one renewal, and a revoked device is refused in words", () =>
+    Effect.gen(function* () {
+      const folder = yield* dataFolder
+      const first = yield* Scope.make()
+      const origin = yield* Scope.provide(startServer(folder), first)
+      const owner = yield* openDevice(yield* createOn(origin))
+      yield* reaches(owner, "Synced")
+      const guest = yield* openDevice(yield* joinBy(yield* linkFor(owner, "editor")))
+      yield* reaches(guest, "Synced")
+      yield* Scope.close(first, Exit.void)
+      rmSync(join(folder, "secret"))
+      yield* startServer(folder, Number(new URL(origin).port))
+      for (const device of [owner, guest]) {
+        yield* device.replica.change([insertTask("after the secret was lost")])
+        yield* device.replica.syncNow
+      }
+      for (const { disk } of [owner, guest]) yield* until(disk, () => titles(disk).length === 2)
+      const { device } = yield* guest.replica.identity
+      yield* owner.replica.revoke({ device })
+      const stalled = yield* reaches(guest, "Stalled")
+      assert.isTrue("message" in stalled && stalled.message.includes("ended this access"))
+      yield* guest.replica.change([insertTask("kept")])
+      assert.include(titles(guest.disk), "kept")
+      assert.notInclude(titles(owner.disk), "kept")
+    })
+  )
+})

@@ -1,0 +1,115 @@
+/** A real server on a free loopback port, and devices that reach it over HTTP and a real socket. */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Context, Effect, Layer, Logger, Option, Stream } from "effect"
+import { FetchHttpClient, HttpServer } from "effect/http"
+import { Socket } from "effect/socket"
+import { requestsPerSecondMax, workspaceBytesMaxDefault } from "@tidemark/protocol"
+import { decodeLink, Primitives } from "@tidemark/crypto"
+import { createWorkspace, joinWorkspace, Replica, ServerHttp } from "@tidemark/replica"
+import { ServerHttp as Process } from "@tidemark/server"
+import { LocalStoreMemory, MemoryDisk, type SyncStatus } from "@tidemark/sync"
+import { Notes } from "./tabs.ts"
+
+/** A folder for one server's data, removed with the scope. */
+export const dataFolder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "tidemark-test-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
+
+/** Starts a server for the scope and returns its origin. Port 0 takes any free one. `log` gets its log lines. */
+export const startServer = Effect.fnUntraced(function* (folder: string, port = 0, log?: Array<string>) {
+  const context = yield* Layer.build(
+    Process.layer({
+      port,
+      host: "127.0.0.1",
+      dataFolder: folder,
+      webFolder: join(folder, "no app"),
+      workspaceBytesMax: workspaceBytesMaxDefault,
+      requestsPerSecondMax,
+      databaseUrl: Option.none()
+    }).pipe(
+      Layer.provide(Logger.layer(log === undefined ? [] : [Logger.map(Logger.formatLogFmt, (line) => log.push(line))]))
+    )
+  )
+  const { address } = Context.get(context, HttpServer.HttpServer)
+  return `http://127.0.0.1:${"port" in address ? address.port : 0}`
+})
+
+/** Sees every request on its way; what it returns is sent instead. */
+export type Fetched = (url: string, init: RequestInit) => RequestInit | void
+
+/** What a device stands on. */
+const platform = (fetched?: Fetched) =>
+  Layer.mergeAll(
+    Primitives.layerWebCrypto,
+    Socket.layerWebSocketConstructorGlobal,
+    FetchHttpClient.layer.pipe(
+      Layer.provide(
+        Layer.succeed(FetchHttpClient.Fetch, (input, init) => {
+          const url = String(input instanceof Request ? input.url : input)
+          return globalThis.fetch(input, fetched?.(url, init ?? {}) ?? init)
+        })
+      )
+    )
+  )
+
+export interface Device {
+  readonly disk: MemoryDisk
+  readonly replica: Replica["Service"]
+}
+
+/** Opens what a disk holds, and syncs it for as long as the scope lasts. */
+export const openDevice = Effect.fnUntraced(function* (disk: MemoryDisk, fetched?: Fetched) {
+  const layer = Replica.layerHttp({ schema: Notes, tab: "only" }).pipe(
+    Layer.provide(LocalStoreMemory.layer(disk)),
+    Layer.provide(platform(fetched))
+  )
+  const replica = Context.get(yield* Layer.build(layer), Replica)
+  yield* Effect.forkScoped(replica.sync)
+  const device: Device = { disk, replica }
+  return device
+})
+
+/** A new workspace on a new device. */
+export const createOn = Effect.fnUntraced(function* (origin: string) {
+  const disk = new MemoryDisk()
+  const made = yield* createWorkspace({ origin, name: "ours" })
+  yield* Effect.provide(made.install, LocalStoreMemory.layer(disk))
+  return disk
+}, Effect.provide(platform()))
+
+/** A new device that joins by a link. */
+export const joinBy = Effect.fnUntraced(function* (text: string) {
+  const disk = new MemoryDisk()
+  const link = yield* Effect.fromResult(decodeLink(text))
+  const joined = yield* Effect.provide(joinWorkspace({ link, name: "theirs" }), ServerHttp.layer(link.origin))
+  yield* Effect.provide(joined.install, LocalStoreMemory.layer(disk))
+  return disk
+}, Effect.provide(platform()))
+
+/** Waits until the device's status is one of these. */
+export const reaches = (device: Device, ...tags: ReadonlyArray<SyncStatus["_tag"]>) =>
+  device.replica.status.pipe(
+    Stream.filter(({ _tag }) => tags.includes(_tag)),
+    Stream.runHead,
+    Effect.flatMap(Effect.fromOption)
+  )
+
+/** A link for one device, good for an hour. */
+export const linkFor = (device: Device, role: "owner" | "editor" | "reader") =>
+  device.replica.share({ role, expiresAt: Date.now() + 3_600_000, uses: 1 })
+
+/** Waits until a commit makes `holds` true of the disk. */
+export const until = (disk: MemoryDisk, holds: (disk: MemoryDisk) => boolean) =>
+  Effect.callback<void>((resume) => {
+    const look = () => {
+      if (!holds(disk)) return
+      disk.outboxListeners.delete(look)
+      resume(Effect.void)
+    }
+    disk.outboxListeners.add(look)
+    look()
+    return Effect.sync(() => disk.outboxListeners.delete(look))
+  })
