@@ -94,7 +94,7 @@ describe("original faults", () => {
       const stalled = yield* reaches(reader, "Stalled")
       assert.strictEqual(stalled.pending + stalled.refused, 1)
       const { workspace } = yield* other.replica.identity
-      for (const [method, path] of guardedRoutes.filter(([method]) => method === "GET")) {
+      for (const [method, path] of guardedRoutes.filter(([verb]) => verb === "GET")) {
         const headers = { authorization: token }
         const answer = yield* ask(`${origin}/v1/workspaces/${workspace}/${path}`, { method, headers })
         assert.deepStrictEqual(answer, [404, "WorkspaceUnknown"], `${method} ${path}`)
