@@ -4,7 +4,7 @@
  * Effect's TestClock is not used because it watches itself with real timers. A device's clock may be wrong by a constant;
  * how long it sleeps is right.
  */
-import { Clock, Duration, Effect } from "effect"
+import { type Clock, Duration, Effect } from "effect"
 
 interface Sleep {
   readonly due: number

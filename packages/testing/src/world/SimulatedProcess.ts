@@ -4,7 +4,7 @@
  * A killed process reaches nobody any more: the World cuts its store and its network first, and what it then still
  * computes is lost with it. Rules: docs/spec/world.md.
  */
-import { Clock, Context, Effect, Exit, type Fiber, Random, References } from "effect"
+import { Clock, Context, Effect, type Exit, type Fiber, Random, References } from "effect"
 import type { SeededRandom } from "../SeededRandom.ts"
 import { makeClock, type Timeline } from "./SimulatedClock.ts"
 import { StepScheduler } from "./StepScheduler.ts"

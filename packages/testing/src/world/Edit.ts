@@ -1,0 +1,25 @@
+/** What users of a World did, and what they were told: the left side of every check. */
+import type { RecordId } from "@tidemark/model"
+import type { SimulatedDevice } from "./SimulatedDevice.ts"
+import type { WorldTable } from "./WorldSchema.ts"
+
+/** An edit that `change` said is durable. */
+export interface AcceptedEdit {
+  readonly device: SimulatedDevice
+  readonly table: WorldTable
+  readonly id: RecordId
+  /** Stands in the record's marks from now on, on every device; undefined: the record has to exist. */
+  readonly mark: string | undefined
+}
+
+export class Edits {
+  readonly accepted: Array<AcceptedEdit> = []
+  /** Marks of changes that were refused whole: they may stand nowhere. */
+  readonly refusedMarks = new Set<string>()
+  #markCount = 0
+
+  newMark(): string {
+    this.#markCount += 1
+    return `m${this.#markCount}`
+  }
+}

@@ -1,0 +1,156 @@
+/**
+ * Looks at a World from outside while it runs: what devices are told is compared with what is on the server's disk.
+ *
+ * A receipt that reaches a device is durable at that moment, and so is every entry of a page [WORLD-4]; `Synced` is not
+ * shown while an own edit waits [WORLD-5].
+ */
+import { Result } from "effect"
+import { decodeHeader, decodePage, decodePush, type Page } from "@tidemark/protocol"
+import type { SimulatedDevice } from "./SimulatedDevice.ts"
+import type { Witness } from "./SimulatedServerApi.ts"
+import { decodeAnswer, type WireAnswer, type WireRequest } from "./Wire.ts"
+import type { World } from "./World.ts"
+
+export class Observer implements Witness {
+  readonly #world: World
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  asks(_device: string, wire: WireRequest): void {
+    const { chronicle, server } = this.#world
+    chronicle.count(`requests: ${wire.route}`)
+    if (wire.route !== "push" || wire.workspace === undefined) return
+    for (const bytes of Result.getOrElse(decodePush(wire.frame), () => [])) {
+      const header = Result.getOrUndefined(decodeHeader(bytes))
+      if (header !== undefined && server.storage.has(wire.workspace, header.device, header.deviceSeq)) {
+        chronicle.count("situation: re-sent entry deduplicated")
+      }
+    }
+  }
+
+  answered(device: string, wire: WireRequest, answer: WireAnswer): void {
+    const { chronicle } = this.#world
+    if (answer._tag === "Failed") {
+      const error = decodeAnswer(wire.route, answer)
+      if (Result.isFailure(error)) {
+        const reason = "reason" in error.failure ? ` ${error.failure.reason}` : ""
+        chronicle.note(`${device} hears ${error.failure._tag}${reason} to ${wire.route}`)
+        chronicle.count(`situation: ${wire.route} answered ${error.failure._tag}${reason}`)
+      }
+      return
+    }
+    if (wire.route === "push") this.#checkReceipts(device, wire, answer)
+    if (wire.route === "pull") this.#checkPage(device, answer.frame)
+  }
+
+  framed(device: string, frame: Uint8Array | string): void {
+    if (typeof frame === "string") {
+      if (frame.includes('"Behind"')) this.#world.chronicle.count("situation: parked reader told to pull")
+      return
+    }
+    this.#world.chronicle.count("live pages")
+    this.#checkPage(device, frame)
+  }
+
+  parked(): void {
+    this.#world.chronicle.count("situation: slow reader parked")
+  }
+
+  /** What the status says must be so whenever a device has nothing left to do. */
+  checkStatus(): void {
+    for (const device of this.#world.devices) {
+      const tab = device.lockHolder
+      if (tab?.status?._tag !== "Synced" || !device.isIdle) continue
+      const { refused, sealed, unsealed } = device.disk.counts()
+      if (unsealed + sealed + refused === 0) continue
+      this.#world.chronicle.violate(
+        "falseStatus",
+        `${tab.name} shows Synced at ${this.#world.timeline.now} with ${unsealed} unsealed, ${sealed} sealed, ${refused} refused`
+      )
+    }
+  }
+
+  /** Everybody has a tab that syncs, has heard everything, and shows it. */
+  isAtRest(): boolean {
+    return (
+      this.#world.network.isEmpty && this.#world.devices.every((device) => this.#restlessness(device) === undefined)
+    )
+  }
+
+  sayWhyNotAtRest(): void {
+    const { chronicle, devices, network } = this.#world
+    if (!network.isEmpty) chronicle.violate("unfinished", "messages are still on their way")
+    for (const device of devices) {
+      const why = this.#restlessness(device)
+      if (why !== undefined) chronicle.violate("unfinished", `${device.name} does not come to rest: ${why}`)
+    }
+  }
+
+  #restlessness(device: SimulatedDevice): string | undefined {
+    // A link that was never used up to its end leaves nothing to wait for.
+    if (!device.isInstalled && device.tabs.length === 0) return undefined
+    const status = device.lockHolder?.status
+    if (status === undefined) return `nobody syncs (${device.tabs.length} tabs)`
+    if (status._tag === "Synced") return undefined
+    if (this.isOut(device) && status._tag === "Stalled" && status.cause === "refused") return undefined
+    if (device.hasRebelled && status._tag === "Stalled" && status.cause === "refused") return undefined
+    const detail = "message" in status ? `: ${status.message}` : ""
+    return `${status._tag} with ${status.pending} pending${detail}`
+  }
+
+  /** Whether the server would turn this device away. */
+  isOut(device: SimulatedDevice): boolean {
+    const status = device.lockHolder?.status
+    return status?._tag === "Stalled" && /revoked|ended this access/.test(status.message)
+  }
+
+  #checkReceipts(device: string, wire: WireRequest, answer: WireAnswer): void {
+    const { chronicle, server } = this.#world
+    const decoded = decodeAnswer("push", answer)
+    const pushed = Result.getOrElse(decodePush(wire.frame), () => [])
+    const author = pushed[0] === undefined ? undefined : Result.getOrUndefined(decodeHeader(pushed[0]))?.device
+    if (Result.isFailure(decoded) || wire.workspace === undefined || author === undefined) return
+    for (const result of decoded.success.answer.results) {
+      if (result._tag === "ItemRefused") {
+        chronicle.count(`situation: item refused as ${result.reason}`)
+        if (!["roleReader", "revoked", "rosterAhead"].includes(result.reason)) {
+          chronicle.violate("heldHonest", `an item of ${device} was refused as ${result.reason}: ${result.message}`)
+        }
+        continue
+      }
+      chronicle.count("receipts")
+      const stored = server.storage.entryAt(wire.workspace, result.seq)
+      if (stored?.device !== author || stored.deviceSeq !== result.deviceSeq) {
+        chronicle.violate(
+          "earlyReceipt",
+          `${device} got a receipt for ${result.deviceSeq} at ${result.seq} that is not stored`
+        )
+      }
+    }
+  }
+
+  #checkPage(device: string, frame: Uint8Array): void {
+    const { chronicle, devices, server } = this.#world
+    const page = decodePage(frame)
+    const at = devices.find(({ name }) => name === device)
+    if (Result.isFailure(page) || at?.workspace === undefined) return
+    for (const item of page.success.items) {
+      if (server.storage.entryAt(at.workspace, item.seq) === undefined) {
+        chronicle.violate("earlyReceipt", `${device} was shown entry ${item.seq}, which is not stored`)
+      }
+    }
+    this.#meetLaterRoster(at, page.success)
+  }
+
+  /** Counts pages with an entry whose author knew a statement this device has not stored. */
+  #meetLaterRoster(device: SimulatedDevice, page: Page): void {
+    const known = [...device.disk.meta.keys()].filter((key) => key.startsWith("replica/statement/")).length
+    const isAhead = page.items.some((item) => {
+      if (item._tag !== "Entry") return false
+      return (Result.getOrUndefined(decodeHeader(item.bytes))?.roster ?? 0) > known
+    })
+    if (isAhead) this.#world.chronicle.count("situation: entry ahead of the roster")
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * How a seed's World is: each seed draws its own mixture, so that some are calm and long, some lossy, some crash all the time.
+ */
+import type { SeededRandom } from "../SeededRandom.ts"
+
+/** What a step of the World may be, and how often, as weights. */
+export interface StepWeights {
+  readonly run: number
+  readonly deliver: number
+  readonly edit: number
+  readonly wait: number
+  readonly tab: number
+  readonly network: number
+  readonly crash: number
+  readonly store: number
+  readonly server: number
+  readonly member: number
+}
+
+export interface Profile {
+  readonly weights: StepWeights
+  /** Of the messages that could arrive: how many are lost, and how many requests arrive twice. */
+  readonly loss: number
+  readonly repeat: number
+  /** How long a wait may be at most, in milliseconds. */
+  readonly waitMillisMax: number
+  /** Whether an item too large for one entry is written. */
+  readonly hasLargeText: boolean
+  readonly readersRebel: boolean
+  readonly revokes: boolean
+}
+
+export const drawProfile = (random: SeededRandom): Profile => {
+  const rate = (often: number) => (random.chance(0.25) ? 0 : often * random.next() * 2)
+  return {
+    weights: {
+      run: 60,
+      deliver: 30,
+      edit: 4 + random.next() * 8,
+      wait: 2 + random.next() * 4,
+      tab: rate(0.6),
+      network: rate(0.8),
+      crash: rate(0.5),
+      store: rate(0.5),
+      server: rate(0.25),
+      member: 0.8
+    },
+    loss: rate(0.08),
+    repeat: rate(0.05),
+    waitMillisMax: random.pick([200, 5_000, 60_000]) ?? 5_000,
+    hasLargeText: random.chance(0.06),
+    readersRebel: random.chance(0.4),
+    revokes: random.chance(0.4)
+  }
+}
+
+/** Nothing goes wrong any more. */
+export const healedProfile = (profile: Profile): Profile => ({ ...profile, loss: 0, repeat: 0 })

@@ -1,0 +1,87 @@
+/**
+ * Faults that no part is allowed to have, put in on purpose: a World that does not notice one of these cannot fail.
+ *
+ * Each is the control arm of one thing the oracle looks for [WORLD-8].
+ */
+import { Result } from "effect"
+import { chainNext, hashOf } from "@tidemark/crypto"
+import { decodeHeader, decodePage, decodePush, encodePage, type PushResult, Seq } from "@tidemark/protocol"
+import type { LocalStore, MemoryDisk } from "@tidemark/sync"
+import type { SeededRandom } from "../SeededRandom.ts"
+import type { ServerStorage } from "./ServerStorage.ts"
+import type { Lie } from "./SimulatedServer.ts"
+import { encodeDone } from "./Wire.ts"
+
+export interface Sabotage {
+  /** A server that says what is not so. */
+  readonly lie?: (storage: ServerStorage, random: SeededRandom) => Lie
+  /** What a restart does to a device's disk. */
+  readonly restart?: (disk: MemoryDisk) => void
+  /** A store that does not do what it says. */
+  readonly store?: (store: LocalStore["Service"]) => LocalStore["Service"]
+}
+
+/** A server that acknowledges a push now and then without storing it. */
+const acknowledgeWithoutStoring: Sabotage = {
+  lie: (storage, random) => (wire, answer) => {
+    if (wire.route !== "push" || answer !== undefined || wire.workspace === undefined || !random.chance(0.2)) {
+      return undefined
+    }
+    const log = storage.logOf(wire.workspace)
+    const headers = Result.getOrThrow(decodePush(wire.frame)).map((bytes) => ({
+      hash: hashOf(bytes),
+      deviceSeq: Result.getOrThrow(decodeHeader(bytes)).deviceSeq
+    }))
+    if (log === undefined) return undefined
+    let { chain, seq } = log.end
+    const results = headers.map(({ deviceSeq, hash }): PushResult => {
+      chain = chainNext(chain, hash)
+      seq = Seq.make(seq + 1)
+      return { _tag: "Stored", deviceSeq, seq, chain }
+    })
+    return encodeDone("push", { logId: log.id, head: seq, results })
+  }
+}
+
+/** A server that leaves an entry out of its pages and numbers the others as if it had not been there. */
+const hideEntries: Sabotage = {
+  lie: (_storage, random) => (wire, answer) => {
+    if (wire.route !== "pull" || answer?._tag !== "Done" || !random.chance(0.3)) return undefined
+    const page = Result.getOrThrow(decodePage(answer.frame))
+    if (page.items.length < 2) return undefined
+    const hidden = random.below(page.items.length)
+    const items = page.items
+      .filter((_, index) => index !== hidden)
+      .map((item, index) => ({ ...item, seq: Seq.make(page.after + index + 1) }))
+    const through = { ...page.through, seq: Seq.make(page.through.seq - 1) }
+    return encodeDone("pull", {}, encodePage({ ...page, items, through, head: Seq.make(page.head - 1) }))
+  }
+}
+
+/** A device that forgets on every restart what it has not sent. */
+const forgetOutbox: Sabotage = {
+  restart: (disk) => {
+    disk.unsealed.clear()
+    disk.sealed.clear()
+  }
+}
+
+/** A device whose rows sometimes miss what its docs hold. */
+const skipRows: Sabotage = {
+  store: (store) => {
+    let count = 0
+    return {
+      ...store,
+      write: (request, decide) =>
+        store.write(request, (view) => {
+          const decision = decide(view)
+          if (decision._tag === "Abort" || decision.batch.rows === undefined) return decision
+          count += 1
+          return count % 5 === 0 ? { ...decision, batch: { ...decision.batch, rows: [] } } : decision
+        })
+    }
+  }
+}
+
+export const sabotages = { acknowledgeWithoutStoring, hideEntries, forgetOutbox, skipRows } as const
+export type SabotageName = keyof typeof sabotages

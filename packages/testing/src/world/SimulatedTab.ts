@@ -1,0 +1,116 @@
+/**
+ * One tab of a simulated device: the real replica over the device's disk, in a process of its own.
+ *
+ * It first brings the workspace onto the disk if there is none (by founding or joining), then opens a replica. Killed, it
+ * loses its store before anything else of it runs, as a killed tab does.
+ */
+import { Cause, Context, Effect, Exit, Layer, Result, Scope, Stream } from "effect"
+import { decodeLink, type Primitives } from "@tidemark/crypto"
+import { createWorkspace, joinWorkspace, Replica, type ServerApi } from "@tidemark/replica"
+import { LocalStore, LocalStoreMemory, type SyncStatus } from "@tidemark/sync"
+import type { SimulatedDevice } from "./SimulatedDevice.ts"
+import type { SimulatedProcess } from "./SimulatedProcess.ts"
+import { worldSchema } from "./WorldSchema.ts"
+
+/** What a tab is opened with. */
+export interface TabParts {
+  readonly process: SimulatedProcess
+  readonly primitives: Layer.Layer<Primitives>
+  readonly api: Layer.Layer<ServerApi>
+}
+
+/** Where every device thinks the server is. */
+const origin = "https://world.test"
+
+export class SimulatedTab {
+  readonly device: SimulatedDevice
+  readonly process: SimulatedProcess
+  replica: Replica["Service"] | undefined
+  /** What its engine shows. */
+  status: SyncStatus | undefined
+  isSyncing = false
+  /** Changes asked for and not answered. */
+  pendingChanges = 0
+  isClosing = false
+  readonly #storeScope = Scope.makeUnsafe()
+  readonly #scope = Scope.makeUnsafe()
+
+  constructor(device: SimulatedDevice, parts: TabParts) {
+    this.device = device
+    this.process = parts.process
+    this.process.run(this.#opened(parts), (exit) => {
+      if (Exit.isSuccess(exit)) {
+        this.replica = exit.value
+        this.#watch(exit.value)
+        device.tabReady(this)
+      } else device.tabFailed(this, Cause.squash(exit.cause))
+    })
+  }
+
+  get name(): string {
+    return this.process.name
+  }
+
+  /** Whether it takes the user's changes. */
+  get isOpen(): boolean {
+    return this.replica !== undefined && !this.process.isDead && !this.isClosing
+  }
+
+  /** Takes the lock's work on, until another tab's nonce stands in the store. */
+  startSync(ended: () => void): void {
+    const { replica } = this
+    if (replica === undefined || this.isSyncing) return
+    this.isSyncing = true
+    this.process.run(replica.sync, (exit) => {
+      this.isSyncing = false
+      this.status = undefined
+      this.device.syncEnded(this, exit)
+      ended()
+    })
+  }
+
+  /** Dies where it stands. */
+  kill(): void {
+    if (this.process.isDead) return
+    this.process.kill(Scope.close(this.#storeScope, Exit.void))
+    this.process.bury(Scope.close(this.#scope, Exit.void))
+    this.isSyncing = false
+  }
+
+  #watch(replica: Replica["Service"]): void {
+    const follow = Stream.runForEach(replica.status, (status) =>
+      Effect.sync(() => {
+        if (this.status?._tag !== status._tag) this.device.world.chronicle.note(`${this.name} shows ${status._tag}`)
+        this.status = status
+      })
+    )
+    this.process.run(follow, () => undefined)
+  }
+
+  #opened({ api, primitives }: TabParts): Effect.Effect<Replica["Service"], unknown> {
+    const { device } = this
+    const scope = this.#scope
+    return Effect.gen({ self: this }, function* (this: SimulatedTab) {
+      const opened = yield* Scope.provide(LocalStoreMemory.open(device.disk, device.hooksOf(this)), this.#storeScope)
+      const store = Layer.succeed(LocalStore)(device.world.sabotage?.store?.(opened) ?? opened)
+      const ports = Layer.mergeAll(store, primitives, api)
+      if (!device.isInstalled) yield* Effect.provide(bringWorkspace(device), ports)
+      const options = { schema: worldSchema, tab: `${this.name} ${this.process.random.below(2 ** 31)}` }
+      const context = yield* Layer.buildWithScope(Replica.layer(options).pipe(Layer.provide(ports)), scope)
+      const replica = Context.get(context, Replica)
+      const identity = yield* replica.identity
+      device.identified(identity.workspace, identity.device)
+      return replica
+    })
+  }
+}
+
+/** Founds the workspace, or joins it by the device's link, and writes it to the store. */
+const bringWorkspace = Effect.fnUntraced(function* (device: SimulatedDevice) {
+  const { name } = device
+  if (device.link === undefined) return yield* (yield* createWorkspace({ origin, name })).install
+  const link = decodeLink(device.link)
+  if (Result.isFailure(link)) return yield* link.failure
+  const { install } = yield* joinWorkspace({ link: link.success, name })
+  return yield* install
+})

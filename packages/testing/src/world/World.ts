@@ -1,0 +1,257 @@
+/**
+ * A World: n devices, one server, a network and a time, all of it moved step by step by one seed [WORLD-2].
+ *
+ * A step lets one process run a little, lets one message arrive (or not), moves the time, lets a user do something, or
+ * breaks something. `heal` repairs everything and lets the World come to rest. Rules: docs/spec/world.md.
+ */
+import { Effect, Option, Redacted } from "effect"
+import type { Role } from "@tidemark/protocol"
+import { layer as layerPrimitives } from "../SeededPrimitives.ts"
+import { SeededRandom } from "../SeededRandom.ts"
+import { Chronicle } from "./Chronicle.ts"
+import { Edits } from "./Edit.ts"
+import { breakStore, changeMembers, crashSomething, disturbNetwork, disturbTabs, shareLink, thaw } from "./Faults.ts"
+import { Network } from "./Network.ts"
+import { Observer } from "./Observer.ts"
+import { drawProfile, healedProfile, type Profile, type StepWeights } from "./Profile.ts"
+import type { Sabotage } from "./Sabotage.ts"
+import { makeMemoryStorage, makeSqliteStorage } from "./ServerStorage.ts"
+import { Timeline } from "./SimulatedClock.ts"
+import { SimulatedDevice } from "./SimulatedDevice.ts"
+import { SimulatedProcess } from "./SimulatedProcess.ts"
+import { SimulatedServer } from "./SimulatedServer.ts"
+import { layer as layerServerApi } from "./SimulatedServerApi.ts"
+import type { SimulatedTab, TabParts } from "./SimulatedTab.ts"
+import { editLarge, editSomething } from "./Workload.ts"
+
+export interface WorldOptions {
+  readonly seed: number
+  /** How many devices take part, the founder included. Default: 2 to 4, by the seed. */
+  readonly devices?: number | undefined
+  /** How many steps things go wrong for. Default 4,000. */
+  readonly steps?: number | undefined
+  readonly storage?: "memory" | "sqlite" | undefined
+  /** A control arm. */
+  readonly sabotage?: Sabotage | undefined
+}
+
+/** A link somebody shared. */
+export interface SharedLink {
+  readonly text: string
+  readonly role: Role
+}
+
+/** The World begins at some ordinary moment, in epoch milliseconds. */
+const beginning = 1_800_000_000_000
+
+const stepsDefault = 4_000
+/** Once healed, rest must come within this time and this many steps. */
+const restMillisMax = 20 * 60_000
+const restStepsMax = 400_000
+
+export class World {
+  readonly random: SeededRandom
+  readonly timeline = new Timeline(beginning)
+  readonly chronicle = new Chronicle(() => this.timeline.now - beginning)
+  readonly network = new Network(this.chronicle)
+  readonly server: SimulatedServer
+  readonly devices: Array<SimulatedDevice> = []
+  readonly links: Array<SharedLink> = []
+  readonly edits = new Edits()
+  readonly sabotage: Sabotage | undefined
+  readonly deviceCount: number
+  readonly steps: number
+  profile: Profile
+  readonly #observer: Observer
+  #later: Array<() => void> = []
+
+  constructor({ devices, sabotage, seed, steps = stepsDefault, storage = "memory" }: WorldOptions) {
+    this.random = new SeededRandom(`world ${seed}`)
+    this.profile = drawProfile(this.random.fork("profile"))
+    this.deviceCount = devices ?? this.random.between(2, 4)
+    this.steps = steps
+    this.sabotage = sabotage
+    this.#observer = new Observer(this)
+    const random = this.random.fork("server")
+    const make = storage === "memory" ? makeMemoryStorage : makeSqliteStorage
+    const kept = make({ secret: Redacted.make(random.bytes(32)), primitives: layerPrimitives(random.fork("crypto")) })
+    this.server = new SimulatedServer({
+      storage: kept,
+      chronicle: this.chronicle,
+      random,
+      timeline: this.timeline,
+      lie: sabotage?.lie?.(kept, random.fork("lies"))
+    })
+    this.addDevice(undefined, "owner").openTab()
+  }
+
+  /** Lets things happen, and go wrong. */
+  live(): void {
+    for (let step = 0; step < this.steps; step++) this.#step()
+  }
+
+  /** Repairs everything, restarts everyone and waits until nothing moves any more. */
+  heal(): void {
+    this.chronicle.note("heals")
+    this.profile = healedProfile(this.profile)
+    for (const device of this.devices) {
+      this.network.heal(device.name)
+      device.storeFault = undefined
+      thaw(this, device)
+      device.crash([...device.tabs])
+      this.restarted(device)
+      device.openTab()
+    }
+    this.rest()
+  }
+
+  /** A device that never was here joins by a new link and must come to see everything. */
+  welcomeLatecomer(): void {
+    const tab = this.devices[0]?.openTabs[0]
+    if (tab === undefined) return
+    const before = this.links.length
+    shareLink(this, tab, "reader")
+    this.rest()
+    const link = this.links[before]
+    if (link === undefined) return this.chronicle.violate("unfinished", "the founder could not share a link")
+    this.addDevice(link.text, link.role).openTab()
+    return this.rest()
+  }
+
+  /** Runs without faults until everybody is at rest. */
+  rest(): void {
+    const end = this.timeline.now + restMillisMax
+    for (let steps = 0; steps < restStepsMax; steps++) {
+      if (this.#runSomething() || this.#deliverSomething()) continue
+      if (this.#observer.isAtRest()) return
+      const due = this.timeline.nextDue
+      if (due === undefined || due > end) break
+      this.timeline.advanceTo(due)
+    }
+    this.#observer.sayWhyNotAtRest()
+  }
+
+  /** Ends every process and removes what the run needed. */
+  dispose(): void {
+    for (const device of this.devices) device.crash([...device.tabs])
+    this.server.stop()
+    this.server.storage.dispose()
+  }
+
+  addDevice(link: string | undefined, role: Role): SimulatedDevice {
+    const name = `d${this.devices.length + 1}`
+    const skewMillis = this.random.chance(0.3) ? this.random.between(-86_400_000, 86_400_000) : 0
+    const device = new SimulatedDevice(this, { name, role, skewMillis, ...(link === undefined ? {} : { link }) })
+    this.devices.push(device)
+    return device
+  }
+
+  tabParts(device: SimulatedDevice, name: string): TabParts {
+    const random = this.random.fork(name)
+    const process = new SimulatedProcess(name, random, this.timeline, device.skewMillis)
+    const { network, server } = this
+    const api = layerServerApi({ device: device.name, process, network, server, witness: this.#observer })
+    return { process, primitives: layerPrimitives(random.fork("crypto")), api }
+  }
+
+  /** Runs when the present task is over. */
+  later(run: () => void): void {
+    this.#later.push(run)
+  }
+
+  /** A device's disk after a crash. */
+  restarted(device: SimulatedDevice): void {
+    this.sabotage?.restart?.(device.disk)
+  }
+
+  #step(): void {
+    const { random } = this
+    switch (random.weighted<keyof StepWeights>({ ...this.profile.weights })) {
+      case "run":
+        if (this.#runSomething() || this.#deliverSomething()) return
+        return this.#wait()
+      case "deliver":
+        if (this.#deliverSomething() || this.#runSomething()) return
+        return this.#wait()
+      case "edit":
+        return this.#edit()
+      case "wait":
+        return this.#wait()
+      case "tab":
+        return disturbTabs(this)
+      case "network":
+        return disturbNetwork(this)
+      case "crash":
+        return crashSomething(this)
+      case "store":
+        return breakStore(this)
+      case "server":
+        return this.server.restart()
+      case "member":
+        return changeMembers(this)
+    }
+  }
+
+  /** Lets one process run a few tasks; false where none could. */
+  #runSomething(): boolean {
+    const ready = this.#processes().filter(([process, device]) => canRun(process, device))
+    const [process, device] = this.random.pick(ready) ?? []
+    if (process === undefined) return false
+    const tasks = this.random.pick([1, 1, 4, 30]) ?? 1
+    for (let count = 0; count < tasks && canRun(process, device); count++) process.step()
+    this.#settle()
+    return true
+  }
+
+  /** Lets one message arrive, get lost, or arrive twice; false where none waits. */
+  #deliverSomething(): boolean {
+    const frozen = new Set(this.devices.filter(({ tabs }) => tabs.some(({ process }) => process.isFrozen)))
+    const isListening = (name: string) => ![...frozen].some((device) => device.name === name && !device.isIdle)
+    const messages = this.network.deliverable(isListening)
+    // Mostly the oldest: a network that only reorders is none.
+    const message = this.random.chance(0.7) ? messages[0] : this.random.pick(messages)
+    if (message === undefined) return false
+    if (this.random.chance(this.profile.loss)) this.network.lose(message, this.random.chance(0.5))
+    else if (message.repeatable === true && this.random.chance(this.profile.repeat)) this.network.repeat(message)
+    else this.network.deliver(message)
+    this.#settle()
+    return true
+  }
+
+  #edit(): void {
+    const device = this.random.pick(this.devices)
+    const tab = device === undefined ? undefined : this.random.pick(device.openTabs)
+    if (tab === undefined || tab.process.isFrozen) return
+    if (this.profile.hasLargeText && this.random.chance(0.01)) editLarge(this, tab)
+    else editSomething(this, tab)
+  }
+
+  #wait(): void {
+    const due = this.timeline.nextDue
+    const millis = this.random.below(this.profile.waitMillisMax)
+    const until = due !== undefined && this.random.chance(0.5) ? due : this.timeline.now + millis
+    this.timeline.advanceTo(until)
+  }
+
+  /** What had to wait until the task was over, and what must be so between two tasks. */
+  #settle(): void {
+    while (this.#later.length > 0) for (const run of this.#later.splice(0)) run()
+    this.#observer.checkStatus()
+  }
+
+  #processes(): ReadonlyArray<readonly [SimulatedProcess, SimulatedDevice | undefined]> {
+    const tabs = this.devices.flatMap((device) =>
+      device.tabs.map((tab: SimulatedTab) => [tab.process, device] as const)
+    )
+    return [[this.server.process, undefined], ...tabs]
+  }
+}
+
+/** A frozen tab finishes the transaction it is in, and takes no other step. */
+const canRun = (process: SimulatedProcess, device: SimulatedDevice | undefined): boolean => {
+  if (process.isDead || process.isIdle) return false
+  return !process.isFrozen || (device !== undefined && isInTransaction(device))
+}
+
+const isInTransaction = (device: SimulatedDevice): boolean =>
+  Option.isNone(Effect.runSync(device.disk.lock.withPermitsIfAvailable(1)(Effect.void)))
