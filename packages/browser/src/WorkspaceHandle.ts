@@ -84,8 +84,8 @@ const openIn = Effect.fnUntraced(function* <W extends Workspace>(
   /** A call to whichever worker serves the workspace now; once the handle is closed, every call fails. */
   const ask = <A, E>(use: (client: WorkspaceClient) => Effect.Effect<A, E | RpcClientError.RpcClientError>) =>
     Effect.raceFirst(
-      Effect.flatMap(connection.session, ({ call }) => call(use)),
-      Deferred.await(closed)
+      Deferred.await(closed),
+      Effect.flatMap(connection.session, ({ call }) => call(use))
     )
 
   const stopWatching = watchPage(globalThis, (state) => {
