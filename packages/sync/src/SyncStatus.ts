@@ -59,6 +59,8 @@ export type SyncStatus = typeof SyncStatus.Type
 export interface StatusInput {
   readonly state: SyncState
   readonly counts: OutboxCounts
+  /** Why the store could not be counted again since its last change, in words: then `counts` may be out of date. */
+  readonly countsFailure?: string | undefined
   readonly refusalMessage: string | undefined
   readonly lastReceiptAt: number | undefined
   readonly at: number
@@ -95,6 +97,7 @@ export const statusOf = (input: StatusInput): SyncStatus => {
     return link.cause === "store" ? stalled("store", link.message) : { _tag: "Offline", ...seen, message: link.message }
   }
   if (push._tag === "waiting" && push.cause === "store") return stalled("store", push.message)
+  if (input.countsFailure !== undefined) return stalled("store", input.countsFailure)
   if (counts.refused > 0) {
     return stalled("itemRefused", input.refusalMessage ?? "The server refused an edit. It is kept on this device.")
   }

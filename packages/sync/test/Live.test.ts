@@ -95,6 +95,7 @@ describe("with a socket", () => {
       const server = new ServerModel()
       const { tab } = yield* start(server)
       const pulls = server.rosterPulls
+      assert.strictEqual(pulls, 1, "hello and welcome name the same roster")
       server.roster = RosterNumber.make(2)
       server.tell({ _tag: "RosterMoved", number: server.roster })
       yield* quiet

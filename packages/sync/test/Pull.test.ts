@@ -298,10 +298,13 @@ describe("what cannot be applied", () => {
       server.append([
         entryOf({ device: deviceTwo, deviceSeq: 1, text: "a" }),
         entryOf({ device: deviceTwo, deviceSeq: 2, text: "lie", roster: 99 }),
-        entryOf({ device: deviceTwo, deviceSeq: 3, text: "c", doc: docB })
+        entryOf({ device: deviceTwo, deviceSeq: 3, text: "c", doc: docB }),
+        ...theirs(20, 4),
+        entryOf({ device: deviceTwo, deviceSeq: 24, text: "lie again", roster: 99 })
       ])
       yield* TestClock.adjust("2 seconds")
-      assert.deepStrictEqual(yield* tab.received, ["a", "c"])
+      assert.deepStrictEqual(yield* tab.received, ["a", "c", ...names(23).slice(3)])
+      assert.strictEqual(disk.held.size, 2)
       const [held] = [...disk.held.values()]
       assert.deepStrictEqual([held?.kind, held?.seq], ["refused", Seq.make(2)])
       assert.match(held?.message ?? "", /Roster 99/)

@@ -150,7 +150,8 @@ describe("receipts", () => {
         yield* tab.edit("mine")
         yield* quiet
         assert.strictEqual(disk.sealed.size, 1)
-        assert.strictEqual((yield* tab.engine.status).pending, 1)
+        const { lastReceiptAt, pending } = yield* tab.engine.status
+        assert.deepStrictEqual([pending, lastReceiptAt], [1, undefined])
       })
     )
   }
@@ -242,6 +243,25 @@ describe("refusals", () => {
       )
       assert.strictEqual([...disk.updates.values()].filter((update) => update.own && update.seq === 0).length, 2)
       assert.strictEqual(server.pushes.flat().filter((entry) => textOf(entry) === "bad").length, 1, "and never again")
+    })
+  )
+
+  it.effect("PUSH-5 an item sealed before the one in front of it was refused waits all the same", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      const disk = new MemoryDisk()
+      server.refuseItem = (entry) => (textOf(entry) === "bad" ? "malformed" : undefined)
+      const tab = yield* openTab({ disk, server })
+      tab.settings.isCoalescing = false
+      yield* tab.edit("bad", docA)
+      yield* tab.edit("behind", docA)
+      yield* tab.edit("good", docB)
+      yield* tab.edit("more", docB)
+      yield* Effect.forkScoped(tab.engine.run)
+      yield* tab.status((found) => found.refused === 1 && found.pending === 1)
+      yield* quiet
+      assert.deepStrictEqual(server.pushes.map(texts), [["bad", "good"], ["more"]])
+      assert.strictEqual(disk.sealed.size, 2)
     })
   )
 

@@ -108,6 +108,12 @@ describe("stalled", () => {
     assert.deepStrictEqual(cause({ counts: onePending, push }), ["store", "Disk full."])
   })
 
+  it("STATUS-3 counts that could not be read again never make a synced", () => {
+    assert.deepStrictEqual(cause({ countsFailure: "Not readable." }), ["store", "Not readable."])
+    assert.strictEqual(tag({ countsFailure: "Not readable.", link: waiting }), "Offline")
+    assert.strictEqual(tag({ countsFailure: undefined }), "Synced")
+  })
+
   it("STATUS-5 a new attempt shows what the last one ended with until it has succeeded", () => {
     const refused = { _tag: "refused", cause: "revoked", message: "Removed." } as const
     assert.deepStrictEqual(cause({ link: { _tag: "connecting", attempt: 0, last: refused } }), ["refused", "Removed."])

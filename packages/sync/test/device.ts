@@ -91,6 +91,8 @@ export class Settings {
   /** Runs inside each apply, before its transaction. */
   beforeApply: Effect.Effect<void> = Effect.void
   seals = 0
+  /** Whether a doc's updates become one item, or one each (as they do where one item would be too large). */
+  isCoalescing = true
 }
 
 const makeSealer = (device: DeviceId, settings: Settings): Sealer["Service"] => {
@@ -160,12 +162,14 @@ const makeSealer = (device: DeviceId, settings: Settings): Sealer["Service"] => 
 
 const makeDocs = (store: LocalStore["Service"], settings: Settings): Docs["Service"] => ({
   collect: (updates) =>
-    Effect.succeed(
-      [...Map.groupBy(updates, (update) => update.doc)].map(([doc, own]) => ({
-        doc,
-        bytes: toBytes(own.map((update) => toText(update.bytes)).join("")),
-        covers: own.map((update) => update.localSeq)
-      }))
+    Effect.sync(() =>
+      [...Map.groupBy(updates, (update) => (settings.isCoalescing ? update.doc : update.localSeq)).values()].map(
+        (own) => ({
+          doc: own[0]?.doc ?? docA,
+          bytes: toBytes(own.map((update) => toText(update.bytes)).join("")),
+          covers: own.map((update) => update.localSeq)
+        })
+      )
     ),
   apply: Effect.fnUntraced(function* (slice) {
     yield* settings.beforeApply

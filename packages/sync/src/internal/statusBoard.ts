@@ -27,9 +27,9 @@ export const makeStatusBoard: Effect.Effect<StatusBoard, never, LocalStore> = Ef
   const recount = Effect.gen(function* () {
     const counts = yield* store.counts
     const refusalMessage = counts.refused === 0 ? undefined : (yield* store.refused)[0]?.refusal?.message
-    seen = { ...seen, counts, refusalMessage }
+    seen = { ...seen, counts, countsFailure: undefined, refusalMessage }
     return counts.unsealed + counts.sealed
-  })
+  }).pipe(Effect.tapError(({ message }) => Effect.sync(() => (seen = { ...seen, countsFailure: message }))))
 
   const show = Effect.fnUntraced(function* (state: SyncState) {
     seen = { ...seen, state }
