@@ -88,6 +88,9 @@ export class Tokens extends Context.Service<
   static readonly layer = (secret: Redacted.Redacted<Uint8Array>) => Layer.effect(Tokens, makeTokens(secret))
 }
 
+/** Epoch seconds; never 0, which jsonwebtoken takes for "not given" and replaces by its own clock. */
+const toSeconds = (millis: number): number => Math.max(1, Math.floor(millis / 1_000))
+
 const forged = (message: string) => new Unauthorized({ reason: "forged", message })
 
 const subjectText = (subject: TokenSubject): string =>
@@ -126,7 +129,7 @@ const makeTokens = (secret: Redacted.Redacted<Uint8Array>) =>
       expiresAtMillis: number
     ) {
       const jti = bytesToId(yield* primitives.randomBytes(16))
-      const times = { iat: Math.floor(nowMillis / 1_000), exp: Math.ceil(expiresAtMillis / 1_000) }
+      const times = { iat: toSeconds(nowMillis), exp: Math.ceil(expiresAtMillis / 1_000) }
       const claims = { iss: issuer, aud: audience, sub: subjectText(subject), jti, ...times, ws: workspace, use }
       return jwt.sign(claims, keys.token, { algorithm, keyid: keys.kid })
     })
@@ -138,7 +141,7 @@ const makeTokens = (secret: Redacted.Redacted<Uint8Array>) =>
           algorithms: [algorithm],
           issuer,
           audience,
-          clockTimestamp: Math.floor(nowMillis / 1_000),
+          clockTimestamp: toSeconds(nowMillis),
           clockTolerance: clockToleranceSeconds,
           complete: true
         })
