@@ -1,0 +1,65 @@
+/**
+ * This workspace on this device, the colours, and what the app is. Radios Light, Dark, System; button "Remove from this
+ * device".
+ */
+import { Stack, Text, Title } from "@mantine/core"
+import { protocolVersion } from "@tidemark/protocol"
+import { useWorkspace } from "@tidemark/react"
+import { ScreenTitle } from "../fields/ScreenTitle.tsx"
+import { roleWords } from "../share/roleWords.ts"
+import { ColorSchemeControl } from "./ColorSchemeControl.tsx"
+import { ForgetWorkspace } from "./ForgetWorkspace.tsx"
+import classes from "./SettingsScreen.module.css"
+
+export const SettingsScreen = () => {
+  const { identity } = useWorkspace()
+  const facts = [
+    ["Name on this device", identity.name],
+    ["Server", identity.origin],
+    ["Your role", identity.role === undefined ? "Shut out" : roleWords[identity.role].name],
+    ["Workspace", identity.workspace],
+    ["This device", identity.device]
+  ] as const
+  return (
+    <>
+      <ScreenTitle>Settings</ScreenTitle>
+      <Stack gap="xl">
+        <section>
+          <Title order={2} size="h4" mb="sm">
+            This workspace
+          </Title>
+          <dl className={classes["facts"]}>
+            {facts.map(([term, value]) => (
+              <div key={term}>
+                <dt>{term}</dt>
+                <dd>{value}</dd>
+              </div>
+            ))}
+          </dl>
+        </section>
+        <section>
+          <Title order={2} size="h4" mb="sm">
+            Colours
+          </Title>
+          <ColorSchemeControl />
+        </section>
+        <section>
+          <Title order={2} size="h4" mb="sm">
+            Remove from this device
+          </Title>
+          <ForgetWorkspace />
+        </section>
+        <section>
+          <Title order={2} size="h4" mb="sm">
+            About
+          </Title>
+          <Text size="sm" c="dimmed">
+            Tidemark Notes keeps everything on this device and works without a network. What leaves it is sealed here:
+            the server stores bytes it cannot read, and sees only sizes, times and random ids. Protocol version{" "}
+            {protocolVersion}.
+          </Text>
+        </section>
+      </Stack>
+    </>
+  )
+}

@@ -1,0 +1,43 @@
+/** One device of the workspace. Button "Shut out device <id>" for an owner. */
+import { Text } from "@mantine/core"
+import { IconDevices } from "@tabler/icons-react"
+import { type Access, useWorkspace } from "@tidemark/react"
+import { useTimeAgo } from "../status/useTimeAgo.ts"
+import { RevokeButton } from "./RevokeButton.tsx"
+import { roleWords } from "./roleWords.ts"
+import classes from "./AccessSection.module.css"
+
+export interface DeviceLineProps {
+  readonly device: Access["devices"][number]
+  readonly mayRevoke: boolean
+  readonly onRevoked: () => void
+}
+
+export const DeviceLine = ({ device, mayRevoke, onRevoked }: DeviceLineProps) => {
+  const { revoke } = useWorkspace()
+  const seen = useTimeAgo(device.lastSeenAt)
+  const shortId = device.device.slice(0, 6)
+  return (
+    <li className={classes["line"]} data-over={device.revoked}>
+      <IconDevices size={22} stroke={1.5} aria-hidden />
+      <div className={classes["words"]}>
+        <Text>{device.isThisDevice ? "This device" : `Device ${shortId}`}</Text>
+        <Text size="xs" c="dimmed">
+          {device.revoked
+            ? "Shut out"
+            : `${roleWords[device.role].name} · ${seen === undefined ? "not seen yet" : `seen ${seen}`}`}
+        </Text>
+      </div>
+      {mayRevoke && !device.revoked && !device.isThisDevice && (
+        <RevokeButton
+          label={`Shut out device ${shortId}`}
+          title="Shut this device out?"
+          what="It can no longer read what is written from now on, and its own changes are no longer taken. What it has already, it keeps. This cannot be undone; it can be invited again."
+          confirm="Shut out"
+          onRevoke={() => revoke({ device: device.device })}
+          onRevoked={onRevoked}
+        />
+      )}
+    </li>
+  )
+}

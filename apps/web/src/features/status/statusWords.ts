@@ -1,0 +1,105 @@
+/**
+ * The sync status in words: what the badge says, what it means, and what a person can do about it.
+ *
+ * Pure. Only `Synced` without a waiting edit is ever called synced.
+ */
+import type { SyncStatus } from "@tidemark/react"
+
+/** How a status looks: all well, something under way, away from the server, or in need of a look. */
+export type StatusTone = "calm" | "moving" | "away" | "alarm"
+
+export interface StatusWords {
+  /** Two or three words for the badge. */
+  readonly label: string
+  /** A sentence on what is true. */
+  readonly sentence: string
+  /** What to do; absent where nothing needs doing. */
+  readonly wayOut?: string
+  readonly tone: StatusTone
+  /** Done so far, 0 … 1, while catching up. */
+  readonly progress?: number
+}
+
+type Stalled = Extract<SyncStatus, { readonly _tag: "Stalled" }>
+
+export const statusWords = (status: SyncStatus): StatusWords => {
+  const { pending } = status
+  const kept = pending === 0 ? "" : ` ${edits(pending)} kept on this device until then.`
+  switch (status._tag) {
+    case "Stopped":
+      return {
+        label: pending === 0 ? "Not syncing" : `Not syncing, ${pending}`,
+        sentence: `No tab of this browser syncs this workspace now.${kept}`,
+        wayOut: "It begins by itself. If it does not, reload this page.",
+        tone: "away"
+      }
+    case "Connecting":
+      return {
+        label: pending === 0 ? "Connecting" : `Connecting, ${pending}`,
+        sentence: `Reaching the server.${kept}`,
+        tone: "moving"
+      }
+    case "Synced":
+      return {
+        label: "Synced",
+        sentence: "The server has confirmed everything, and everything it has is here.",
+        tone: "calm"
+      }
+    case "Syncing": {
+      const progress = status.total > 0 ? Math.min(1, status.done / status.total) : 0
+      return {
+        label: `Syncing ${Math.floor(progress * 100)} %`,
+        sentence: `${status.done} of ${status.total} entries have arrived. You can go on working.`,
+        tone: "moving",
+        progress
+      }
+    }
+    case "Pending":
+      return {
+        label: `${pending} pending`,
+        sentence: `${edits(pending)} stored on this device and on the way to the server.`,
+        tone: "moving"
+      }
+    case "Offline":
+      return {
+        label: pending === 0 ? "Offline" : `Offline, ${pending} pending`,
+        sentence: status.message,
+        wayOut:
+          pending === 0
+            ? "Go on working. Changes are stored on this device and go out when there is a connection."
+            : `${edits(pending)} stored on this device and will go out when there is a connection.`,
+        tone: "away"
+      }
+    case "Stalled":
+      return { label: "Needs a look", sentence: status.message, wayOut: stalledWayOut(status), tone: "alarm" }
+  }
+}
+
+const stalledWayOut = ({ cause }: Stalled): string => {
+  switch (cause) {
+    case "noProgress":
+      return "It is tried again by itself. If it lasts, check the connection and the server."
+    case "itemRefused":
+      return "The edit is kept here, and so is what was written after it in the same place. An owner can see whether your role or the size limit is the reason."
+    case "refused":
+      return "Nothing is lost: your edits stay on this device. Ask an owner of the workspace, or reload if the app is out of date."
+    case "log":
+      return "The server shows another history than this device knows. Nothing is removed here. Ask whoever runs the server."
+    case "store":
+      return "Free some space on this device and reload. Do not clear the site's stored content."
+  }
+}
+
+/** "1 change is", "3 changes are". */
+const edits = (count: number): string => (count === 1 ? "1 change is" : `${count} changes are`)
+
+/** What is kept although it could not be read or sent; empty when there is nothing. */
+export const heldWords = ({ heldRefused, heldTooNew, refused }: SyncStatus): ReadonlyArray<string> => [
+  ...(heldRefused > 0 ? [`${entries(heldRefused)} could not be read: kept.`] : []),
+  ...(heldTooNew > 0
+    ? [`${entries(heldTooNew)} need a newer version of the app: kept, and read after an update.`]
+    : []),
+  ...(refused > 0 ? [`${entries(refused)} of this device refused by the server: kept.`] : [])
+]
+
+const entries = (count: number): string => (count === 1 ? "1 entry" : `${count} entries`)

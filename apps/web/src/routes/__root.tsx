@@ -1,0 +1,4 @@
+/** Every page. */
+import { createRootRoute, Outlet } from "@tanstack/react-router"
+
+export const Route = createRootRoute({ component: Outlet })
