@@ -21,11 +21,13 @@ export interface Hello {
   /** Compares the head in a socket's welcome. Our cursor may have moved past it meanwhile: that proves nothing. */
   readonly welcome: (log: LogHead) => Effect.Effect<Place, RemoteError | StoreFailed | FenceLost>
   /** The roster stands at `number` on the server: pulls it unless it is known to be here. */
-  readonly followRoster: (number: RosterNumber) => Effect.Effect<void, RemoteError>
+  readonly followRoster: (number: RosterNumber) => Effect.Effect<void, RemoteError | StoreFailed | FenceLost>
 }
 
+/** `rosterMoved` runs after every pull of the roster that brought a number not seen in this run. */
 export const makeHello = Effect.fnUntraced(function* (
-  turn: Turn
+  turn: Turn,
+  rosterMoved: Effect.Effect<void, RemoteError | StoreFailed | FenceLost>
 ): Effect.fn.Return<Hello, never, LocalStore | Remote | Sealer> {
   const store = yield* LocalStore
   const remote = yield* Remote
@@ -34,7 +36,9 @@ export const makeHello = Effect.fnUntraced(function* (
 
   const followRoster = Effect.fnUntraced(function* (number: RosterNumber) {
     if (rosterKnown !== undefined && rosterKnown >= number) return
+    const before = rosterKnown
     rosterKnown = yield* withDeadline(remote.refreshRoster)
+    if (before !== rosterKnown) yield* rosterMoved
   })
 
   const compare = Effect.fnUntraced(function* (log: LogHead, canBeOld: boolean) {

@@ -9,6 +9,7 @@ import { type Cursor, type Page, Seq } from "@tidemark/protocol"
 import { Docs } from "./Docs.ts"
 import { type ChainedItem, continuePage, otherLog } from "./internal/chainedPage.ts"
 import { withDeadline } from "./internal/failures.ts"
+import { openHeldAgain } from "./internal/heldAgain.ts"
 import { makeOpener } from "./internal/opener.ts"
 import { type OwnEntries, meetOwnEntries } from "./internal/ownEntries.ts"
 import { nextSliceCount } from "./internal/sliceCount.ts"
@@ -33,6 +34,8 @@ export interface Pull {
   readonly catchUp: (stored: (place: Place) => Effect.Effect<void>) => Effect.Effect<Place, PullError>
   /** Stores a page of the live socket. */
   readonly applyLive: (page: Page) => Effect.Effect<LivePage, PullError>
+  /** Opens held entries again, where the app or the roster is newer than when they were held. */
+  readonly reopenHeld: Effect.Effect<void, PullError>
 }
 
 export const makePull = Effect.fnUntraced(function* (
@@ -114,7 +117,13 @@ export const makePull = Effect.fnUntraced(function* (
       })
     )
 
-  return { catchUp, applyLive }
+  const reopenHeld = turn.lock.withPermit(
+    Effect.gen(function* () {
+      yield* openHeldAgain({ store, docs, sealer }, turn, yield* knownCursor(yield* ownMeta))
+    })
+  )
+
+  return { catchUp, applyLive, reopenHeld }
 })
 
 /** Hello stores a cursor before the first pull. */

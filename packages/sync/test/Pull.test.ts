@@ -313,6 +313,49 @@ describe("what cannot be applied", () => {
   )
 })
 
+describe("what can be applied later", () => {
+  it.effect("PULL-11 an entry from a newer app is applied after the update, and the cursor stays", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      const disk = new MemoryDisk()
+      const later = [0, 1].map((part) =>
+        entryOf({ device: deviceTwo, deviceSeq: 2 + part, text: `later${part} `, version: 2, part, parts: 2 })
+      )
+      server.append([...theirs(1), ...later, entryOf({ device: deviceTwo, deviceSeq: 4, text: "forged" })])
+      const first = yield* start(server, disk)
+      yield* first.tab.status((status) => status._tag === "Synced" && status.heldTooNew === 2)
+      yield* Fiber.interrupt(first.fiber)
+      const before = yield* first.tab.cursor
+
+      const updated = yield* openTab({ disk, server })
+      updated.settings.version = 2
+      yield* Effect.forkScoped(updated.engine.run)
+      const status = yield* updated.status((found) => found._tag === "Synced" && found.heldTooNew === 0)
+      assert.deepStrictEqual(yield* updated.received, ["t1", "later0 later1 "])
+      assert.deepStrictEqual([status.heldRefused, disk.held.size], [1, 1], "what is forged stays forged")
+      assert.deepStrictEqual(yield* updated.cursor, before)
+    })
+  )
+
+  it.effect("PULL-11 an entry ahead of the roster is applied when the roster has come, not before", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      const disk = new MemoryDisk()
+      const tab = yield* openTab({ disk, server })
+      yield* Effect.forkScoped(tab.engine.run)
+      yield* tab.becomes("Synced")
+      yield* quiet
+      server.append([entryOf({ device: deviceTwo, deviceSeq: 1, text: "early", roster: 2 })])
+      yield* quiet
+      assert.deepStrictEqual([disk.held.size, yield* tab.received], [1, []])
+      server.roster = RosterNumber.make(2)
+      server.tell({ _tag: "RosterMoved", number: server.roster })
+      yield* quiet
+      assert.deepStrictEqual([disk.held.size, yield* tab.received], [0, ["early"]])
+    })
+  )
+})
+
 describe("own entries", () => {
   it.effect("PULL-6 an own item met in the log is settled: its receipt was lost", () =>
     Effect.gen(function* () {

@@ -91,6 +91,8 @@ export class Settings {
   /** Runs inside each apply, before its transaction. */
   beforeApply: Effect.Effect<void> = Effect.void
   seals = 0
+  /** The latest envelope version this app reads. */
+  version = 1
   /** Whether a doc's updates become one item, or one each (as they do where one item would be too large). */
   isCoalescing = true
 }
@@ -111,7 +113,7 @@ const makeSealer = (device: DeviceId, settings: Settings): Sealer["Service"] => 
     const { header } = Result.getOrThrow(decodeEnvelope(bytes))
     const { doc, deviceSeq } = header
     const author = { doc, device: header.device, deviceSeq }
-    if (header.version > 1) {
+    if (header.version > settings.version) {
       return { _tag: "Held", entry: { seq, kind: "tooNew", ...author, bytes, message: "From a newer app." } }
     }
     if (textOf(bytes).startsWith("forged")) {

@@ -49,8 +49,8 @@ const linkFailed = (error: RemoteError | StoreFailed): SyncEvent => ({ _tag: "Li
 export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusBoard) {
   const store = yield* LocalStore
   const outbox = yield* makeOutbox(turn)
-  const hello = yield* makeHello(turn)
   const pull = yield* makePull(turn)
+  const hello = yield* makeHello(turn, pull.reopenHeld)
   const push = yield* makePush(turn, outbox)
   const live = yield* makeLive(hello, pull)
 
