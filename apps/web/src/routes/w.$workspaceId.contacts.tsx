@@ -2,7 +2,7 @@
 import { createFileRoute } from "@tanstack/react-router"
 import { ContactsScreen } from "../features/contacts/ContactsScreen.tsx"
 
-interface ContactSearch {
+export interface ContactSearch {
   readonly contact?: string
 }
 

@@ -3,7 +3,7 @@ import { createFileRoute } from "@tanstack/react-router"
 import { isTaskFilter, type TaskFilter } from "../features/tasks/TaskFilter.ts"
 import { TasksScreen } from "../features/tasks/TasksScreen.tsx"
 
-interface TaskSearch {
+export interface TaskSearch {
   readonly show?: TaskFilter
   readonly task?: string
 }

@@ -6,6 +6,7 @@ import { IconArchive } from "@tabler/icons-react"
 import { useMutations, useRows } from "@tidemark/react"
 import { useState } from "react"
 import { Notes } from "../../notes/Notes.ts"
+import { latestFirst } from "../fields/latestFirst.ts"
 import { ScreenTitle } from "../fields/ScreenTitle.tsx"
 import { EmptyNote } from "../notices/EmptyNote.tsx"
 import { contactName } from "../tasks/assigneeNames.ts"
@@ -21,8 +22,8 @@ export const ArchiveScreen = () => {
   const archived = useRows(
     async (tables) => {
       const [taskRows, contactRows] = await Promise.all([
-        tables.tasks.where("archivedAt").above(0).reverse().limit(countMax).toArray(),
-        tables.contacts.where("archivedAt").above(0).reverse().limit(countMax).toArray()
+        latestFirst(tables.tasks.where("archivedAt").above(0)).limit(countMax).toArray(),
+        latestFirst(tables.contacts.where("archivedAt").above(0)).limit(countMax).toArray()
       ])
       return {
         tasks: taskRows.map((row) => ({ id: row.id, archivedAt: row.archivedAt, name: taskTitle(row) })),

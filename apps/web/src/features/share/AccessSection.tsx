@@ -11,18 +11,19 @@ import classes from "./AccessSection.module.css"
 
 export interface AccessSectionProps {
   readonly isOwner: boolean
-  readonly onChanged: () => void
+  /** Something changed, or is to be tried again: the parent shows this section anew. */
+  readonly onAgain: () => void
 }
 
-export const AccessSection = ({ isOwner, onChanged }: AccessSectionProps) => {
-  const { again, answer } = useAccess()
+export const AccessSection = ({ isOwner, onAgain }: AccessSectionProps) => {
+  const answer = useAccess()
   if (answer._tag === "Failed") {
     return (
       <Alert icon={<IconCloudOff aria-hidden />} color="gray" title="Devices and links cannot be listed now">
         <Text size="sm" mb="sm">
           {answer.message}
         </Text>
-        <Button size="compact-sm" variant="light" onClick={again}>
+        <Button size="compact-sm" variant="light" onClick={onAgain}>
           Try again
         </Button>
       </Alert>
@@ -45,7 +46,7 @@ export const AccessSection = ({ isOwner, onChanged }: AccessSectionProps) => {
         </Title>
         <ul className={classes["list"]} aria-label="Devices">
           {devices.map((device) => (
-            <DeviceLine key={device.device} device={device} mayRevoke={isOwner} onRevoked={onChanged} />
+            <DeviceLine key={device.device} device={device} mayRevoke={isOwner} onRevoked={onAgain} />
           ))}
         </ul>
       </section>
@@ -56,7 +57,7 @@ export const AccessSection = ({ isOwner, onChanged }: AccessSectionProps) => {
           </Title>
           <ul className={classes["list"]} aria-label="Links">
             {grants.map((grant) => (
-              <GrantLine key={grant.grant} grant={grant} mayRevoke={isOwner} onRevoked={onChanged} />
+              <GrantLine key={grant.grant} grant={grant} mayRevoke={isOwner} onRevoked={onAgain} />
             ))}
           </ul>
         </section>

@@ -2,6 +2,7 @@
 import { Text } from "@mantine/core"
 import { IconLink } from "@tabler/icons-react"
 import { type Access, useWorkspace } from "@tidemark/react"
+import { useState } from "react"
 import { RevokeButton } from "./RevokeButton.tsx"
 import { roleWords } from "./roleWords.ts"
 import classes from "./AccessSection.module.css"
@@ -16,7 +17,8 @@ const until = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyl
 
 export const GrantLine = ({ grant, mayRevoke, onRevoked }: GrantLineProps) => {
   const { revoke } = useWorkspace()
-  const over = overWords(grant, Date.now())
+  const [now] = useState(() => Date.now())
+  const over = overWords(grant, now)
   const shortId = grant.grant.slice(0, 6)
   return (
     <li className={classes["line"]} data-over={over !== undefined}>

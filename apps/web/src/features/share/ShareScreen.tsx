@@ -21,7 +21,7 @@ export const ShareScreen = () => {
         ) : (
           <Text c="dimmed">Links are made and revoked by an owner of this workspace.</Text>
         )}
-        <AccessSection key={changeCount} isOwner={isOwner} onChanged={() => setChangeCount(changeCount + 1)} />
+        <AccessSection key={changeCount} isOwner={isOwner} onAgain={() => setChangeCount(changeCount + 1)} />
       </Stack>
     </>
   )

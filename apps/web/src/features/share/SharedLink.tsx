@@ -31,7 +31,7 @@ export const SharedLink = ({ link }: { readonly link: NewLink }) => (
         )}
       </CopyButton>
     </div>
-    <Text size="sm" role="status">
+    <Text size="sm" aria-live="polite">
       Until {until.format(link.expiresAt)}, {link.uses === 1 ? "one device" : `${link.uses} devices`} can join with it
       as {roleWords[link.role].name.toLowerCase()}: it {roleWords[link.role].may}. It works while your device is off.
     </Text>

@@ -1,6 +1,6 @@
-/** The devices and links of the workspace, asked of the server once for each mount and whenever `again` is called. */
+/** The devices and links of the workspace, asked of the server once for each mount. */
 import { type Access, useWorkspace } from "@tidemark/react"
-import { useCallback, useEffect, useState } from "react"
+import { useEffect, useState } from "react"
 import { sentenceOf } from "../notices/notices.ts"
 
 export type AccessAnswer =
@@ -8,10 +8,9 @@ export type AccessAnswer =
   | { readonly _tag: "Known"; readonly access: Access }
   | { readonly _tag: "Failed"; readonly message: string }
 
-export const useAccess = (): { readonly answer: AccessAnswer; readonly again: () => void } => {
+export const useAccess = (): AccessAnswer => {
   const { access } = useWorkspace()
   const [answer, setAnswer] = useState<AccessAnswer>({ _tag: "Asking" })
-  const [askedCount, setAskedCount] = useState(0)
   useEffect(() => {
     let isCurrent = true
     access().then(
@@ -21,10 +20,6 @@ export const useAccess = (): { readonly answer: AccessAnswer; readonly again: ()
     return () => {
       isCurrent = false
     }
-  }, [access, askedCount])
-  const again = useCallback(() => {
-    setAnswer({ _tag: "Asking" })
-    setAskedCount((count) => count + 1)
-  }, [])
-  return { answer, again }
+  }, [access])
+  return answer
 }

@@ -11,12 +11,14 @@ import { WorkspaceBar } from "./WorkspaceBar.tsx"
 import { WorkspaceNav } from "./WorkspaceNav.tsx"
 import classes from "./WorkspaceShell.module.css"
 
+const openFailed = (error: Error, retry: () => void) => <OpenFailed error={error} retry={retry} />
+
 export const WorkspaceShell = ({ id }: { readonly id: WorkspaceId }) => (
   <WorkspaceProvider
     id={id}
     // Opening takes a moment of local work; the empty frame holds the place, so that nothing shifts.
     opening={<div className={classes["shell"]} aria-busy />}
-    failed={(error, retry) => <OpenFailed error={error} retry={retry} />}
+    failed={openFailed}
   >
     <div className={classes["shell"]}>
       <WorkspaceBar className={classes["bar"] ?? ""} />

@@ -1,6 +1,6 @@
 /** Why entries are held, one line each reason. Read from this device when it is shown. */
 import { List, Text } from "@mantine/core"
-import { type HeldShown, useSyncStatus, useWorkspace } from "@tidemark/react"
+import { type HeldShown, useWorkspace } from "@tidemark/react"
 import { useEffect, useState } from "react"
 import { sentenceOf } from "../notices/notices.ts"
 
@@ -9,7 +9,6 @@ const reasonsShownMax = 5
 
 export const HeldEntries = () => {
   const { held } = useWorkspace()
-  const { heldRefused, heldTooNew } = useSyncStatus()
   const [entries, setEntries] = useState<ReadonlyArray<HeldShown>>([])
   const [fault, setFault] = useState<string>()
   useEffect(() => {
@@ -21,7 +20,7 @@ export const HeldEntries = () => {
     return () => {
       isCurrent = false
     }
-  }, [held, heldRefused, heldTooNew])
+  }, [held])
   const reasons = [...new Set(entries.map(({ message }) => message))]
   if (fault !== undefined) return <Text size="xs">{fault}</Text>
   return (

@@ -60,7 +60,10 @@ export const StatusBadge = () => {
               {line}
             </Text>
           ))}
-          {isOpen && status.heldRefused + status.heldTooNew > 0 && <HeldEntries />}
+          {isOpen && status.heldRefused + status.heldTooNew > 0 && (
+            // Read anew when there are more or fewer.
+            <HeldEntries key={`${status.heldRefused}/${status.heldTooNew}`} />
+          )}
           <Text size="xs" c="dimmed">
             {lastReceipt === undefined
               ? "The server has confirmed nothing of this device yet."

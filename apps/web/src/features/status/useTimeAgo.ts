@@ -9,10 +9,9 @@ const againMillis = 15_000
 export const useTimeAgo = (at: number | undefined): string | undefined => {
   const [now, setNow] = useState(() => Date.now())
   useEffect(() => {
-    setNow(Date.now())
     const timer = globalThis.setInterval(() => setNow(Date.now()), againMillis)
     return () => globalThis.clearInterval(timer)
-  }, [at])
+  }, [])
   return at === undefined ? undefined : timeAgo(at, now)
 }
 

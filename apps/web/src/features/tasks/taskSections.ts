@@ -4,6 +4,7 @@
  * Every part is one range of the index `[archivedAt+done+due+created]`, so that a list costs what it shows.
  */
 import { isMissing, missing } from "@tidemark/model"
+import { latestFirst } from "../fields/latestFirst.ts"
 import type { TaskFilter } from "./TaskFilter.ts"
 import type { TaskRow } from "./TaskRow.ts"
 
@@ -61,7 +62,7 @@ export const taskSections = async (tasks: TaskTable, query: TaskQuery): Promise<
     const [late, now, anytime, unknown, upcoming] = await Promise.all([
       take(range([0, first], [0, today])),
       take(range([0, today], [0, today + dayMillis])),
-      take(range([0, missing, first], [0, missing, last]).reverse()),
+      take(latestFirst(range([0, missing, first], [0, missing, last]))),
       // Whether it is done cannot be read: shown as open, so that it is shown.
       take(range([missing, first], [missing, last])),
       take(range([0, today + dayMillis], [0, missing]))
@@ -74,7 +75,7 @@ export const taskSections = async (tasks: TaskTable, query: TaskQuery): Promise<
     ]
   }
   const done = async (): Promise<ReadonlyArray<TaskSection>> => [
-    { name: "Done", tasks: await take(range([1, first], [1, last]).reverse()) }
+    { name: "Done", tasks: await take(latestFirst(range([1, first], [1, last]))) }
   ]
   const sections = await Promise.all([...(show === "done" ? [] : [open()]), ...(show === "open" ? [] : [done()])])
   return sections.flat().filter((section) => section.tasks.length > 0)

@@ -1,5 +1,5 @@
 /**
- * Offers a newer version of the app, quietly. Role status; buttons "Reload now" and "Later".
+ * Offers a newer version of the app, quietly. Buttons "Reload now" and "Later".
  */
 import { Button, Group, Paper, Text } from "@mantine/core"
 import { useState, useSyncExternalStore } from "react"
@@ -11,7 +11,7 @@ export const UpdateNotice = () => {
   const [isLater, setIsLater] = useState(false)
   if (version === "current" || isLater) return null
   return (
-    <Paper className={classes["notice"] ?? ""} role="status" withBorder shadow="md" p="sm">
+    <Paper className={classes["notice"] ?? ""} aria-live="polite" withBorder shadow="md" p="sm">
       <Text size="sm">
         {version === "waiting"
           ? "A new version of the app is ready."

@@ -31,7 +31,7 @@ export const takeNewVersion = (): void => {
   isTakenHere = true
   if (version === "elsewhere" || waiting === undefined) globalThis.location.reload()
   // The message the generated service worker listens for.
-  else waiting.postMessage({ type: "SKIP_WAITING" })
+  else waiting.postMessage({ type: "SKIP_WAITING" }, [])
 }
 
 /** Registers the service worker of a built app; does nothing under Vite's dev server. */
