@@ -2,13 +2,14 @@
  * The fields of a task; each stores itself. Textboxes "Title", "Notes"; checkbox "Done"; date "Due"; combobox "Assigned
  * to"; checkbox "Important"; button "Archive task".
  */
-import { Button, Checkbox, Group, Stack, TextInput } from "@mantine/core"
+import { Button, Group, Stack } from "@mantine/core"
 import { IconArchive } from "@tabler/icons-react"
 import { isMissing } from "@tidemark/model"
 import { useMutations } from "@tidemark/react"
 import { Notes } from "../../notes/Notes.ts"
 import { DraftInput } from "../fields/DraftInput.tsx"
 import { DraftTextarea } from "../fields/DraftTextarea.tsx"
+import { StoredCheckbox } from "../fields/StoredCheckbox.tsx"
 import { attempt } from "../notices/notices.ts"
 import { useMayEdit } from "../shell/useMayEdit.ts"
 import { AssigneeSelect } from "./AssigneeSelect.tsx"
@@ -33,25 +34,20 @@ export const TaskForm = ({ onClose, task }: { readonly task: TaskRow; readonly o
         readOnly={isReadOnly}
       />
       <Group gap="xl">
-        <Checkbox
-          label="Done"
-          checked={task.done === 1}
-          disabled={isReadOnly}
-          onChange={(event) => void save({ done: event.currentTarget.checked })}
-        />
-        <Checkbox
+        <StoredCheckbox label="Done" stored={task.done === 1} disabled={isReadOnly} onSave={(done) => save({ done })} />
+        <StoredCheckbox
           label="Important"
-          checked={task.priority === "high"}
+          stored={task.priority === "high"}
           disabled={isReadOnly}
-          onChange={(event) => void save({ priority: event.currentTarget.checked ? "high" : undefined })}
+          onSave={(isHigh) => save({ priority: isHigh ? "high" : undefined })}
         />
       </Group>
-      <TextInput
+      <DraftInput
         type="date"
         label="Due"
-        value={isMissing(task.due) ? "" : dueToDay(task.due)}
+        stored={isMissing(task.due) ? "" : dueToDay(task.due)}
+        onSave={(day) => save({ due: dayToDue(day) })}
         readOnly={isReadOnly}
-        onChange={(event) => void save({ due: dayToDue(event.currentTarget.value) })}
       />
       <AssigneeSelect
         assignee={isMissing(task.assignee) ? undefined : task.assignee}

@@ -1,10 +1,11 @@
 /** One task in the list: check it, open it, archive it. */
-import { ActionIcon, Checkbox, UnstyledButton } from "@mantine/core"
+import { ActionIcon, UnstyledButton } from "@mantine/core"
 import { IconArchive, IconCalendar, IconFlag3Filled, IconNotes, IconUser } from "@tabler/icons-react"
 import { isMissing } from "@tidemark/model"
 import { useMutations } from "@tidemark/react"
 import { memo } from "react"
 import { Notes } from "../../notes/Notes.ts"
+import { StoredCheckbox } from "../fields/StoredCheckbox.tsx"
 import { attempt } from "../notices/notices.ts"
 import { useMayEdit } from "../shell/useMayEdit.ts"
 import { dueWords } from "./dueDay.ts"
@@ -26,17 +27,17 @@ export const TaskItem = memo(({ assignee, onOpen, task, today }: TaskItemProps) 
   const mayEdit = useMayEdit()
   const title = taskTitle(task)
   const isDone = task.done === 1
-  const check = (done: boolean) => void attempt("The task was not changed", tasks.update(task.id, { done }))
+  const check = (done: boolean) => attempt("The task was not changed", tasks.update(task.id, { done }))
   return (
     <li className={classes["item"]} data-done={isDone}>
-      <Checkbox
+      <StoredCheckbox
         radius="xl"
         size="md"
         className={classes["check"] ?? ""}
         aria-label={`Done: ${title}`}
-        checked={isDone}
+        stored={isDone}
         disabled={!mayEdit}
-        onChange={(event) => check(event.currentTarget.checked)}
+        onSave={check}
       />
       <UnstyledButton className={classes["open"] ?? ""} aria-label={title} onClick={() => onOpen(task.id)}>
         <span className={classes["title"]}>{title}</span>
