@@ -1,0 +1,178 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Result } from "effect"
+import { type ClientMessage, decodePage, decodeServerMessage, Seq, socketsPerDeviceMax } from "@tidemark/protocol"
+import { FanOut, Log, type Sink, SyncService } from "@tidemark/server"
+import { makeEntries } from "@tidemark/testing/suites/internal/serverFixtures"
+import { makeLink, makeMember, makeOwner, type Member, push, revoke } from "./people.ts"
+import { memoryStore } from "./stores.ts"
+
+/** What a session said, in short: the tag of a message, or the Seqs of a page. */
+const said = (message: string | Uint8Array): string => {
+  if (typeof message !== "string") {
+    const page = decodePage(message)
+    return Result.isSuccess(page) ? `page ${page.success.items.map(({ seq }) => seq).join()}` : "no page"
+  }
+  const read = decodeServerMessage(message)
+  if (Result.isFailure(read)) return "no message"
+  const { success } = read
+  if (success._tag === "Behind") return `Behind ${success.head}`
+  if (success._tag === "RosterMoved") return `RosterMoved ${success.number}`
+  return success._tag === "Goodbye" ? `Goodbye ${success.error._tag}` : success._tag
+}
+
+/** A sink that takes `room` messages. */
+const makeSink = (room = Number.MAX_SAFE_INTEGER) => {
+  const heard: Array<string> = []
+  const state = { room, isClosed: false }
+  const sink: Sink = {
+    offer: (message) =>
+      Effect.sync(() => {
+        if (state.room === 0) return false
+        state.room--
+        heard.push(said(message))
+        return true
+      }),
+    close: (goodbye) =>
+      Effect.sync(() => {
+        heard.push(said(goodbye))
+        state.isClosed = true
+      })
+  }
+  return { sink, heard, state }
+}
+
+const helloOf = (member: Pick<Member, "token" | "workspace">): Extract<ClientMessage, { readonly _tag: "Hello" }> => ({
+  _tag: "Hello",
+  protocol: { min: 1, max: 1 },
+  token: member.token,
+  workspace: member.workspace
+})
+
+const open = (member: Pick<Member, "token" | "workspace">, sink: Sink) =>
+  Effect.flatMap(SyncService, (sync) => sync.live(helloOf(member), sink))
+
+describe("Live", () => {
+  it.effect("FAN-1 Welcome comes first, then every commit in the order of Seq, own ones included", () =>
+    Effect.gen(function* () {
+      const owner = yield* makeOwner
+      const reader = yield* makeMember(owner, "reader")
+      yield* push(owner, 1, 1)
+      const { heard, sink } = makeSink()
+      const session = yield* open(reader, sink)
+      yield* push(owner, 2, 2)
+      yield* push(owner, 4, 1)
+      yield* session.hear({ _tag: "Ping" })
+      assert.deepStrictEqual(heard, ["Welcome", "page 2,3", "page 4", "Pong"])
+    }).pipe(Effect.scoped, Effect.provide(memoryStore()))
+  )
+
+  it.effect("FAN-2 no session for a version nobody speaks, a forged token, a link's token", () =>
+    Effect.gen(function* () {
+      const sync = yield* SyncService
+      const owner = yield* makeOwner
+      const link = yield* makeLink(owner, "owner")
+      const { heard, sink } = makeSink()
+      const errors = [
+        yield* Effect.flip(sync.live({ ...helloOf(owner), protocol: { min: 2, max: 9 } }, sink)),
+        yield* Effect.flip(sync.live({ ...helloOf(owner), token: `${owner.token}x` }, sink)),
+        yield* Effect.flip(sync.live({ ...helloOf(owner), token: link.accessToken }, sink))
+      ]
+      assert.deepStrictEqual(
+        errors.map(({ _tag }) => _tag),
+        ["VersionUnsupported", "Unauthorized", "Unauthorized"]
+      )
+      assert.deepStrictEqual(heard, [])
+    }).pipe(Effect.scoped, Effect.provide(memoryStore()))
+  )
+
+  it.effect("FAN-3 a device holds socketsPerDeviceMax sessions, not one more; a closed one makes room", () =>
+    Effect.gen(function* () {
+      const owner = yield* makeOwner
+      const { sink } = makeSink()
+      yield* Effect.scoped(open(owner, sink))
+      for (let count = 0; count < socketsPerDeviceMax; count++) yield* open(owner, sink)
+      assert.strictEqual((yield* Effect.flip(open(owner, sink)))._tag, "RateLimited")
+    }).pipe(Effect.scoped, Effect.provide(memoryStore()))
+  )
+
+  it.effect(
+    "FAN-4 a reader without room is parked: it is sent nothing, then Behind with the head, then pages again",
+    () =>
+      Effect.gen(function* () {
+        const owner = yield* makeOwner
+        const { heard, sink, state } = makeSink(2)
+        const session = yield* open(owner, sink)
+        yield* push(owner, 1, 1)
+        yield* push(owner, 2, 1)
+        state.room = 1
+        yield* push(owner, 3, 1)
+        assert.deepStrictEqual(heard, ["Welcome", "page 1"])
+        state.room = 9
+        yield* session.drained
+        yield* push(owner, 4, 1)
+        assert.deepStrictEqual(heard, ["Welcome", "page 1", "Behind 3", "page 4"])
+      }).pipe(Effect.scoped, Effect.provide(memoryStore()))
+  )
+
+  it.effect("FAN-4 room for only one message after being parked keeps the reader parked", () =>
+    Effect.gen(function* () {
+      const owner = yield* makeOwner
+      const { heard, sink, state } = makeSink(1)
+      const session = yield* open(owner, sink)
+      yield* makeLink(owner, "reader")
+      yield* push(owner, 1, 1)
+      state.room = 1
+      yield* session.drained
+      state.room = 9
+      yield* push(owner, 2, 1)
+      yield* session.drained
+      assert.deepStrictEqual(heard, ["Welcome", "RosterMoved 2", "Behind 2"])
+    }).pipe(Effect.scoped, Effect.provide(memoryStore()))
+  )
+
+  it.effect("FAN-5 a page that does not follow the last one is not sent: the reader is told to pull", () =>
+    Effect.gen(function* () {
+      const fanOut = yield* FanOut
+      const log = yield* Log
+      const owner = yield* makeOwner
+      const { heard, sink } = makeSink()
+      yield* open(owner, sink)
+      const other = yield* makeOwner
+      yield* log.append(other.workspace, other.device, makeEntries(other.device, 1, 3))
+      const { chain, logId } = yield* log.head(other.workspace)
+      const page = yield* log.read(other.workspace, { after: Seq.make(0), bytesMax: 1 })
+      const rest = yield* log.read(other.workspace, { after: Seq.make(1), logId, chain: page.through.chain })
+      yield* fanOut.publish(owner.workspace, rest)
+      yield* fanOut.publish(owner.workspace, page)
+      yield* fanOut.publish(owner.workspace, page)
+      assert.strictEqual(rest.through.chain, chain)
+      assert.deepStrictEqual(heard, ["Welcome", "Behind 3", "page 1"])
+    }).pipe(Effect.scoped, Effect.provide(memoryStore()))
+  )
+
+  it.effect("FAN-6 a revoked device hears Goodbye with the revocation, the others that the roster moved", () =>
+    Effect.gen(function* () {
+      const owner = yield* makeOwner
+      const editor = yield* makeMember(owner, "editor")
+      const mine = makeSink()
+      const theirs = makeSink()
+      yield* open(owner, mine.sink)
+      yield* open(editor, theirs.sink)
+      yield* revoke(owner, { device: editor.device })
+      assert.deepStrictEqual(mine.heard, ["Welcome", "RosterMoved 4"])
+      assert.deepStrictEqual(theirs.heard, ["Welcome", "RosterMoved 4", "Goodbye Unauthorized"])
+      assert.deepStrictEqual([mine.state.isClosed, theirs.state.isClosed], [false, true])
+    }).pipe(Effect.scoped, Effect.provide(memoryStore()))
+  )
+
+  it.effect("FAN-6 a revoked device that does not read hears Goodbye all the same", () =>
+    Effect.gen(function* () {
+      const owner = yield* makeOwner
+      const editor = yield* makeMember(owner, "editor")
+      const { sink, state } = makeSink(1)
+      yield* open(editor, sink)
+      yield* revoke(owner, { device: editor.device })
+      assert.isTrue(state.isClosed)
+    }).pipe(Effect.scoped, Effect.provide(memoryStore()))
+  )
+})

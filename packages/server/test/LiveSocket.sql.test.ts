@@ -1,0 +1,194 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Option, type Scope } from "effect"
+import { Primitives } from "@tidemark/crypto"
+import { encodeClientMessage, encodePush, entryBytesMax, liveTextBytesMax } from "@tidemark/protocol"
+import { makeEntries, makeEntry } from "@tidemark/testing/suites/internal/serverFixtures"
+import net from "node:net"
+import { foundOverHttp, joinOverHttp, linkOverHttp, revokeOverHttp } from "./httpPeople.ts"
+import { type Heard, makeClient, openSocket, startServer, testConfig } from "./httpServer.ts"
+import type { Member } from "./people.ts"
+import { temporarySchema } from "./stores.ts"
+
+const live = <A, E>(effect: Effect.Effect<A, E, Primitives | Scope.Scope>) =>
+  effect.pipe(Effect.scoped, Effect.provide(Primitives.layerWebCrypto))
+
+const pushTo = (address: string, member: Member, entries: ReadonlyArray<Uint8Array>) =>
+  Effect.flatMap(makeClient(address, member.token), (client) =>
+    client.log.push({ params: { workspace: member.workspace }, payload: encodePush(entries) })
+  )
+
+const short = (heard: Heard): string => {
+  if (heard._tag === "Page") return `Page ${heard.after}-${heard.through}`
+  return heard._tag === "Goodbye" ? `Goodbye ${heard.error._tag}` : heard._tag
+}
+
+/** A connection below the WebSocket, so that it can stop reading: the handshake, Hello, and the bytes that come. */
+const openRawSocket = (address: string, member: Member) =>
+  Effect.acquireRelease(
+    Effect.callback<{ socket: net.Socket; bytesHeard: () => number; text: () => string }>((resume) => {
+      const { hostname, port } = new URL(address)
+      const socket = net.connect(Number(port), hostname)
+      let bytes = 0
+      let text = ""
+      let isUpgraded = false
+      socket.on("data", (chunk) => {
+        bytes += chunk.length
+        if (text.length < 4_000 || chunk.length < 4_000) text += chunk.toString("latin1")
+        if (!isUpgraded && text.includes("\r\n\r\n")) {
+          isUpgraded = true
+          const message = {
+            _tag: "Hello",
+            protocol: { min: 1, max: 1 },
+            token: member.token,
+            workspace: member.workspace
+          } as const
+          socket.write(maskedTextFrame(encodeClientMessage(message)))
+        } else if (text.includes("Welcome")) {
+          socket.pause()
+          resume(Effect.succeed({ socket, bytesHeard: () => bytes, text: () => text }))
+        }
+      })
+      socket.write(
+        "GET /v1/live HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+      )
+    }),
+    ({ socket }) => Effect.sync(() => socket.destroy())
+  )
+
+/** A client's text frame of 126 to 65,535 bytes, masked with zeros. */
+const maskedTextFrame = (text: string): Uint8Array => {
+  const body = Buffer.from(text)
+  const header = Buffer.from([0x81, 0x80 | 126, body.length >> 8, body.length & 0xff, 0, 0, 0, 0])
+  return Buffer.concat([header, body])
+}
+
+describe("live socket", () => {
+  it.live("FAN-1 pages arrive in order and without a gap, each right after its commit", () =>
+    live(
+      Effect.gen(function* () {
+        const { address } = yield* startServer(yield* testConfig())
+        const owner = yield* foundOverHttp(address)
+        const socket = yield* openSocket(address)
+        yield* socket.hello(owner)
+        assert.strictEqual(short(yield* socket.next), "Welcome")
+        yield* Effect.forEach(
+          Array.from({ length: 20 }, (_, index) => makeEntries(owner.device, index + 1, 1)),
+          (entries) => pushTo(address, owner, entries),
+          { concurrency: 5 }
+        )
+        let at = 0
+        while (at < 20) {
+          const page = yield* socket.next
+          assert.strictEqual(page._tag === "Page" && page.after, at)
+          at = page._tag === "Page" ? page.through : 20
+        }
+        yield* socket.send(encodeClientMessage({ _tag: "Ping" }))
+        assert.strictEqual(short(yield* socket.next), "Pong")
+      })
+    )
+  )
+
+  it.live(
+    "FAN-2 a bad first message, a binary one, a forged token and a large message end the socket with the reason",
+    () =>
+      live(
+        Effect.gen(function* () {
+          const { address } = yield* startServer(yield* testConfig())
+          const owner = yield* foundOverHttp(address)
+          const outcome = (message: string | Uint8Array<ArrayBuffer>) =>
+            Effect.gen(function* () {
+              const socket = yield* openSocket(address)
+              yield* socket.send(message)
+              const first = short(yield* socket.next)
+              return first === "Closed" ? [first] : [first, short(yield* socket.next)]
+            })
+          const hello = { _tag: "Hello", protocol: { min: 1, max: 1 }, workspace: owner.workspace } as const
+          assert.deepStrictEqual(yield* outcome("{}"), ["Goodbye Malformed", "Closed"])
+          assert.deepStrictEqual(yield* outcome(new Uint8Array(9)), ["Goodbye Malformed", "Closed"])
+          assert.deepStrictEqual(yield* outcome(encodeClientMessage({ _tag: "Ping" })), [
+            "Goodbye Unauthorized",
+            "Closed"
+          ])
+          assert.deepStrictEqual(yield* outcome(encodeClientMessage({ ...hello, token: "forged" })), [
+            "Goodbye Unauthorized",
+            "Closed"
+          ])
+          assert.deepStrictEqual(yield* outcome("x".repeat(liveTextBytesMax + 1)), ["Closed"])
+        })
+      )
+  )
+
+  it.live("FAN-6 a revocation closes the open socket within a second", () =>
+    live(
+      Effect.gen(function* () {
+        const { address } = yield* startServer(yield* testConfig())
+        const owner = yield* foundOverHttp(address)
+        const editor = yield* joinOverHttp(address, yield* linkOverHttp(address, owner, "editor"), owner)
+        const socket = yield* openSocket(address)
+        yield* socket.hello(editor)
+        assert.strictEqual(short(yield* socket.next), "Welcome")
+        const start = yield* Clock.currentTimeMillis
+        yield* revokeOverHttp(address, owner, editor.device)
+        const heard = [short(yield* socket.next), short(yield* socket.next), short(yield* socket.next)]
+        assert.deepStrictEqual(heard, ["RosterMoved", "Goodbye Unauthorized", "Closed"])
+        assert.isBelow((yield* Clock.currentTimeMillis) - start, 1_000)
+      })
+    )
+  )
+
+  it.live(
+    "FAN-4 a reader that stops reading costs a bounded amount, hears Behind when it reads again, and then pages",
+    () =>
+      live(
+        Effect.gen(function* () {
+          const { address } = yield* startServer(yield* testConfig())
+          const owner = yield* foundOverHttp(address)
+          const raw = yield* openRawSocket(address, owner)
+          const count = 48
+          for (let deviceSeq = 1; deviceSeq <= count; deviceSeq++) {
+            yield* pushTo(address, owner, [makeEntry({ device: owner.device, deviceSeq, bytes: entryBytesMax })])
+          }
+          yield* Effect.callback<void>((resume) => {
+            raw.socket.on("data", () => {
+              if (raw.text().includes(`{"_tag":"Behind","head":${count}}`)) resume(Effect.void)
+            })
+            raw.socket.resume()
+          })
+          // What was sent is what the kernel buffered and one send buffer, not the 48 MiB that were committed.
+          assert.isBelow(raw.bytesHeard(), 24 * entryBytesMax)
+          const before = raw.bytesHeard()
+          const next = Effect.callback<void>((resume) => void raw.socket.once("data", () => resume(Effect.void)))
+          yield* Effect.all([next, pushTo(address, owner, makeEntries(owner.device, count + 1, 1))], { concurrency: 2 })
+          assert.isAbove(raw.bytesHeard(), before)
+        })
+      )
+  )
+
+  it.live("FAN-7 what one process commits reaches a reader of another over the same PostgreSQL, revocation too", () =>
+    live(
+      Effect.gen(function* () {
+        const databaseUrl = Option.some(yield* temporarySchema)
+        const config = yield* testConfig({ databaseUrl })
+        const here = yield* startServer(config)
+        const there = yield* startServer(config)
+        const owner = yield* foundOverHttp(here.address)
+        const editor = yield* joinOverHttp(here.address, yield* linkOverHttp(here.address, owner, "editor"), owner)
+        const socket = yield* openSocket(there.address)
+        yield* socket.hello(editor)
+        assert.strictEqual(short(yield* socket.next), "Welcome")
+        yield* pushTo(here.address, owner, makeEntries(owner.device, 1, 3))
+        assert.strictEqual(short(yield* socket.next), "Page 0-3")
+        yield* pushTo(there.address, editor, makeEntries(editor.device, 1, 1))
+        assert.strictEqual(short(yield* socket.next), "Page 3-4")
+        const start = yield* Clock.currentTimeMillis
+        yield* revokeOverHttp(here.address, owner, editor.device)
+        assert.deepStrictEqual(
+          [short(yield* socket.next), short(yield* socket.next)],
+          ["RosterMoved", "Goodbye Unauthorized"]
+        )
+        assert.isBelow((yield* Clock.currentTimeMillis) - start, 1_000)
+      })
+    )
+  )
+})
