@@ -69,7 +69,7 @@ export const open = Effect.fnUntraced(function* (
     tail: (doc, applied) => read((db) => tailOf(db, doc, applied)),
     docs: read(docsOf),
     tailSize: (doc) => read((db) => tailSizeOf(db, doc)),
-    unsealed: (bytesMax) => read((db) => unsealedOf(db, bytesMax)),
+    unsealed: (bytesMax, except) => read((db) => unsealedOf(db, bytesMax, except)),
     sealed: (limit) => read((db) => sealedOf(db, limit)),
     refused: read(refusedOf),
     held: read(async (db) => (await db.held.orderBy("seq").toArray()).map(rowToHeld)),

@@ -120,15 +120,16 @@ export const open = Effect.fnUntraced(function* (
           )
         )
       ),
-    unsealed: (bytesMax) =>
+    unsealed: (bytesMax, except) =>
       read(() => {
         const ascending = "SELECT * FROM updates WHERE own = 1 AND seq = 0 AND sealedUnder = 0 ORDER BY localSeq"
-        return takeFitting(sql.iterate(rowToUpdate, ascending), { count: Infinity, bytes: bytesMax })
+        return takeFitting(passOver(sql.iterate(rowToUpdate, ascending), except), { count: Infinity, bytes: bytesMax })
       }),
     sealed: (limit) =>
-      read(() =>
-        takeFitting(sql.iterate(rowToSealed, "SELECT * FROM sealed WHERE state = 0 ORDER BY deviceSeq"), limit)
-      ),
+      read(() => {
+        const ascending = "SELECT * FROM sealed WHERE state = 0 ORDER BY deviceSeq"
+        return takeFitting(passOver(sql.iterate(rowToSealed, ascending), limit.except), limit)
+      }),
     refused: read(() => sql.rows("SELECT * FROM sealed WHERE state = 2 ORDER BY deviceSeq").map(rowToSealed)),
     held: read(() => sql.rows("SELECT * FROM held ORDER BY seq").map(rowToHeld)),
     counts: read(() => {
@@ -227,4 +228,12 @@ const outboxChangesOf = (sql: SqliteConnection, listeners: Set<() => void>): Str
     Stream.map(() => undefined)
   )
   return Stream.merge(own, others)
+}
+
+/** The items of docs that are not in `except`. */
+const passOver = function* <A extends { readonly doc: DocId }>(
+  items: Iterable<A>,
+  except: ReadonlySet<DocId> | undefined
+): Iterable<A> {
+  for (const item of items) if (except?.has(item.doc) !== true) yield item
 }

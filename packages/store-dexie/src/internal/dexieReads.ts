@@ -76,11 +76,16 @@ export const tailSizeOf = async (
   return { count: keys.length, bytes: keys.reduce((sum, [, , size]) => sum + size, 0) }
 }
 
-export const unsealedOf = async (db: WorkspaceDb, bytesMax: number): Promise<ReadonlyArray<StoredUpdate>> => {
+export const unsealedOf = async (
+  db: WorkspaceDb,
+  bytesMax: number,
+  except?: ReadonlySet<DocId>
+): Promise<ReadonlyArray<StoredUpdate>> => {
   const fits = makeFit({ count: Infinity, bytes: bytesMax })
   const rows = await db.updates
     .where("unsealed")
     .equals(1)
+    .filter((row) => except?.has(row.doc) !== true)
     .until((row) => !fits(row.size))
     .toArray()
   return rows.map(rowToUpdate)
@@ -92,10 +97,11 @@ const itemsIn = (db: WorkspaceDb, state: number) =>
 
 export const sealedOf = async (
   db: WorkspaceDb,
-  limit: { readonly count: number; readonly bytes: number }
+  limit: { readonly count: number; readonly bytes: number; readonly except?: ReadonlySet<DocId> }
 ): Promise<ReadonlyArray<SealedItem>> => {
   const fits = makeFit(limit)
   const rows = await itemsIn(db, sealedState.waiting)
+    .filter((row) => limit.except?.has(row.doc) !== true)
     .until((row) => !fits(row.bytes.length))
     .toArray()
   return rows.map(rowToSealed)

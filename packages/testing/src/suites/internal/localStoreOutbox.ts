@@ -58,6 +58,18 @@ export const localStoreOutbox = (makeStorage: MakeStorage): void => {
     })
   )
 
+  it.effect("STORE-20 the updates of excepted docs are passed over and count for nothing", () =>
+    Effect.gen(function* () {
+      const store = yield* (yield* makeStorage).open
+      const [, b1 = start, , b2 = start] = yield* commit(store, {
+        updates: [own(docA, 50), own(docB, 10), own(docA, 50), own(docB, 10), own(docB, 10)]
+      })
+      const others = yield* store.unsealed(20, new Set([docA]))
+      assert.deepStrictEqual(localSeqsOf(others), [b1, b2])
+      assert.deepStrictEqual(yield* store.unsealed(20, new Set([docA, docB])), [])
+    })
+  )
+
   it.effect("STORE-21 sealing takes what an item covers out of the unsealed updates, and keeps the item as it is", () =>
     Effect.gen(function* () {
       const storage = yield* makeStorage
@@ -199,6 +211,10 @@ export const localStoreOutbox = (makeStorage: MakeStorage): void => {
         // The large one in the middle is not jumped over.
         assert.deepStrictEqual(yield* within(9, 149), [n(2)])
         assert.deepStrictEqual(yield* within(0, 0), [n(2)])
+        // Those of excepted docs are passed over and count for nothing.
+        yield* commit(store, { seal: [sealedItem(11, [], { doc: docB, bytes: bytesOf(3) })] })
+        const others = yield* store.sealed({ count: 1, bytes: 3, except: new Set([docA]) })
+        assert.deepStrictEqual(deviceSeqsOf(others), [n(11)])
       })
   )
 
