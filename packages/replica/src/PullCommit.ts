@@ -43,9 +43,10 @@ export const commitSlice = Effect.fn("commitSlice")(function* (
   for (;;) {
     const docs = yield* live.warm([...itemsByDoc.keys()])
     const request = { docs: live.requestOf(docs), meta: [metaKeys.cursor, metaKeys.syncer] }
+    // Failed or interrupted, the docs in memory may be ahead of the log.
     const written = yield* store
       .write(request, (view) => decideSlice(slice, itemsByDoc, docs, poisonous, view))
-      .pipe(Effect.tapError(() => Effect.sync(() => docs.forEach(({ doc }) => live.drop(doc)))))
+      .pipe(Effect.onError(() => Effect.sync(() => docs.forEach(({ doc }) => live.drop(doc)))))
     if (written.value._tag === "Fenced") {
       return yield* new FenceLost({ message: "Another tab syncs this workspace now; this one has stepped back." })
     }

@@ -1,0 +1,201 @@
+/** The main job on real input: two browsers, a real server, real encryption, offline and back. Rules: docs/spec/app.md. */
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Browser } from "playwright-core"
+import { assert, describe } from "@effect/vitest"
+import { afterAll, beforeAll, beforeEach, it, onTestFinished } from "vitest"
+import { type CuttableNetwork, cuttableNetwork } from "./support/cuttableNetwork.ts"
+import { launchChromium } from "./support/launchChromium.ts"
+import {
+  addTask,
+  checkTask,
+  createWorkspace,
+  go,
+  joinByLink,
+  makeLink,
+  newPerson,
+  type Person,
+  showAllTasks,
+  taskItem,
+  untilStatus,
+  untilTasks
+} from "./support/notesApp.ts"
+import { type RunningServer, startServer } from "./support/startServer.ts"
+
+const web = join(import.meta.dirname, "..", "..", "apps", "web", "dist")
+
+let browser: Browser
+let data: string
+let server: RunningServer
+
+beforeAll(async () => {
+  browser = await launchChromium()
+})
+afterAll(() => browser.close())
+
+/** Every test has a server with a folder of its own. */
+beforeEach(async () => {
+  data = await mkdtemp(join(tmpdir(), "tidemark-e2e-"))
+  server = await startServer({ data, web })
+  return async () => {
+    await server.stop()
+    await rm(data, { recursive: true, force: true })
+  }
+})
+
+/** A person with a profile and a network of their own. */
+const person = async (): Promise<Person> => {
+  const network: CuttableNetwork = await cuttableNetwork(server.port)
+  const made = await newPerson(browser, network)
+  onTestFinished(async () => {
+    await made.context.close()
+    await network.close()
+  })
+  return made
+}
+
+/** Two people in one workspace with one task each of them sees. */
+const twoPeople = async (role: "Reader" | "Editor" = "Editor") => {
+  const ada = await person()
+  await createWorkspace(ada, "Household")
+  await addTask(ada.page, "Buy milk")
+  const link = await makeLink(ada, role)
+  await go(ada.page, "Tasks")
+  const ben = await person()
+  await joinByLink(ben, link, "Ours")
+  await taskItem(ben.page, "Buy milk").waitFor()
+  return { ada, ben, link }
+}
+
+/** How long two devices may take to show the same once both are back, in milliseconds. */
+const backMillisMax = 2_000
+
+describe("two devices", () => {
+  it("APP-1 edit the same records offline, reload offline, come back, and show the same", async () => {
+    const { ada, ben } = await twoPeople()
+    for (const { network, page } of [ada, ben]) {
+      network.cut()
+      await untilStatus(page, /Sync status: Offline/)
+    }
+    await addTask(ada.page, "Call the harbour master")
+    await checkTask(ada.page, "Buy milk")
+    await addTask(ben.page, "Mend the net")
+    await rename(ben, "Buy milk", "Buy oat milk")
+    for (const { page } of [ada, ben]) {
+      await page.reload()
+      await showAllTasks(page)
+    }
+    await untilTasks(ada.page, ["x Buy milk", "o Call the harbour master"])
+    await untilTasks(ben.page, ["o Buy oat milk", "o Mend the net"])
+    await addTask(ada.page, "Written after the reload")
+    await untilStatus(ada.page, /Offline, \d+ pending/)
+
+    for (const { network } of [ada, ben]) network.heal()
+    for (const { page } of [ada, ben]) await page.evaluate(() => globalThis.dispatchEvent(new Event("online")))
+    const both = ["x Buy oat milk", "o Call the harbour master", "o Mend the net", "o Written after the reload"]
+    await Promise.all([ada, ben].map(({ page }) => untilTasks(page, both, backMillisMax)))
+    for (const { page } of [ada, ben]) await untilStatus(page, /^Sync status: Synced$/)
+  })
+
+  it("APP-2 the link's secret leaves the address at once and is in nothing that is sent", async () => {
+    const { ben, link } = await twoPeople()
+    assert.notInclude(ben.page.url(), "#")
+    const addresses = await ben.page.evaluate(() => performance.getEntriesByType("resource").map((entry) => entry.name))
+    const [, token = "", secret = ""] = new URL(link).hash.slice(1).split(".")
+    const secretBytes = Buffer.from(secret, "base64url").subarray(0, 32)
+    const sent = ben.network.sent()
+    // The token is what may be sent, so it shows that the search finds what is there.
+    assert.isTrue(sent.includes(token.replaceAll("~", ".")))
+    for (const needle of [secret, secretBytes, secretBytes.toString("hex"), secretBytes.toString("base64")]) {
+      assert.isFalse(sent.includes(needle))
+    }
+    assert.isFalse(addresses.some((address) => address.includes(secret)))
+    assert.isFalse(server.printed().includes(token.slice(0, 40)))
+  })
+
+  it("APP-3 a server killed while both type and started again has everything", async () => {
+    const { ada, ben } = await twoPeople()
+    const typed = ["o Buy milk"]
+    for (let round = 0; round < 4; round++) {
+      await Promise.all([
+        addTask(ada.page, `ada before ${round}`),
+        addTask(ben.page, `ben before ${round}`),
+        server.kill()
+      ])
+      await addTask(ada.page, `ada while it is down ${round}`)
+      typed.push(`o ada before ${round}`, `o ben before ${round}`, `o ada while it is down ${round}`)
+      server = await startServer({ data, web, port: server.port })
+    }
+    for (const { page } of [ada, ben]) await page.evaluate(() => globalThis.dispatchEvent(new Event("online")))
+    await Promise.all([ada, ben].map(({ page }) => untilTasks(page, typed, 40_000)))
+    for (const { page } of [ada, ben]) await untilStatus(page, /^Sync status: Synced$/)
+    // A third device, which never saw any of it, gets all of it from the server alone.
+    const link = await makeLink(ada, "Reader")
+    const eve = await person()
+    await joinByLink(eve, link, "Theirs")
+    await untilTasks(eve.page, typed)
+  })
+
+  it("APP-4 a new page opens and is edited without a network after one visit", async () => {
+    const ada = await person()
+    await createWorkspace(ada, "Alone")
+    await addTask(ada.page, "Written online")
+    await untilStatus(ada.page, /^Sync status: Synced$/)
+    const address = ada.page.url()
+    ada.network.cut()
+    await ada.page.close()
+    const again = await ada.context.newPage()
+    await again.goto(address)
+    await taskItem(again, "Written online").waitFor()
+    await addTask(again, "Written offline")
+    await again.goto(ada.network.origin)
+    await again.getByRole("link", { name: /Alone/ }).click()
+    await untilTasks(again, ["o Written online", "o Written offline"])
+    ada.network.heal()
+    await again.evaluate(() => globalThis.dispatchEvent(new Event("online")))
+    await untilStatus(again, /^Sync status: Synced$/)
+  })
+
+  it("APP-5 contacts and tasks are archived and restored, and the other device shows it", async () => {
+    const { ada, ben } = await twoPeople()
+    await ada.page.getByRole("button", { name: "Archive Buy milk" }).click()
+    await taskItem(ben.page, "Buy milk").waitFor({ state: "detached" })
+    await go(ben.page, "Archive")
+    await ben.page.getByRole("button", { name: "Restore Buy milk" }).click()
+    await taskItem(ada.page, "Buy milk").waitFor()
+    await go(ben.page, "Contacts")
+    const field = ben.page.getByLabel("New contact")
+    await field.fill("Grace")
+    await field.press("Enter")
+    await go(ada.page, "Contacts")
+    await ada.page.getByRole("button", { name: "Grace", exact: true }).waitFor()
+  })
+
+  it("APP-6 a reader changes nothing for others, and a revoked device is told so", async () => {
+    const { ada, ben } = await twoPeople("Reader")
+    assert.strictEqual(await ben.page.getByLabel("New task").isEditable(), false)
+    await go(ada.page, "Share")
+    await ada.page
+      .getByRole("list", { name: "Devices" })
+      .getByRole("button", { name: /Revoke/ })
+      .click()
+    await ada.page
+      .getByRole("dialog")
+      .getByRole("button", { name: /Revoke/ })
+      .click()
+    await untilStatus(ben.page, /Needs a look/)
+    await ben.page.getByRole("button", { name: /Sync status/ }).click()
+    await ben.page.getByText("An owner ended this access").waitFor()
+    await taskItem(ben.page, "Buy milk").waitFor()
+  })
+})
+
+const rename = async ({ page }: Person, from: string, to: string): Promise<void> => {
+  await page.getByRole("button", { name: from, exact: true }).click()
+  const title = page.getByRole("dialog").getByLabel("Title")
+  await title.fill(to)
+  await title.blur()
+  await page.getByRole("dialog").getByRole("button", { name: "Close" }).first().click()
+  await taskItem(page, to).waitFor()
+}

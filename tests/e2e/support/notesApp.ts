@@ -1,0 +1,112 @@
+/**
+ * Tidemark Notes as a person uses it: by its labels and buttons, never by its code.
+ *
+ * Every function waits for what it asks for and fails after the page's default timeout.
+ */
+import type { Browser, BrowserContext, Page } from "playwright-core"
+import type { CuttableNetwork } from "./cuttableNetwork.ts"
+
+/** One person's browser profile with one page, and the network it hangs on. */
+export interface Person {
+  readonly context: BrowserContext
+  readonly page: Page
+  readonly network: CuttableNetwork
+}
+
+/** A fresh profile on the app's first screen. The app is installed for a start without a network when this returns. */
+export const newPerson = async (browser: Browser, network: CuttableNetwork): Promise<Person> => {
+  const context = await browser.newContext()
+  context.setDefaultTimeout(20_000)
+  const page = await context.newPage()
+  await page.goto(network.origin)
+  await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
+  return { context, page, network }
+}
+
+/** Makes a workspace and waits until its task list is there. */
+export const createWorkspace = async ({ page }: Person, name: string): Promise<void> => {
+  await page.getByLabel("Name of the workspace").fill(name)
+  await page.getByRole("button", { name: "Create" }).click()
+  await page.getByLabel("New task").waitFor()
+}
+
+/** Makes a link on the share screen and returns its text. */
+export const makeLink = async ({ page }: Person, role: "Reader" | "Editor" | "Owner"): Promise<string> => {
+  await go(page, "Share")
+  await page.getByRole("radiogroup", { name: "What the link allows" }).getByText(role, { exact: true }).click()
+  await page.getByRole("button", { name: "Make a link" }).click()
+  return page.getByRole("textbox", { name: "Link", exact: true }).inputValue()
+}
+
+/** Opens a link as one that was clicked, in the person's own network, and joins. */
+export const joinByLink = async ({ network, page }: Person, link: string, name: string): Promise<void> => {
+  const { hash } = new URL(link)
+  await page.goto(`${network.origin}/join${hash}`)
+  await page.getByLabel("Name on this device").fill(name)
+  await page.getByRole("button", { name: "Join workspace" }).click()
+  await page.getByLabel("New task").waitFor()
+}
+
+/** Goes to a screen of the open workspace. */
+export const go = async (
+  page: Page,
+  screen: "Tasks" | "Contacts" | "Archive" | "Share" | "Settings"
+): Promise<void> => {
+  await page.getByRole("navigation", { name: "Workspace" }).getByRole("link", { name: screen }).first().click()
+}
+
+export const addTask = async (page: Page, title: string): Promise<void> => {
+  const field = page.getByLabel("New task")
+  await field.fill(title)
+  await field.press("Enter")
+  await taskItem(page, title).waitFor()
+}
+
+/** The line of a task in the list. */
+export const taskItem = (page: Page, title: string) =>
+  page.getByRole("listitem").filter({ has: page.getByRole("button", { name: title, exact: true }) })
+
+export const checkTask = async (page: Page, title: string): Promise<void> => {
+  await page.getByRole("checkbox", { name: `Done: ${title}` }).check({ force: true })
+}
+
+/** Shows open and done tasks alike. */
+export const showAllTasks = async (page: Page): Promise<void> => {
+  await page.getByRole("radiogroup", { name: "Which tasks" }).getByText("All", { exact: false }).click()
+}
+
+/** The titles of the tasks shown, done ones with a mark, sorted. */
+export const shownTasks = (page: Page): Promise<ReadonlyArray<string>> =>
+  page
+    .getByRole("checkbox", { name: /^Done: / })
+    .evaluateAll((boxes) =>
+      boxes
+        .map(
+          (box) => `${(box as HTMLInputElement).checked ? "x" : "o"} ${box.getAttribute("aria-label")?.slice(6) ?? ""}`
+        )
+        .toSorted()
+    )
+
+/** Waits until the badge says this. */
+export const untilStatus = async (page: Page, words: RegExp, timeout = 20_000): Promise<void> => {
+  await page.getByRole("button", { name: words }).waitFor({ timeout })
+}
+
+/** Waits until the tasks shown are exactly these. */
+export const untilTasks = async (page: Page, expected: ReadonlyArray<string>, timeout = 20_000): Promise<void> => {
+  const wanted = expected.toSorted()
+  await page
+    .waitForFunction(
+      (titles) => {
+        const boxes = [...document.querySelectorAll<HTMLInputElement>("input[type=checkbox][aria-label^='Done: ']")]
+        const shown = boxes.map((box) => `${box.checked ? "x" : "o"} ${box.ariaLabel?.slice(6) ?? ""}`).toSorted()
+        return JSON.stringify(shown) === JSON.stringify(titles)
+      },
+      wanted,
+      { timeout }
+    )
+    .catch(async (cause: unknown) => {
+      const shown = await shownTasks(page)
+      throw new Error(`Wanted ${JSON.stringify(wanted)}, the page shows ${JSON.stringify(shown)}`, { cause })
+    })
+}
