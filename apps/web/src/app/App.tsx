@@ -11,8 +11,8 @@ import { theme } from "../theme/theme.ts"
 import { browserFault } from "./browserFault.ts"
 import { FullMessage } from "./FullMessage.tsx"
 import { router } from "./router.ts"
-import "@mantine/core/styles.css"
-import "@mantine/notifications/styles.css"
+import "@mantine/core/styles.layer.css"
+import "@mantine/notifications/styles.layer.css"
 import "../theme/global.css"
 
 const worker = () => new Worker(new URL("../worker.ts", import.meta.url), { type: "module", name: "tidemark" })

@@ -1,7 +1,7 @@
 /**
  * The look: sea colours, system fonts, calm corners. Everything comes from our own files.
  */
-import { createTheme, Drawer, Modal, type MantineColorsTuple } from "@mantine/core"
+import { createTheme, Drawer, Modal, SegmentedControl, type MantineColorsTuple } from "@mantine/core"
 
 const tide: MantineColorsTuple = [
   "#eef8f8",
@@ -58,6 +58,7 @@ export const theme = createTheme({
   cursorType: "pointer",
   respectReducedMotion: true,
   components: {
+    SegmentedControl: SegmentedControl.extend({ defaultProps: { withItemsBorders: false } }),
     // The page keeps its scroll bar (see global.css), so nothing shifts when one of these opens.
     Modal: Modal.extend({ defaultProps: { lockScroll: false, centered: true } }),
     Drawer: Drawer.extend({ defaultProps: { lockScroll: false } })

@@ -15,17 +15,19 @@ export const StartScreen = () => {
   const workspaces = useWorkspaces()
   return (
     <div className={classes["page"]}>
-      <header className={classes["head"]}>
-        <div className={classes["brand"]}>
-          <Mark size={40} />
-          <Title order={1} size="h2">
-            Tidemark Notes
-          </Title>
+      <header className={classes["sky"]}>
+        <div className={classes["head"]}>
+          <div className={classes["brand"]}>
+            <Mark size={40} />
+            <Title order={1} size="h2">
+              Tidemark Notes
+            </Title>
+          </div>
+          <Text className={classes["lead"] ?? ""}>
+            Tasks and contacts that live on your device. They work without a network, and sync sealed, so that the
+            server cannot read them.
+          </Text>
         </div>
-        <Text className={classes["lead"] ?? ""}>
-          Tasks and contacts that live on your device. They work without a network, and sync sealed, so that the server
-          cannot read them.
-        </Text>
       </header>
       <Tideline />
       <main className={classes["main"]}>
