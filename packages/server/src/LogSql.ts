@@ -9,7 +9,7 @@ import { Array as Arr, Effect, Layer, Metric, Schema } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import {
   batchCountMax,
-  DeviceId,
+  type DeviceId,
   DeviceSeq,
   Hash,
   LogId,
@@ -113,7 +113,7 @@ const byWorkspace = (jobs: ReadonlyArray<Job>): ReadonlyArray<readonly [Workspac
     if (group === undefined) groups.set(job.workspace, [job])
     else group.push(job)
   }
-  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1))
+  return [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1))
 }
 
 const makeStatements = (sql: SqlClient.SqlClient) => {

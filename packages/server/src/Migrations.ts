@@ -43,7 +43,7 @@ const statementsOf = (text: string, dialect: "sqlite" | "postgres"): ReadonlyArr
 const loadSteps = Effect.fnUntraced(function* (folder: string, dialect: "sqlite" | "postgres") {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
-  const names = (yield* fs.readDirectory(folder)).filter((name) => /^\d{4}_\w+\.sql$/.test(name)).sort()
+  const names = (yield* fs.readDirectory(folder)).filter((name) => /^\d{4}_\w+\.sql$/.test(name)).toSorted()
   return yield* Effect.forEach(names, (name) =>
     Effect.map(fs.readFileString(path.join(folder, name)), (text): Step => ({
       number: Number(name.slice(0, 4)),

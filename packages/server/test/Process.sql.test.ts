@@ -3,7 +3,7 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FileSystem, type Scope } from "effect"
 import { Primitives } from "@tidemark/crypto"
-import { decodePage, encodePush, Seq } from "@tidemark/protocol"
+import { decodePage, encodePush, type Hash, type LogId, Seq } from "@tidemark/protocol"
 import { makeEntries } from "@tidemark/testing/suites/internal/serverFixtures"
 import { type ChildProcess, spawn } from "node:child_process"
 import { foundOverHttp } from "./httpPeople.ts"
@@ -84,11 +84,9 @@ describe("process", () => {
         const client = yield* makeClient(yield* addressOf(server), founder.token)
         const params = { workspace: founder.workspace }
         const stored = new Set<number>()
-        let query: { after: Seq; logId?: string; chain?: string } = { after: Seq.make(0) }
+        let query: { after: Seq; logId?: LogId; chain?: Hash } = { after: Seq.make(0) }
         for (;;) {
-          const page = yield* Effect.fromResult(
-            decodePage(yield* client.log.pull({ params, query: { ...query } as never }))
-          )
+          const page = yield* Effect.fromResult(decodePage(yield* client.log.pull({ params, query })))
           for (const item of page.items) stored.add(item.seq)
           if (page.items.length === 0) break
           query = { after: page.through.seq, logId: page.through.logId, chain: page.through.chain }

@@ -56,9 +56,9 @@ describe("web app", () => {
         const { request } = await import("node:http")
         return new Promise<{ headers: Record<string, unknown>; text: string }>((resolve) => {
           request(`${address}/assets/loro-1a2b.wasm`, { headers: { "accept-encoding": "gzip" } }, (response) => {
-            let text = ""
-            response.on("data", (chunk) => (text += String(chunk)))
-            response.on("end", () => resolve({ headers: response.headers, text }))
+            let body = ""
+            response.on("data", (chunk) => (body += String(chunk)))
+            response.on("end", () => resolve({ headers: response.headers, text: body }))
           }).end()
         })
       })

@@ -10,7 +10,7 @@ import {
   type Hash,
   type ItemRefusedReason,
   type LogId,
-  Malformed,
+  type Malformed,
   type PushResult,
   type Role,
   type RosterNumber,

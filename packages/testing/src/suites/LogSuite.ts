@@ -73,13 +73,13 @@ export const logSuite = (name: string, makeLayer: MakeLogLayer): void => {
         )
         const numbers = answers.flatMap(outcomes).map(Number)
         assert.deepStrictEqual(
-          numbers.sort((a, b) => a - b),
+          numbers.toSorted((a, b) => a - b),
           Array.from({ length: 90 }, (_, index) => index + 1)
         )
         const page = yield* log.read(owner.workspace, { after: none })
         assert.deepStrictEqual(
           page.items.map(({ seq }) => Number(seq)),
-          numbers
+          numbers.toSorted((a, b) => a - b)
         )
       }).pipe(Effect.provide(layer))
     )
