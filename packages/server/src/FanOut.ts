@@ -82,8 +82,13 @@ const makeFanOut = () => {
   const rooms = new Map<WorkspaceId, Room>()
   let follower: { committed: Queue.Queue<WorkspaceId>; gaps: Queue.Queue<WorkspaceId> } | undefined
 
+  /** What goes wrong with one reader is no business of the others, nor of the receipt that follows. */
   const tellAll = (room: Room, tell: (subscriber: Subscriber) => Effect.Effect<void>) =>
-    Effect.forEach([...room.subscribers], tell, { discard: true })
+    Effect.forEach(
+      [...room.subscribers],
+      (subscriber) => Effect.catchCause(tell(subscriber), () => Effect.logError("fan-out: a live reader failed")),
+      { discard: true }
+    )
 
   const leave = (workspace: WorkspaceId, subscriber: Subscriber) =>
     Effect.sync(() => {

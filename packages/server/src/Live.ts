@@ -119,14 +119,12 @@ const makeLive = Effect.gen(function* () {
     })
 
     /** Ends the session of a device that the roster no longer has. */
-    const checkRevoked = Effect.gen(function* () {
-      const state = yield* roster.state(workspace)
-      yield* deviceRole(state, device)
-    }).pipe(
-      Effect.catchTag("Unauthorized", (error) => sink.close(goodbyeText(error))),
-      // The roster cannot be read now; the next move or the next request asks again.
-      Effect.catch(() => Effect.void)
-    )
+    const checkRevoked = (number: RosterNumber) =>
+      Effect.flatMap(roster.stateAt(workspace, number), (state) => deviceRole(state, device)).pipe(
+        Effect.catchTag("Unauthorized", (error) => sink.close(goodbyeText(error))),
+        // The roster cannot be read now; the next move or the next request asks again.
+        Effect.catch(() => Effect.void)
+      )
 
     const subscriber: Subscriber = {
       device,
@@ -144,7 +142,7 @@ const makeLive = Effect.gen(function* () {
             isParked = true
             missedRoster = number
           }
-          yield* checkRevoked
+          yield* checkRevoked(number)
         })
     }
     return { subscriber, drained, offer, checkRevoked }
@@ -169,7 +167,7 @@ const makeLive = Effect.gen(function* () {
     yield* offer({ _tag: "Welcome", protocol: version, log: head })
     yield* drained
     // Revoked between the check above and the subscription: nobody else would tell this session.
-    yield* checkRevoked
+    yield* checkRevoked(head.roster)
     return {
       caller,
       drained,

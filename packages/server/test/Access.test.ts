@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import { makeDeviceSecret, makeFound, makeKeyring, makeProof, statementText } from "@tidemark/crypto"
 import {
   batchBytesMax,
+  encodePush,
   grantMillisMax,
   RosterNumber,
   Seq,
@@ -12,7 +13,7 @@ import {
   tokenMillis
 } from "@tidemark/protocol"
 import { SyncService } from "@tidemark/server"
-import { makeFounder } from "@tidemark/testing/suites/internal/serverFixtures"
+import { makeEntries, makeFounder } from "@tidemark/testing/suites/internal/serverFixtures"
 import {
   admission,
   asked,
@@ -236,6 +237,21 @@ describe("Access", () => {
         ]
       )
       assert.strictEqual(grants.length, 2)
+    }).pipe(Effect.provide(memoryStore()))
+  )
+
+  it.effect("TOKEN-4 a revocation counts from the next request on, long before the token expires", () =>
+    Effect.gen(function* () {
+      const sync = yield* SyncService
+      const owner = yield* makeOwner
+      const editor = yield* makeMember(owner, "editor")
+      const before = yield* asked(editor)
+      yield* push(editor, 1, 1)
+      yield* revoke(owner, { device: editor.device })
+      assert.strictEqual(summary(yield* Effect.flip(push(editor, 2, 1))), "Unauthorized revoked")
+      // A request that passed the door before the revocation is refused under the head row.
+      const late = yield* sync.push({ ...before, frame: encodePush(makeEntries(editor.device, 3, 1)) })
+      assert.strictEqual(late.results[0]?._tag === "ItemRefused" && late.results[0].reason, "revoked")
     }).pipe(Effect.provide(memoryStore()))
   )
 

@@ -3,7 +3,6 @@ import { Effect } from "effect"
 import {
   deviceIdOf,
   foldRoster,
-  linkKeysOf,
   makeAdmit,
   makeDeviceSecret,
   makeGrant,
@@ -140,6 +139,3 @@ export const push = (member: Member, first: number, count: number) =>
     const frame = encodePush(makeEntries(member.device, first, count))
     return yield* sync.push({ ...(yield* asked(member)), frame })
   })
-
-/** The seed of a link's signing key, for tests that misuse it. */
-export const linkSecretOf = (link: TestLink) => Effect.map(linkKeysOf(link.linkSecret), ({ secret }) => secret)

@@ -8,7 +8,6 @@ import {
   type LogId,
   type Page,
   pageBytesDefault,
-  pageItemBytes,
   Seq
 } from "@tidemark/protocol"
 import type { ReadFrom } from "../Log.ts"
@@ -80,6 +79,3 @@ export const pagesOfCommit = (before: HeadRow, entries: ReadonlyArray<NewEntry>)
   }
   return pages
 }
-
-/** Bytes of a page's items, for tests and metrics. */
-export const pageBytes = (page: Page): number => page.items.reduce((sum, item) => sum + pageItemBytes(item), 0)

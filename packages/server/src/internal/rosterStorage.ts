@@ -15,12 +15,6 @@ import { MemoryStore } from "../MemoryStore.ts"
 import { chainBefore, countThatFits } from "./logPages.ts"
 import { decodeRows, toStorageFailed, wholeNumber } from "./sqlRows.ts"
 
-/** A workspace's log, and how many statements its roster has. */
-export interface RosterRow {
-  readonly logId: LogId
-  readonly number: RosterNumber
-}
-
 export class RosterStorage extends Context.Service<
   RosterStorage,
   {
