@@ -60,7 +60,7 @@ export class Chronicle {
     this.note(`VIOLATION ${kind}: ${message}`)
   }
 
-  countOf(kind: ViolationKind): number {
-    return this.violations.filter((violation) => violation.kind === kind).length
+  has(kind: ViolationKind): boolean {
+    return this.violations.some((violation) => violation.kind === kind)
   }
 }

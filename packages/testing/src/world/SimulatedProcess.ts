@@ -35,7 +35,8 @@ export class SimulatedProcess {
         nextIntUnsafe: () => Math.floor((dice.next() - 0.5) * 2 ** 32),
         nextDoubleUnsafe: () => dice.next()
       }),
-      Context.add(References.MinimumLogLevel, "None")
+      Context.add(References.MinimumLogLevel, "None"),
+      Context.add(References.TracerEnabled, false)
     )
   }
 

@@ -80,7 +80,11 @@ export class SimulatedTab {
   #watch(replica: Replica["Service"]): void {
     const follow = Stream.runForEach(replica.status, (status) =>
       Effect.sync(() => {
-        if (this.status?._tag !== status._tag) this.device.world.chronicle.note(`${this.name} shows ${status._tag}`)
+        const shown = wordsOf(status)
+        if (this.status === undefined || wordsOf(this.status) !== shown) {
+          this.device.world.chronicle.note(`${this.name} shows ${shown}`)
+          this.device.world.chronicle.count(`status: ${shown}`)
+        }
         this.status = status
       })
     )
@@ -104,6 +108,9 @@ export class SimulatedTab {
     })
   }
 }
+
+const wordsOf = (status: SyncStatus): string =>
+  status._tag === "Stalled" ? `${status._tag} (${status.cause})` : status._tag
 
 /** Founds the workspace, or joins it by the device's link, and writes it to the store. */
 const bringWorkspace = Effect.fnUntraced(function* (device: SimulatedDevice) {

@@ -30,6 +30,7 @@ export interface WorldOptions {
   readonly devices?: number | undefined
   /** How many steps things go wrong for. Default 4,000. */
   readonly steps?: number | undefined
+  /** Default: SQLite for every eighth seed, memory for the others. */
   readonly storage?: "memory" | "sqlite" | undefined
   /** A control arm. */
   readonly sabotage?: Sabotage | undefined
@@ -49,6 +50,8 @@ const stepsDefault = 4_000
 const restMillisMax = 20 * 60_000
 const restStepsMax = 400_000
 
+const storageOf = (seed: number) => (seed % 8 === 0 ? "sqlite" : "memory")
+
 export class World {
   readonly random: SeededRandom
   readonly timeline = new Timeline(beginning)
@@ -65,7 +68,7 @@ export class World {
   readonly #observer: Observer
   #later: Array<() => void> = []
 
-  constructor({ devices, sabotage, seed, steps = stepsDefault, storage = "memory" }: WorldOptions) {
+  constructor({ devices, sabotage, seed, steps = stepsDefault, storage = storageOf(seed) }: WorldOptions) {
     this.random = new SeededRandom(`world ${seed}`)
     this.profile = drawProfile(this.random.fork("profile"))
     this.deviceCount = devices ?? this.random.between(2, 4)
@@ -87,7 +90,8 @@ export class World {
 
   /** Lets things happen, and go wrong. */
   live(): void {
-    for (let step = 0; step < this.steps; step++) this.#step()
+    // A defect ends the story: what follows it says nothing.
+    for (let step = 0; step < this.steps && !this.chronicle.has("broken"); step++) this.#step()
   }
 
   /** Repairs everything, restarts everyone and waits until nothing moves any more. */
@@ -121,7 +125,7 @@ export class World {
   /** Runs without faults until everybody is at rest. */
   rest(): void {
     const end = this.timeline.now + restMillisMax
-    for (let steps = 0; steps < restStepsMax; steps++) {
+    for (let steps = 0; steps < restStepsMax && !this.chronicle.has("broken"); steps++) {
       if (this.#runSomething() || this.#deliverSomething()) continue
       if (this.#observer.isAtRest()) return
       const due = this.timeline.nextDue

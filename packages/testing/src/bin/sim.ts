@@ -1,0 +1,110 @@
+/**
+ * `npm run sim`: runs Worlds, seed after seed, and ends with 1 where one of them shows what may never be.
+ *
+ *   --seeds N     how many seeds (default 40)          --from N      the first one (default 1)
+ *   --seed N      one seed, with its whole trace       --jobs N      threads (default: processors, at most 4)
+ *   --devices N   devices a World                      --steps N     steps in which things go wrong (default 4,000)
+ *   --storage memory|sqlite   the server's storage (default: SQLite for every eighth seed)
+ */
+import { availableParallelism } from "node:os"
+import { parseArgs } from "node:util"
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
+import { type Report, simulate } from "../world/Simulation.ts"
+import { summaryOf } from "../world/Summary.ts"
+import type { WorldOptions } from "../world/World.ts"
+
+type Settings = Omit<WorldOptions, "seed" | "sabotage">
+
+/** What one thread runs: every `stride`-th seed. */
+interface Share {
+  readonly settings: Settings
+  readonly from: number
+  readonly end: number
+  readonly stride: number
+}
+
+/** The last events shown of a seed that failed. */
+const lastEvents = 40
+
+const wholeNumber = (name: string, text: string | undefined, fallback: number): number => {
+  if (text === undefined) return fallback
+  const value = Number(text)
+  if (Number.isSafeInteger(value) && value >= 1) return value
+  console.error(`--${name} takes a whole number from 1 on, not "${text}".`)
+  return process.exit(2)
+}
+
+const readOptions = () => {
+  const options = Object.fromEntries(
+    ["seeds", "seed", "from", "jobs", "devices", "steps", "storage"].map((name) => [name, { type: "string" } as const])
+  )
+  try {
+    return parseArgs({ options }).values
+  } catch (error) {
+    console.error(
+      `${error instanceof Error ? error.message : String(error)}\nOptions: --${Object.keys(options).join(" --")}`
+    )
+    return process.exit(2)
+  }
+}
+
+/** A report without its trace, unless it is needed: traces are long. */
+const lighten = (report: Report): Report =>
+  report.violations.length === 0 ? { ...report, trace: [] } : { ...report, trace: report.trace.slice(-lastEvents) }
+
+const runShare = ({ end, from, settings, stride }: Share, told: (report: Report) => void): void => {
+  for (let seed = from; seed < end; seed += stride) told(lighten(simulate({ seed, ...settings })))
+}
+
+const runThread = (share: Share, told: (report: Report) => void): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const thread = new Worker(new URL(import.meta.url), { workerData: share })
+    thread.on("message", told)
+    thread.on("error", reject)
+    thread.on("exit", (code) => (code === 0 ? resolve() : reject(new Error(`a thread ended with ${code}`))))
+  })
+
+const showFailure = ({ seed, trace, violations }: Report): void => {
+  console.error(`\nseed ${seed} failed; replay it with: npm run sim -- --seed ${seed}`)
+  for (const { kind, message } of violations.slice(0, 10)) console.error(`  ${kind}: ${message}`)
+  if (violations.length > 10) console.error(`  and ${violations.length - 10} more`)
+  console.error(`  last events:\n${trace.map((event) => `    ${event}`).join("\n")}`)
+}
+
+const main = async (): Promise<void> => {
+  const given = readOptions()
+  const { storage } = given
+  if (storage !== undefined && storage !== "memory" && storage !== "sqlite") {
+    console.error(`--storage is memory or sqlite, not "${storage}".`)
+    return process.exit(2)
+  }
+  const settings: Settings = {
+    storage,
+    devices: given["devices"] === undefined ? undefined : wholeNumber("devices", given["devices"], 3),
+    steps: given["steps"] === undefined ? undefined : wholeNumber("steps", given["steps"], 1)
+  }
+  if (given["seed"] !== undefined) {
+    const report = simulate({ seed: wholeNumber("seed", given["seed"], 1), ...settings })
+    console.log(report.trace.join("\n"))
+    console.log(summaryOf([report]))
+    return process.exit(report.violations.length === 0 ? 0 : 1)
+  }
+  const from = wholeNumber("from", given["from"], 1)
+  const seeds = wholeNumber("seeds", given["seeds"], 40)
+  const jobs = Math.min(seeds, wholeNumber("jobs", given["jobs"], Math.min(4, availableParallelism())))
+  const reports: Array<Report> = []
+  const told = (report: Report) => {
+    reports.push(report)
+    if (report.violations.length > 0) showFailure(report)
+  }
+  await Promise.all(
+    Array.from({ length: jobs }, (_, job) =>
+      runThread({ settings, from: from + job, end: from + seeds, stride: jobs }, told)
+    )
+  )
+  console.log(summaryOf(reports))
+  return process.exit(reports.every(({ violations }) => violations.length === 0) ? 0 : 1)
+}
+
+if (isMainThread) await main()
+else runShare(workerData as Share, (report) => parentPort?.postMessage(report)) // our own main thread's share
