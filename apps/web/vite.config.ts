@@ -63,6 +63,8 @@ export default defineConfig({
       // Our own code registers it and offers a new version; nothing reloads by itself.
       injectRegister: false,
       registerType: "prompt",
+      // The patterns below find the icons already.
+      includeManifestIcons: false,
       filename: "sw.js",
       manifestFilename: "manifest.webmanifest",
       manifest: {

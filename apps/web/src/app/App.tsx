@@ -7,6 +7,7 @@ import { TidemarkProvider } from "@tidemark/react"
 import { RouterProvider } from "@tanstack/react-router"
 import { UpdateNotice } from "../features/update/UpdateNotice.tsx"
 import { Notes } from "../notes/Notes.ts"
+import { cssVariables } from "../theme/cssVariables.ts"
 import { theme } from "../theme/theme.ts"
 import { browserFault } from "./browserFault.ts"
 import { FullMessage } from "./FullMessage.tsx"
@@ -18,7 +19,7 @@ import "../theme/global.css"
 const worker = () => new Worker(new URL("../worker.ts", import.meta.url), { type: "module", name: "tidemark" })
 
 export const App = () => (
-  <MantineProvider theme={theme} defaultColorScheme="auto">
+  <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto">
     {browserFault === undefined ? (
       <TidemarkProvider schema={Notes} worker={worker}>
         <Notifications position="bottom-center" limit={3} zIndex={400} />

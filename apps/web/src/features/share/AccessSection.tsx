@@ -10,12 +10,11 @@ import { useAccess } from "./useAccess.ts"
 import classes from "./AccessSection.module.css"
 
 export interface AccessSectionProps {
-  readonly isOwner: boolean
   /** Something changed, or is to be tried again: the parent shows this section anew. */
   readonly onAgain: () => void
 }
 
-export const AccessSection = ({ isOwner, onAgain }: AccessSectionProps) => {
+export const AccessSection = ({ onAgain }: AccessSectionProps) => {
   const answer = useAccess()
   if (answer._tag === "Failed") {
     return (
@@ -46,7 +45,7 @@ export const AccessSection = ({ isOwner, onAgain }: AccessSectionProps) => {
         </Title>
         <ul className={classes["list"]} aria-label="Devices">
           {devices.map((device) => (
-            <DeviceLine key={device.device} device={device} mayRevoke={isOwner} onRevoked={onAgain} />
+            <DeviceLine key={device.device} device={device} onRevoked={onAgain} />
           ))}
         </ul>
       </section>
@@ -57,7 +56,7 @@ export const AccessSection = ({ isOwner, onAgain }: AccessSectionProps) => {
           </Title>
           <ul className={classes["list"]} aria-label="Links">
             {grants.map((grant) => (
-              <GrantLine key={grant.grant} grant={grant} mayRevoke={isOwner} onRevoked={onAgain} />
+              <GrantLine key={grant.grant} grant={grant} onRevoked={onAgain} />
             ))}
           </ul>
         </section>

@@ -1,4 +1,4 @@
-/** One device of the workspace. Button "Shut out device <id>" for an owner. */
+/** One device of the workspace. Button "Shut out device <id>". */
 import { Text } from "@mantine/core"
 import { IconDevices } from "@tabler/icons-react"
 import { type Access, useWorkspace } from "@tidemark/react"
@@ -9,11 +9,10 @@ import classes from "./AccessSection.module.css"
 
 export interface DeviceLineProps {
   readonly device: Access["devices"][number]
-  readonly mayRevoke: boolean
   readonly onRevoked: () => void
 }
 
-export const DeviceLine = ({ device, mayRevoke, onRevoked }: DeviceLineProps) => {
+export const DeviceLine = ({ device, onRevoked }: DeviceLineProps) => {
   const { revoke } = useWorkspace()
   const seen = useTimeAgo(device.lastSeenAt)
   const shortId = device.device.slice(0, 6)
@@ -28,7 +27,7 @@ export const DeviceLine = ({ device, mayRevoke, onRevoked }: DeviceLineProps) =>
             : `${roleWords[device.role].name} · ${seen === undefined ? "not seen yet" : `seen ${seen}`}`}
         </Text>
       </div>
-      {mayRevoke && !device.revoked && !device.isThisDevice && (
+      {!device.revoked && !device.isThisDevice && (
         <RevokeButton
           label={`Shut out device ${shortId}`}
           title="Shut this device out?"

@@ -1,4 +1,4 @@
-/** One link that was made. Button "Revoke link <id>" for an owner. */
+/** One link that was made. Button "Revoke link <id>". */
 import { Text } from "@mantine/core"
 import { IconLink } from "@tabler/icons-react"
 import { type Access, useWorkspace } from "@tidemark/react"
@@ -9,13 +9,12 @@ import classes from "./AccessSection.module.css"
 
 export interface GrantLineProps {
   readonly grant: Access["grants"][number]
-  readonly mayRevoke: boolean
   readonly onRevoked: () => void
 }
 
 const until = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" })
 
-export const GrantLine = ({ grant, mayRevoke, onRevoked }: GrantLineProps) => {
+export const GrantLine = ({ grant, onRevoked }: GrantLineProps) => {
   const { revoke } = useWorkspace()
   const [now] = useState(() => Date.now())
   const over = overWords(grant, now)
@@ -32,7 +31,7 @@ export const GrantLine = ({ grant, mayRevoke, onRevoked }: GrantLineProps) => {
             `For ${grant.usesLeft === 1 ? "one more device" : `${grant.usesLeft} more devices`}, until ${until.format(grant.expiresAt)}`}
         </Text>
       </div>
-      {mayRevoke && over === undefined && (
+      {over === undefined && (
         <RevokeButton
           label={`Revoke link ${shortId}`}
           title="Revoke this link?"

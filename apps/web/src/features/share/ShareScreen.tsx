@@ -1,5 +1,5 @@
 /**
- * Who may come in, and who is in. An owner makes links and revokes links and devices; everyone sees what they may see.
+ * Who may come in, and who is in. Only owners are told by the server, so only they see it.
  */
 import { Stack, Text } from "@mantine/core"
 import { useWorkspace } from "@tidemark/react"
@@ -10,18 +10,24 @@ import { ShareForm } from "./ShareForm.tsx"
 
 export const ShareScreen = () => {
   const { identity } = useWorkspace()
-  const [changeCount, setChangeCount] = useState(0)
+  const [askedCount, setAskedCount] = useState(0)
   const isOwner = identity.role === "owner"
+  const again = () => setAskedCount(askedCount + 1)
   return (
     <>
       <ScreenTitle>Share & devices</ScreenTitle>
       <Stack gap="xl">
         {isOwner ? (
-          <ShareForm onShared={() => setChangeCount(changeCount + 1)} />
+          <>
+            <ShareForm onShared={again} />
+            <AccessSection key={askedCount} onAgain={again} />
+          </>
         ) : (
-          <Text c="dimmed">Links are made and revoked by an owner of this workspace.</Text>
+          <Text c="dimmed">
+            Links are made, and links and devices are listed and revoked, by an owner of this workspace. This device is
+            not one.
+          </Text>
         )}
-        <AccessSection key={changeCount} isOwner={isOwner} onAgain={() => setChangeCount(changeCount + 1)} />
       </Stack>
     </>
   )

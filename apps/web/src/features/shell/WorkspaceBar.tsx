@@ -17,7 +17,7 @@ export const WorkspaceBar = ({ className }: { readonly className: string }) => {
   }, [identity.name])
   return (
     <header className={className}>
-      <Group gap={6} wrap="nowrap" miw={0} maw="100%">
+      <Group gap={6} wrap="nowrap" miw={0} maw="100%" flex="0 1 auto">
         <ActionIcon component={Link} to="/" variant="subtle" color="gray" size="lg" aria-label="All workspaces">
           <IconChevronLeft size={20} stroke={1.7} aria-hidden />
         </ActionIcon>

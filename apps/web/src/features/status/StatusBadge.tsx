@@ -64,11 +64,11 @@ export const StatusBadge = () => {
             // Read anew when there are more or fewer.
             <HeldEntries key={`${status.heldRefused}/${status.heldTooNew}`} />
           )}
-          <Text size="xs" c="dimmed">
-            {lastReceipt === undefined
-              ? "The server has confirmed nothing of this device yet."
-              : `Last confirmed by the server ${lastReceipt}.`}
-          </Text>
+          {lastReceipt !== undefined && (
+            <Text size="xs" c="dimmed">
+              Last confirmed by the server {lastReceipt}.
+            </Text>
+          )}
           <Group>
             <Button
               size="compact-sm"
