@@ -44,7 +44,7 @@ export const joinByLink = async ({ network, page }: Person, link: string, name: 
   await page.goto(`${network.origin}/join${hash}`)
   await page.getByLabel("Name on this device").fill(name)
   await page.getByRole("button", { name: "Join workspace" }).click()
-  await page.getByLabel("New task").waitFor()
+  await page.getByRole("heading", { name: "Tasks" }).waitFor()
 }
 
 /** Goes to a screen of the open workspace. */
