@@ -157,6 +157,16 @@ export const logSuite = (name: string, makeLayer: MakeLogLayer): void => {
         }).pipe(Effect.provide(layer))
     )
 
+    it.effect("LOG-4 a push of nothing is answered with the head, and changes nothing", () =>
+      Effect.gen(function* () {
+        const log = yield* Log
+        const { device, workspace } = yield* founded
+        yield* log.append(workspace, device, makeEntries(device, 1, 1))
+        const answer = yield* log.append(workspace, device, [])
+        assert.deepStrictEqual([answer.head, answer.results], [1, []])
+      }).pipe(Effect.provide(layer))
+    )
+
     it.effect(
       "LOG-5 a reader's and a revoked device's items are refused; what was stored before keeps its receipt",
       () =>
