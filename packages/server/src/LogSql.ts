@@ -5,18 +5,14 @@
  * row is taken last and held shortest; what is sent is decided under it. A receipt, and the fan-out, come after the
  * commit. Rules: docs/spec/log.md.
  */
-import { Array as Arr, Effect, Layer, Metric, Schema } from "effect"
+import { Array as Arr, Effect, Layer, Metric } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import {
-  batchCountMax,
   type DeviceId,
-  DeviceSeq,
-  Hash,
-  LogId,
+  type Hash,
   type Page,
   type PushAnswer,
-  RosterNumber,
-  Seq,
+  type Seq,
   type StorageFailed,
   type WorkspaceId,
   WorkspaceUnknown
@@ -29,48 +25,18 @@ import {
   readItems
 } from "./internal/appendDecision.ts"
 import { makeGroupCommit } from "./internal/groupCommit.ts"
-import {
-  chainBefore,
-  countThatFits,
-  forkByChain,
-  forkByHead,
-  pageItemsBytesMax,
-  pagesOfCommit
-} from "./internal/logPages.ts"
-import { decodeRows, toStorageFailed, wholeNumber } from "./internal/sqlRows.ts"
+import { countThatFits, forkByChain, forkByHead, pageItemsBytesMax, pagesOfCommit } from "./internal/logPages.ts"
+import { makeLogStatements } from "./internal/logStatements.ts"
+import { toStorageFailed } from "./internal/sqlRows.ts"
 import { FanOut } from "./FanOut.ts"
 import { Log, type LogOptions } from "./Log.ts"
 import { appendCommits, entriesStored, entryBytesStored } from "./Metrics.ts"
 import { activeRole, Roster } from "./RosterStore.ts"
 
-/** Rows of one INSERT; nine values each, far below both dialects' limits. */
-const insertRowsMax = 100
 /** Writers of one process over PostgreSQL; each has its own share of the workspaces. SQLite has one. */
 const pgWriterCount = 4
 /** How often a transaction that lost a race is tried again before its group is taken apart. */
 const transactionRetryCount = 2
-
-const whole = <S extends Schema.Codec<number & {}, number>>(schema: S) => wholeNumber.pipe(Schema.decodeTo(schema))
-const seqColumn = whole(Seq)
-
-const decodeHeads = decodeRows(
-  Schema.Struct({
-    log_id: LogId,
-    head: seqColumn,
-    chain: Hash,
-    stored_bytes: wholeNumber,
-    roster_number: whole(RosterNumber)
-  })
-)
-const decodeStored = decodeRows(
-  Schema.Struct({ device_seq: whole(DeviceSeq), hash: Hash, seq: seqColumn, chain: Hash })
-)
-const decodeLast = decodeRows(Schema.Struct({ device_seq: whole(DeviceSeq), hash: Hash }))
-const decodeSizes = decodeRows(Schema.Struct({ seq: seqColumn, entry_bytes: wholeNumber }))
-const decodeChains = decodeRows(Schema.Struct({ chain: Hash }))
-const decodeEntries = decodeRows(
-  Schema.Struct({ seq: seqColumn, hash: Hash, chain: Hash, entry: Schema.NullOr(Schema.Uint8Array) })
-)
 
 interface Job {
   readonly workspace: WorkspaceId
@@ -116,86 +82,6 @@ const byWorkspace = (jobs: ReadonlyArray<Job>): ReadonlyArray<readonly [Workspac
   return [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1))
 }
 
-const makeStatements = (sql: SqlClient.SqlClient) => {
-  const forUpdate = sql.onDialectOrElse({ pg: () => sql`FOR UPDATE`, orElse: () => sql`` })
-  const columns = sql`log_id, head, chain, stored_bytes, roster_number`
-
-  const headRow = (workspace: WorkspaceId, lock: boolean) =>
-    sql`SELECT ${columns} FROM workspaces WHERE workspace = ${workspace} ${lock ? forUpdate : sql``}`.pipe(
-      Effect.flatMap(decodeHeads),
-      Effect.map(([row]): HeadRow | undefined =>
-        row === undefined
-          ? undefined
-          : {
-              logId: row.log_id,
-              head: row.head,
-              chain: row.chain,
-              storedBytes: row.stored_bytes,
-              roster: row.roster_number
-            }
-      )
-    )
-
-  const storedItems = (job: Job) => {
-    const numbers = job.items.map(({ deviceSeq }) => deviceSeq)
-    return sql`SELECT device_seq, hash, seq, chain FROM entries
-      WHERE workspace = ${job.workspace} AND device = ${job.device} AND ${sql.in("device_seq", numbers)}`.pipe(
-      Effect.flatMap(decodeStored),
-      Effect.map((rows) => new Map(rows.map(({ device_seq, ...item }) => [device_seq, item] as const)))
-    )
-  }
-
-  const insert = (workspace: WorkspaceId, { entries, row }: AppendDecision) =>
-    Effect.gen(function* () {
-      for (const chunk of Arr.chunksOf(entries, insertRowsMax)) {
-        yield* sql`INSERT INTO entries ${sql.insert(
-          Arr.map(chunk, (entry) => ({
-            workspace,
-            seq: entry.seq,
-            device: entry.device,
-            device_seq: entry.deviceSeq,
-            doc: entry.doc,
-            hash: entry.hash,
-            chain: entry.chain,
-            entry_bytes: entry.bytes.length,
-            entry: entry.bytes
-          }))
-        )}`
-      }
-      yield* sql`UPDATE workspaces SET head = ${row.head}, chain = ${row.chain}, stored_bytes = ${row.storedBytes}
-        WHERE workspace = ${workspace}`
-    })
-
-  const chainAt = (workspace: WorkspaceId, row: HeadRow, seq: Seq) =>
-    seq === 0
-      ? Effect.succeed(chainBefore(row.logId))
-      : sql`SELECT chain FROM entries WHERE workspace = ${workspace} AND seq = ${seq}`.pipe(
-          Effect.flatMap(decodeChains),
-          Effect.map(([found]) => found?.chain ?? row.chain)
-        )
-
-  const sizesAfter = (workspace: WorkspaceId, after: Seq, head: Seq) =>
-    sql`SELECT seq, entry_bytes FROM entries
-      WHERE workspace = ${workspace} AND seq > ${after} AND seq <= ${head} ORDER BY seq LIMIT ${batchCountMax}`.pipe(
-      Effect.flatMap(decodeSizes)
-    )
-
-  const entriesBetween = (workspace: WorkspaceId, after: Seq, through: Seq) =>
-    sql`SELECT seq, hash, chain, entry FROM entries
-      WHERE workspace = ${workspace} AND seq > ${after} AND seq <= ${through} ORDER BY seq`.pipe(
-      Effect.flatMap(decodeEntries)
-    )
-
-  const lastItem = (workspace: WorkspaceId, device: DeviceId) =>
-    sql`SELECT device_seq, hash FROM entries WHERE workspace = ${workspace} AND device = ${device}
-      ORDER BY device_seq DESC LIMIT 1`.pipe(
-      Effect.flatMap(decodeLast),
-      Effect.map(([last]) => (last === undefined ? {} : { lastItem: { deviceSeq: last.device_seq, hash: last.hash } }))
-    )
-
-  return { headRow, storedItems, insert, chainAt, sizesAfter, entriesBetween, lastItem }
-}
-
 /** The log over the SQL store of either dialect. */
 export const layer = (options: LogOptions) =>
   Layer.effect(
@@ -204,14 +90,20 @@ export const layer = (options: LogOptions) =>
       const sql = yield* SqlClient.SqlClient
       const roster = yield* Roster
       const fanOut = yield* FanOut
-      const statements = makeStatements(sql)
+      const statements = makeLogStatements(sql)
 
       /** One workspace's jobs within the group's transaction. */
       const appendTo = (workspace: WorkspaceId, jobs: ReadonlyArray<Job>) =>
         Effect.gen(function* (): Effect.fn.Return<ReadonlyArray<Outcome>, StorageFailed | SqlError.SqlError> {
           // Looked up before the head row is taken: an item stored in between breaks the unique index, and the group is
           // tried again item by item, which then finds it.
-          const stored = yield* Effect.forEach(jobs, statements.storedItems)
+          const stored = yield* Effect.forEach(jobs, ({ device, items }) =>
+            statements.storedItems(
+              workspace,
+              device,
+              items.map(({ deviceSeq }) => deviceSeq)
+            )
+          )
           const before = yield* statements.headRow(workspace, true)
           if (before === undefined) return jobs.map(unknownWorkspace)
           const state = yield* roster.stateAt(workspace, before.roster)

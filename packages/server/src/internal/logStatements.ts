@@ -1,0 +1,121 @@
+/** The SQL of the log, one text for both dialects. A row that does not decode is a broken database and dies. */
+import { Array as Arr, Effect, Schema } from "effect"
+import type { SqlClient } from "effect/sql"
+import {
+  batchCountMax,
+  type DeviceId,
+  DeviceSeq,
+  Hash,
+  LogId,
+  RosterNumber,
+  Seq,
+  type WorkspaceId
+} from "@tidemark/protocol"
+import type { AppendDecision, HeadRow } from "./appendDecision.ts"
+import { chainBefore } from "./logPages.ts"
+import { decodeRows, wholeNumber } from "./sqlRows.ts"
+
+/** Rows of one INSERT; nine values each, far below both dialects' limits. */
+const insertRowsMax = 100
+
+const whole = <S extends Schema.Codec<number & {}, number>>(schema: S) => wholeNumber.pipe(Schema.decodeTo(schema))
+const seqColumn = whole(Seq)
+
+const decodeHeads = decodeRows(
+  Schema.Struct({
+    log_id: LogId,
+    head: seqColumn,
+    chain: Hash,
+    stored_bytes: wholeNumber,
+    roster_number: whole(RosterNumber)
+  })
+)
+const decodeStored = decodeRows(
+  Schema.Struct({ device_seq: whole(DeviceSeq), hash: Hash, seq: seqColumn, chain: Hash })
+)
+const decodeLast = decodeRows(Schema.Struct({ device_seq: whole(DeviceSeq), hash: Hash }))
+const decodeSizes = decodeRows(Schema.Struct({ seq: seqColumn, entry_bytes: wholeNumber }))
+const decodeChains = decodeRows(Schema.Struct({ chain: Hash }))
+const decodeEntries = decodeRows(
+  Schema.Struct({ seq: seqColumn, hash: Hash, chain: Hash, entry: Schema.NullOr(Schema.Uint8Array) })
+)
+
+/** The statements of the log over one client. */
+export const makeLogStatements = (sql: SqlClient.SqlClient) => {
+  const forUpdate = sql.onDialectOrElse({ pg: () => sql`FOR UPDATE`, orElse: () => sql`` })
+  const columns = sql`log_id, head, chain, stored_bytes, roster_number`
+
+  const headRow = (workspace: WorkspaceId, lock: boolean) =>
+    sql`SELECT ${columns} FROM workspaces WHERE workspace = ${workspace} ${lock ? forUpdate : sql``}`.pipe(
+      Effect.flatMap(decodeHeads),
+      Effect.map(([row]): HeadRow | undefined =>
+        row === undefined
+          ? undefined
+          : {
+              logId: row.log_id,
+              head: row.head,
+              chain: row.chain,
+              storedBytes: row.stored_bytes,
+              roster: row.roster_number
+            }
+      )
+    )
+
+  const storedItems = (workspace: WorkspaceId, device: DeviceId, numbers: ReadonlyArray<DeviceSeq>) => {
+    return sql`SELECT device_seq, hash, seq, chain FROM entries
+      WHERE workspace = ${workspace} AND device = ${device} AND ${sql.in("device_seq", numbers)}`.pipe(
+      Effect.flatMap(decodeStored),
+      Effect.map((rows) => new Map(rows.map(({ device_seq, ...item }) => [device_seq, item] as const)))
+    )
+  }
+
+  const insert = (workspace: WorkspaceId, { entries, row }: AppendDecision) =>
+    Effect.gen(function* () {
+      for (const chunk of Arr.chunksOf(entries, insertRowsMax)) {
+        yield* sql`INSERT INTO entries ${sql.insert(
+          Arr.map(chunk, (entry) => ({
+            workspace,
+            seq: entry.seq,
+            device: entry.device,
+            device_seq: entry.deviceSeq,
+            doc: entry.doc,
+            hash: entry.hash,
+            chain: entry.chain,
+            entry_bytes: entry.bytes.length,
+            entry: entry.bytes
+          }))
+        )}`
+      }
+      yield* sql`UPDATE workspaces SET head = ${row.head}, chain = ${row.chain}, stored_bytes = ${row.storedBytes}
+        WHERE workspace = ${workspace}`
+    })
+
+  const chainAt = (workspace: WorkspaceId, row: HeadRow, seq: Seq) =>
+    seq === 0
+      ? Effect.succeed(chainBefore(row.logId))
+      : sql`SELECT chain FROM entries WHERE workspace = ${workspace} AND seq = ${seq}`.pipe(
+          Effect.flatMap(decodeChains),
+          Effect.map(([found]) => found?.chain ?? row.chain)
+        )
+
+  const sizesAfter = (workspace: WorkspaceId, after: Seq, head: Seq) =>
+    sql`SELECT seq, entry_bytes FROM entries
+      WHERE workspace = ${workspace} AND seq > ${after} AND seq <= ${head} ORDER BY seq LIMIT ${batchCountMax}`.pipe(
+      Effect.flatMap(decodeSizes)
+    )
+
+  const entriesBetween = (workspace: WorkspaceId, after: Seq, through: Seq) =>
+    sql`SELECT seq, hash, chain, entry FROM entries
+      WHERE workspace = ${workspace} AND seq > ${after} AND seq <= ${through} ORDER BY seq`.pipe(
+      Effect.flatMap(decodeEntries)
+    )
+
+  const lastItem = (workspace: WorkspaceId, device: DeviceId) =>
+    sql`SELECT device_seq, hash FROM entries WHERE workspace = ${workspace} AND device = ${device}
+      ORDER BY device_seq DESC LIMIT 1`.pipe(
+      Effect.flatMap(decodeLast),
+      Effect.map(([last]) => (last === undefined ? {} : { lastItem: { deviceSeq: last.device_seq, hash: last.hash } }))
+    )
+
+  return { headRow, storedItems, insert, chainAt, sizesAfter, entriesBetween, lastItem }
+}
