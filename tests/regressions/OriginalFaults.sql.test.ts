@@ -12,7 +12,7 @@ import {
   startServer,
   until
 } from "../../packages/replica/test/support/network.ts"
-import { insertTask, rowsOf } from "../../packages/replica/test/support/tabs.ts"
+import { insertTask, none, rowsOf } from "../../packages/replica/test/support/tabs.ts"
 
 const titles = (disk: Parameters<typeof rowsOf>[0]) => rowsOf(disk, "tasks").map((row) => row["title"])
 const isEntryPush = (url: string, init: RequestInit) => init.method === "POST" && url.endsWith("/entries")
@@ -137,7 +137,7 @@ describe("original faults", () => {
           pushed.push(init.body.length)
       })
       const many = Array.from({ length: 1_500 }, (_, index) => insertTask(`task number ${index} with a long title`))
-      const [id = ""] = yield* owner.replica.change(many)
+      const [id = none] = yield* owner.replica.change(many)
       yield* until(disk, ({ sealed, unsealed }) => sealed.size + unsealed.size === 0)
       yield* reaches(owner, "Synced")
       const large = pushed.reduce((sum, bytes) => sum + bytes, 0)

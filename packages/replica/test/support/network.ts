@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Context, Effect, Layer, Logger, Option, Stream } from "effect"
+import { Context, Effect, Layer, Logger, Option, type Scope, Stream } from "effect"
 import { FetchHttpClient, HttpServer } from "effect/http"
 import { Socket } from "effect/socket"
 import { requestsPerSecondMax, workspaceBytesMaxDefault } from "@tidemark/protocol"
@@ -19,7 +19,11 @@ export const dataFolder = Effect.acquireRelease(
 )
 
 /** Starts a server for the scope and returns its origin. Port 0 takes any free one. `log` gets its log lines. */
-export const startServer = Effect.fnUntraced(function* (folder: string, port = 0, log?: Array<string>) {
+export const startServer = Effect.fnUntraced(function* (
+  folder: string,
+  port = 0,
+  log?: Array<string>
+): Effect.fn.Return<string, unknown, Scope.Scope> {
   const context = yield* Layer.build(
     Process.layer({
       port,
