@@ -6,7 +6,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Layer, Result } from "effect"
 import { hashOf, makeFound, makeGrant, type Primitives } from "@tidemark/crypto"
-import { batchCountMax, RosterNumber, WorkspaceId } from "@tidemark/protocol"
+import { batchCountMax, RosterNumber, signatureBytes, statementVersion, WorkspaceId } from "@tidemark/protocol"
 import { Log, Roster } from "@tidemark/server"
 import { admitted, founded, grantBy, makeFounder, revocationOf } from "./internal/serverFixtures.ts"
 
@@ -148,6 +148,20 @@ export const rosterSuite = (name: string, layer: RosterSuiteLayer): void => {
           [batchCountMax, 1, 0]
         )
         assert.deepStrictEqual([...first.statements, ...second.statements].map(hashOf), stored.map(hashOf))
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect("RLOG-8 a statement of a kind this server does not know is refused: it could not enforce it", () =>
+      Effect.gen(function* () {
+        const roster = yield* Roster
+        const { state, workspace } = yield* founded
+        const body = JSON.stringify({ kind: "promote", workspace, number: 2, previous: state.head, at: 0 })
+        const statement = new Uint8Array(1 + body.length + signatureBytes)
+        statement[0] = statementVersion
+        statement.set(new TextEncoder().encode(body), 1)
+        const error = yield* Effect.flip(roster.append(workspace, statement))
+        assert.strictEqual(error._tag === "StatementRefused" && error.reason, "tooNew")
+        assert.strictEqual((yield* roster.state(workspace)).number, 1)
       }).pipe(Effect.provide(layer))
     )
 
