@@ -34,7 +34,7 @@ export type MakeLogLayer = (options: LogOptions) => Layer.Layer<Log | Roster | F
 const none = Seq.make(0)
 
 /** The answers of an append, short: the Seq of a stored item, or why it was refused. */
-const outcomes = ({ results }: PushAnswer) =>
+const outcomes = ({ results }: PushAnswer): Array<number | string> =>
   results.map((result) => (result._tag === "Stored" ? result.seq : result.reason))
 
 /** Runs the contract of the log on a store. */
