@@ -97,9 +97,13 @@ const edits = (count: number): string => (count === 1 ? "1 change is" : `${count
 export const heldWords = ({ heldRefused, heldTooNew, refused }: SyncStatus): ReadonlyArray<string> => [
   ...(heldRefused > 0 ? [`${entries(heldRefused)} could not be read: kept.`] : []),
   ...(heldTooNew > 0
-    ? [`${entries(heldTooNew)} need a newer version of the app: kept, and read after an update.`]
+    ? [
+        `${entries(heldTooNew)} ${heldTooNew === 1 ? "needs" : "need"} a newer version of the app: kept, and read after an update.`
+      ]
     : []),
-  ...(refused > 0 ? [`${entries(refused)} of this device refused by the server: kept.`] : [])
+  ...(refused > 0
+    ? [`${entries(refused)} of this device ${refused === 1 ? "was" : "were"} refused by the server: kept.`]
+    : [])
 ]
 
 const entries = (count: number): string => (count === 1 ? "1 entry" : `${count} entries`)

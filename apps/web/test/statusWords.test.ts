@@ -1,0 +1,51 @@
+/** The badge's words: each status says something of its own, and only a synced one says synced. */
+import { assert, describe, it } from "@effect/vitest"
+import type { SyncStatus } from "@tidemark/react"
+import { heldWords, statusWords } from "../src/features/status/statusWords.ts"
+
+const counted = { pending: 0, refused: 0, heldRefused: 0, heldTooNew: 0 }
+const waiting = { ...counted, pending: 3 }
+const causes = ["noProgress", "itemRefused", "refused", "log", "store"] as const
+
+const notSynced: ReadonlyArray<SyncStatus> = [counted, waiting].flatMap((counts): Array<SyncStatus> => [
+  { _tag: "Stopped", ...counts },
+  { _tag: "Connecting", ...counts },
+  { _tag: "Syncing", ...counts, done: 1, total: 4 },
+  { _tag: "Pending", ...counts },
+  { _tag: "Offline", ...counts, message: "The server cannot be reached." },
+  ...causes.map((cause): SyncStatus => ({ _tag: "Stalled", ...counts, cause, message: "Why." }))
+])
+
+describe("statusWords", () => {
+  it("says synced for Synced alone", () => {
+    assert.strictEqual(statusWords({ _tag: "Synced", ...counted }).label, "Synced")
+    for (const status of notSynced) assert.notMatch(statusWords(status).label, /synced/i)
+  })
+
+  it("counts what waits wherever something does, but where a look is needed", () => {
+    for (const status of notSynced) {
+      if (status._tag === "Syncing" || status._tag === "Stalled" || status.pending === 0) continue
+      assert.include(statusWords(status).label, "3")
+    }
+  })
+
+  it("gives every stalled status its cause in words and a way out of its own", () => {
+    const ways = causes.map((cause) => statusWords({ _tag: "Stalled", ...waiting, cause, message: "Why." }))
+    assert.deepStrictEqual(new Set(ways.map(({ sentence }) => sentence)), new Set(["Why."]))
+    assert.strictEqual(new Set(ways.map(({ wayOut }) => wayOut)).size, causes.length)
+  })
+
+  it("measures catching up from 0 to 1, with nothing to catch up on as well", () => {
+    const progress = (done: number, total: number) => statusWords({ _tag: "Syncing", ...counted, done, total }).progress
+    assert.deepStrictEqual([progress(0, 0), progress(1, 4), progress(4, 4), progress(5, 4)], [0, 0.25, 1, 1])
+  })
+
+  it("tells of each kind of held entry, in the singular too, and of nothing when there is none", () => {
+    assert.deepStrictEqual(heldWords({ _tag: "Synced", ...counted }), [])
+    assert.deepStrictEqual(heldWords({ _tag: "Synced", ...counted, heldRefused: 2, heldTooNew: 1, refused: 1 }), [
+      "2 entries could not be read: kept.",
+      "1 entry needs a newer version of the app: kept, and read after an update.",
+      "1 entry of this device was refused by the server: kept."
+    ])
+  })
+})
