@@ -4,7 +4,7 @@
  * The transaction compares the syncing tab's nonce and the cursor first, so that a tab that was frozen and thawed changes
  * nothing [PULL-1]. Bytes the model refuses are held, never dropped [REPLICA-6]. Rules: docs/spec/replica.md.
  */
-import { Effect, Option, Schema } from "effect"
+import { Clock, Effect, Option, Schema } from "effect"
 import { Cursor, type DocId, type LocalSeq } from "@tidemark/protocol"
 import type { ImportReport } from "@tidemark/model"
 import {
@@ -43,9 +43,10 @@ export const commitSlice = Effect.fn("commitSlice")(function* (
   for (;;) {
     const docs = yield* live.warm([...itemsByDoc.keys()])
     const request = { docs: live.requestOf(docs), meta: [metaKeys.cursor, metaKeys.syncer] }
+    const at = yield* Clock.currentTimeMillis
     // Failed or interrupted, the docs in memory may be ahead of the log.
     const written = yield* store
-      .write(request, (view) => decideSlice(slice, itemsByDoc, docs, poisonous, view))
+      .write(request, (view) => decideSlice({ slice, itemsByDoc, docs, poisonous, at }, view))
       .pipe(Effect.onError(() => Effect.sync(() => docs.forEach(({ doc }) => live.drop(doc)))))
     if (written.value._tag === "Fenced") {
       return yield* new FenceLost({ message: "Another tab syncs this workspace now; this one has stepped back." })
@@ -66,13 +67,16 @@ const advance = (docs: ReadonlyArray<LiveDoc>, updated: ReadonlyArray<DocId>, lo
   }
 }
 
-const decideSlice = (
-  slice: Slice,
-  itemsByDoc: ReadonlyMap<DocId, ReadonlyArray<RemoteItem>>,
-  docs: ReadonlyArray<LiveDoc>,
-  poisonous: ReadonlySet<DocId>,
-  view: WriteView
-): Decision<Attempt> => {
+interface SliceInput {
+  readonly slice: Slice
+  readonly itemsByDoc: ReadonlyMap<DocId, ReadonlyArray<RemoteItem>>
+  readonly docs: ReadonlyArray<LiveDoc>
+  readonly poisonous: ReadonlySet<DocId>
+  /** Now, epoch milliseconds: an own item met in the log is a receipt. */
+  readonly at: number
+}
+
+const decideSlice = ({ at, docs, itemsByDoc, poisonous, slice }: SliceInput, view: WriteView): Decision<Attempt> => {
   if (!isFenceHeld(slice, view)) return { _tag: "Abort", value: { _tag: "Fenced" } }
   const updates: Array<NewUpdate> = []
   const rows: Array<RowChange> = []
@@ -90,8 +94,8 @@ const decideSlice = (
     hold.push(...refusedItems(items, report))
     rows.push(...rowsOf(live, report.changed))
     const refused = new Set(report.refused.map((one) => one.index))
-    for (const [at, { bytes, doc, seq }] of items.entries()) {
-      if (!refused.has(at)) updates.push({ doc, bytes, own: false, spans: [], seq })
+    for (const [place, { bytes, doc, seq }] of items.entries()) {
+      if (!refused.has(place)) updates.push({ doc, bytes, own: false, spans: [], seq })
     }
   }
   return {
@@ -103,7 +107,10 @@ const decideSlice = (
       hold,
       release: slice.release,
       settle: slice.settle,
-      meta: new Map([[metaKeys.cursor, Schema.encodeSync(CursorJson)(slice.next)]])
+      meta: new Map([
+        [metaKeys.cursor, Schema.encodeSync(CursorJson)(slice.next)],
+        ...(slice.settle.length === 0 ? [] : [[metaKeys.lastReceiptAt, JSON.stringify(at)] as const])
+      ])
     }
   }
 }

@@ -21,7 +21,7 @@ import {
 } from "effect"
 import type { Docs } from "./Docs.ts"
 import { makeStatusBoard } from "./internal/statusBoard.ts"
-import { fencedWrite, takeOver, type Turn } from "./internal/turn.ts"
+import { takeOver, type Turn } from "./internal/turn.ts"
 import { makeWorks, type Work } from "./internal/works.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
 import type { Remote } from "./Remote.ts"
@@ -65,8 +65,6 @@ export class SyncEngine extends Context.Service<
       const begin = (turn: Turn) =>
         Effect.gen(function* () {
           yield* takeOver(store, turn.nonce)
-          const own = yield* fencedWrite(store, turn, {}, (found) => ({ value: found }))
-          board.receiptCame(own.lastReceiptAt)
           return yield* board.recount
         }).pipe(
           Effect.tapError((error) => (error._tag === "StoreFailed" ? board.show(storeFails(error)) : Effect.void)),

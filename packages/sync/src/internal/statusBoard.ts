@@ -1,18 +1,21 @@
 /** Keeps the engine's status: counts from the store, the state from the machine, one value for whoever watches. */
-import { Clock, Effect, Equal, SubscriptionRef } from "effect"
-import { LocalStore, type StoreFailed } from "../LocalStore.ts"
+import { Clock, Effect, Equal, Option, Schema, SubscriptionRef } from "effect"
+import { LocalStore, metaKeys, type StoreFailed } from "../LocalStore.ts"
 import { type SyncState, stoppedState } from "../SyncState.ts"
 import { noCounts, statusOf, type StatusInput, type SyncStatus } from "../SyncStatus.ts"
 
 export interface StatusBoard {
   readonly status: SubscriptionRef.SubscriptionRef<SyncStatus>
-  /** Counts again what waits; returns the number of own updates and items without a receipt. */
+  /**
+   * Counts again what waits, and reads when the last receipt came, by whichever way; returns the number of own updates and
+   * items without a receipt.
+   */
   readonly recount: Effect.Effect<number, StoreFailed>
-  /** The last receipt's time, epoch milliseconds, as stored or as it just came. */
-  readonly receiptCame: (at: number | undefined) => void
   /** Shows the state as it is now; publishes only what differs. */
   readonly show: (state: SyncState) => Effect.Effect<void>
 }
+
+const decodeMillis = Schema.decodeOption(Schema.fromJsonString(Schema.Int))
 
 export const makeStatusBoard: Effect.Effect<StatusBoard, never, LocalStore> = Effect.gen(function* () {
   const store = yield* LocalStore
@@ -27,7 +30,9 @@ export const makeStatusBoard: Effect.Effect<StatusBoard, never, LocalStore> = Ef
   const recount = Effect.gen(function* () {
     const counts = yield* store.counts
     const refusalMessage = counts.refused === 0 ? undefined : (yield* store.refused)[0]?.refusal?.message
-    seen = { ...seen, counts, countsFailure: undefined, refusalMessage }
+    const receipt = (yield* store.meta([metaKeys.lastReceiptAt])).get(metaKeys.lastReceiptAt)
+    const lastReceiptAt = receipt === undefined ? undefined : Option.getOrUndefined(decodeMillis(receipt))
+    seen = { ...seen, counts, countsFailure: undefined, refusalMessage, lastReceiptAt }
     return counts.unsealed + counts.sealed
   }).pipe(Effect.tapError(({ message }) => Effect.sync(() => (seen = { ...seen, countsFailure: message }))))
 
@@ -37,12 +42,5 @@ export const makeStatusBoard: Effect.Effect<StatusBoard, never, LocalStore> = Ef
     if (!Equal.equals(next, SubscriptionRef.getUnsafe(status))) yield* SubscriptionRef.set(status, next)
   })
 
-  return {
-    status,
-    recount,
-    show,
-    receiptCame: (at) => {
-      if (at !== undefined) seen = { ...seen, lastReceiptAt: at }
-    }
-  }
+  return { status, recount, show }
 })

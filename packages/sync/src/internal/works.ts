@@ -3,7 +3,7 @@
  *
  * A piece that fails reports how; `FenceLost` passes through, because it ends the engine. Rules: docs/spec/sync-state.md.
  */
-import { Clock, Effect, Schedule, Stream } from "effect"
+import { Effect, Schedule, Stream } from "effect"
 import { makeHello } from "../Hello.ts"
 import { makeLive } from "../Live.ts"
 import { LocalStore, type StoreFailed } from "../LocalStore.ts"
@@ -82,7 +82,6 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
         Effect.gen(function* () {
           const blocked = yield* push.drain(
             Effect.fnUntraced(function* (settled) {
-              if (settled.settled > 0) board.receiptCame(yield* Clock.currentTimeMillis)
               yield* report({ _tag: "Pushed", settled: settled.settled, ...settled.place })
             })
           )
