@@ -107,4 +107,4 @@ const main = async (): Promise<void> => {
 }
 
 if (isMainThread) await main()
-else runShare(workerData as Share, (report) => parentPort?.postMessage(report)) // our own main thread's share
+else runShare(workerData as Share, (report) => parentPort?.postMessage(report, [])) // our own main thread's share

@@ -30,6 +30,11 @@ export const audit = (world: World): void => {
   const log = readLog(world, founder)
   if (log === undefined) return
   const members = world.devices.filter((device) => isMember(device, log.roster))
+  for (const device of world.devices) {
+    if (!members.includes(device) && device.lockHolder?.status?._tag === "Synced") {
+      world.chronicle.violate("falseStatus", `${device.name} was revoked and shows Synced`)
+    }
+  }
   for (const device of members) {
     checkOwnDocs(world, device)
     if (!device.hasRebelled) {

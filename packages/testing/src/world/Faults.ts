@@ -100,13 +100,14 @@ export const changeMembers = (world: World): void => {
   }
   if (tab === undefined || replica === undefined) return
   const target = random.pick(world.devices.slice(1).filter((one) => one.id !== undefined && one !== owner))
-  if (world.profile.revokes && target?.id !== undefined && random.chance(0.05)) {
+  if (world.profile.revokes && target?.id !== undefined && random.chance(0.15)) {
     chronicle.note(`${tab.name} revokes ${target.name}`)
-    chronicle.count("situation: device revoked")
+    chronicle.count("situation: owner revokes a device")
+    target.isTargeted = true
     tab.process.run(replica.revoke({ device: target.id }), () => undefined)
     return
   }
-  if (world.links.length < 4) shareLink(world, tab, random.weighted<Role>({ owner: 1, editor: 4, reader: 1 }))
+  if (world.links.length < 4) shareLink(world, tab, random.weighted<Role>({ owner: 2, editor: 4, reader: 2 }))
 }
 
 /** Makes a link of a role; the World keeps it. */

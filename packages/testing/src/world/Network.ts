@@ -59,14 +59,14 @@ export class Network {
   }
 
   /** What could arrive now: of each channel the first. */
-  deliverable(isListening: (device: string) => boolean): ReadonlyArray<Message> {
+  deliverable(): ReadonlyArray<Message> {
     const channels = new Set<string>()
     return this.#waiting.filter((message) => {
       if (message.channel !== undefined) {
         if (channels.has(message.channel)) return false
         channels.add(message.channel)
       }
-      return !this.#cut.has(message.device) && isListening(message.device)
+      return !this.#cut.has(message.device)
     })
   }
 

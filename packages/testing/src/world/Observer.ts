@@ -94,16 +94,23 @@ export class Observer implements Witness {
     const status = device.lockHolder?.status
     if (status === undefined) return `nobody syncs (${device.tabs.length} tabs)`
     if (status._tag === "Synced") return undefined
-    if (this.isOut(device) && status._tag === "Stalled" && status.cause === "refused") return undefined
-    if (device.hasRebelled && status._tag === "Stalled" && status.cause === "refused") return undefined
+    const mayBeRefused = device.isTargeted || device.hasRebelled
+    if (mayBeRefused && status._tag === "Stalled" && status.cause === "refused") return undefined
     const detail = "message" in status ? `: ${status.message}` : ""
     return `${status._tag} with ${status.pending} pending${detail}`
   }
 
-  /** Whether the server would turn this device away. */
-  isOut(device: SimulatedDevice): boolean {
-    const status = device.lockHolder?.status
-    return status?._tag === "Stalled" && /revoked|ended this access/.test(status.message)
+  /** The server died while it worked on this. */
+  unanswered(wire: WireRequest): void {
+    const { workspace } = wire
+    if (wire.route !== "push" || workspace === undefined) return
+    const headers = Result.getOrElse(decodePush(wire.frame), () => []).flatMap((bytes) => {
+      const header = Result.getOrUndefined(decodeHeader(bytes))
+      return header === undefined ? [] : [header]
+    })
+    const { chronicle, server } = this.#world
+    const isStored = headers.every(({ device, deviceSeq }) => server.storage.has(workspace, device, deviceSeq))
+    chronicle.count(`situation: server died ${isStored ? "after" : "before"} the commit of a push`)
   }
 
   #checkReceipts(device: string, wire: WireRequest, answer: WireAnswer): void {

@@ -38,18 +38,18 @@ export const drawProfile = (random: SeededRandom): Profile => {
       deliver: 30,
       edit: 4 + random.next() * 8,
       wait: 2 + random.next() * 4,
-      tab: rate(0.6),
+      tab: rate(1.6),
       network: rate(0.8),
-      crash: rate(0.5),
+      crash: rate(0.6),
       store: rate(0.5),
-      server: rate(0.25),
+      server: rate(0.3),
       member: 0.8
     },
     loss: rate(0.08),
     repeat: rate(0.05),
-    waitMillisMax: random.pick([200, 5_000, 60_000]) ?? 5_000,
+    waitMillisMax: random.pick([200, 5_000, 60_000, 3_600_000]) ?? 5_000,
     hasLargeText: random.chance(0.06),
-    readersRebel: random.chance(0.4),
+    readersRebel: random.chance(0.6),
     revokes: random.chance(0.4)
   }
 }

@@ -3,7 +3,7 @@
  *
  * Each is the control arm of one thing the oracle looks for [WORLD-8].
  */
-import { Result } from "effect"
+import { Effect, Result } from "effect"
 import { chainNext, hashOf } from "@tidemark/crypto"
 import { decodeHeader, decodePage, decodePush, encodePage, type PushResult, Seq } from "@tidemark/protocol"
 import type { LocalStore, MemoryDisk } from "@tidemark/sync"
@@ -83,5 +83,37 @@ const skipRows: Sabotage = {
   }
 }
 
-export const sabotages = { acknowledgeWithoutStoring, hideEntries, forgetOutbox, skipRows } as const
+/** A store that says a commit happened and now and then keeps nothing of it. */
+const loseCommits: Sabotage = {
+  store: (store) => {
+    let count = 0
+    return {
+      ...store,
+      write: (request, decide) =>
+        store.write(request, (view) => {
+          const decision = decide(view)
+          if (decision._tag === "Abort" || decision.batch.updates?.[0]?.own !== true) return decision
+          count += 1
+          return count % 10 === 0 ? { ...decision, batch: {} } : decision
+        })
+    }
+  }
+}
+
+/** A store that counts nothing that waits, so that the status cannot know. */
+const hidePending: Sabotage = {
+  store: (store) => ({
+    ...store,
+    counts: Effect.map(store.counts, (counts) => ({ ...counts, unsealed: 0, sealed: 0 }))
+  })
+}
+
+export const sabotages = {
+  acknowledgeWithoutStoring,
+  hideEntries,
+  forgetOutbox,
+  skipRows,
+  loseCommits,
+  hidePending
+} as const
 export type SabotageName = keyof typeof sabotages

@@ -4,7 +4,7 @@
  * The look sees what is durable and nothing else: for SQLite it is another connection, which sees commits alone.
  */
 import { Effect, FileSystem, Layer, Path, PlatformError, type Redacted } from "effect"
-import { Primitives } from "@tidemark/crypto"
+import type { Primitives } from "@tidemark/crypto"
 import { type DeviceId, DeviceSeq, Hash, LogId, Seq, type WorkspaceId } from "@tidemark/protocol"
 import {
   Access,

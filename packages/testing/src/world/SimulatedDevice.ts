@@ -19,7 +19,6 @@ export class SimulatedDevice {
   readonly link: string | undefined
   /** What its link gave it. */
   readonly role: Role
-  readonly skewMillis: number
   readonly disk = new MemoryDisk()
   readonly tabs: Array<SimulatedTab> = []
   lockHolder: SimulatedTab | undefined
@@ -27,20 +26,18 @@ export class SimulatedDevice {
   id: DeviceId | undefined
   /** It wrote although its role forbids it. */
   hasRebelled = false
+  /** An owner tried to revoke it; whether that happened, the roster says. */
+  isTargeted = false
   storeFault: StoreFault | undefined
   /** Why it could not join, last time. */
   joinFailure: unknown
   #tabCount = 0
 
-  constructor(
-    world: World,
-    options: { readonly name: string; readonly link?: string; readonly role: Role; readonly skewMillis: number }
-  ) {
+  constructor(world: World, options: { readonly name: string; readonly link?: string; readonly role: Role }) {
     this.world = world
     this.name = options.name
     this.link = options.link
     this.role = options.role
-    this.skewMillis = options.skewMillis
   }
 
   /** Whether the workspace is on the disk. */
@@ -179,7 +176,8 @@ export class SimulatedDevice {
     ].join("")
     chronicle.note(`${tab.name} commits${what}`)
     const isPull = batch.meta?.has(metaKeys.cursor) === true && batch.release !== undefined
-    if (isPull && (batch.settle ?? []).length > 0) chronicle.count("situation: lost receipt settled by pull")
+    if (isPull && (batch.settle ?? []).length > 0)
+      chronicle.count("situation: item settled by the log, not by its receipt")
     if (seals.length > 0 && (batch.seal ?? []).some(({ parts }) => parts > 1))
       chronicle.count("situation: item in parts")
     if ((batch.hold ?? []).some(({ kind }) => kind === "part")) chronicle.count("situation: part held")

@@ -34,6 +34,8 @@ export interface Witness {
   readonly asks: (device: string, wire: WireRequest) => void
   /** An answer reaches a device that still waits for it. */
   readonly answered: (device: string, wire: WireRequest, answer: WireAnswer) => void
+  /** The server died and will not answer. */
+  readonly unanswered: (wire: WireRequest) => void
   /** A live frame reaches a device. */
   readonly framed: (device: string, frame: Uint8Array | string) => void
   /** The server had no room for a live frame. */
@@ -52,7 +54,7 @@ export interface ApiOptions {
 const requestMillisMax = 60_000
 
 /** Frames a socket holds on its way before the server has to wait: few, so that readers are parked now and then. */
-const socketFramesMax = 6
+const socketFramesMax = 3
 
 const unreachable = () => new Unreachable({ message: "The server cannot be reached. Your edits are safe here." })
 
@@ -130,7 +132,11 @@ const callRoute = <Name extends RouteName>(
       repeatable: true,
       arrive: () => {
         witness.asks(device, wire)
-        server.receive(wire, reply, () => lose(process.random.chance(0.7)))
+        const died = () => {
+          witness.unanswered(wire)
+          lose(process.random.chance(0.7))
+        }
+        server.receive(wire, reply, died)
       },
       lose
     })

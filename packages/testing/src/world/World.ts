@@ -28,7 +28,7 @@ export interface WorldOptions {
   readonly seed: number
   /** How many devices take part, the founder included. Default: 2 to 4, by the seed. */
   readonly devices?: number | undefined
-  /** How many steps things go wrong for. Default 4,000. */
+  /** How many steps things go wrong for. Default 3,000. */
   readonly steps?: number | undefined
   /** Default: SQLite for every eighth seed, memory for the others. */
   readonly storage?: "memory" | "sqlite" | undefined
@@ -45,7 +45,10 @@ export interface SharedLink {
 /** The World begins at some ordinary moment, in epoch milliseconds. */
 const beginning = 1_800_000_000_000
 
-const stepsDefault = 4_000
+/** A day. */
+const skewMillisMax = 86_400_000
+
+const stepsDefault = 3_000
 /** Once healed, rest must come within this time and this many steps. */
 const restMillisMax = 20 * 60_000
 const restStepsMax = 400_000
@@ -144,15 +147,16 @@ export class World {
 
   addDevice(link: string | undefined, role: Role): SimulatedDevice {
     const name = `d${this.devices.length + 1}`
-    const skewMillis = this.random.chance(0.3) ? this.random.between(-86_400_000, 86_400_000) : 0
-    const device = new SimulatedDevice(this, { name, role, skewMillis, ...(link === undefined ? {} : { link }) })
+    const device = new SimulatedDevice(this, { name, role, ...(link === undefined ? {} : { link }) })
     this.devices.push(device)
     return device
   }
 
   tabParts(device: SimulatedDevice, name: string): TabParts {
     const random = this.random.fork(name)
-    const process = new SimulatedProcess(name, random, this.timeline, device.skewMillis)
+    // A clock is right, or wrong by up to a day, and another time wrong by something else.
+    const skewMillis = random.chance(0.3) ? random.between(-skewMillisMax, skewMillisMax) : 0
+    const process = new SimulatedProcess(name, random, this.timeline, skewMillis)
     const { network, server } = this
     const api = layerServerApi({ device: device.name, process, network, server, witness: this.#observer })
     return { process, primitives: layerPrimitives(random.fork("crypto")), api }
@@ -170,7 +174,9 @@ export class World {
 
   #step(): void {
     const { random } = this
-    switch (random.weighted<keyof StepWeights>({ ...this.profile.weights })) {
+    // A World with one device proves little: the others come soon.
+    const member = this.devices.length < this.deviceCount ? 4 : this.profile.weights.member
+    switch (random.weighted<keyof StepWeights>({ ...this.profile.weights, member })) {
       case "run":
         if (this.#runSomething() || this.#deliverSomething()) return
         return this.#wait()
@@ -190,7 +196,7 @@ export class World {
       case "store":
         return breakStore(this)
       case "server":
-        return this.server.restart()
+        return this.#restartServer()
       case "member":
         return changeMembers(this)
     }
@@ -209,9 +215,7 @@ export class World {
 
   /** Lets one message arrive, get lost, or arrive twice; false where none waits. */
   #deliverSomething(): boolean {
-    const frozen = new Set(this.devices.filter(({ tabs }) => tabs.some(({ process }) => process.isFrozen)))
-    const isListening = (name: string) => ![...frozen].some((device) => device.name === name && !device.isIdle)
-    const messages = this.network.deliverable(isListening)
+    const messages = this.network.deliverable()
     // Mostly the oldest: a network that only reorders is none.
     const message = this.random.chance(0.7) ? messages[0] : this.random.pick(messages)
     if (message === undefined) return false
@@ -220,6 +224,15 @@ export class World {
     else this.network.deliver(message)
     this.#settle()
     return true
+  }
+
+  /** Often in the middle of a push: before its commit, or between the commit and the answer. */
+  #restartServer(): void {
+    const push = this.network.deliverable().find(({ label }) => label.startsWith("push"))
+    if (push !== undefined && this.random.chance(0.7)) this.network.deliver(push)
+    for (let tasks = this.random.below(4); tasks > 0; tasks--) this.server.process.step()
+    this.#settle()
+    this.server.restart()
   }
 
   #edit(): void {

@@ -1,0 +1,48 @@
+/** The control arms: a World that does not notice these could not fail. Rules: docs/spec/world.md. */
+import { assert, describe, it } from "@effect/vitest"
+import { type SabotageName, sabotages, simulate, type ViolationKind } from "@tidemark/testing"
+
+/** What a few seeds with a sabotage come to. */
+const sabotaged = (name: SabotageName) => {
+  const reports = [1, 2, 3, 4].map((seed) => simulate({ seed, steps: 800, sabotage: sabotages[name] }))
+  return {
+    violations: (kind: ViolationKind) =>
+      reports.flatMap((report) => report.violations).filter((violation) => violation.kind === kind).length,
+    count: (what: string) => reports.reduce((sum, { counts }) => sum + (counts.get(what) ?? 0), 0)
+  }
+}
+
+describe("control arms", () => {
+  it("WORLD-8 a server that acknowledges without storing is caught giving early receipts, and edits as lost", () => {
+    const { violations } = sabotaged("acknowledgeWithoutStoring")
+    assert.isAbove(violations("earlyReceipt"), 0)
+    assert.isAbove(violations("lost"), 0)
+  })
+
+  it("WORLD-8 a server that hides entries is noticed by the chain, and nobody diverges", () => {
+    const { count, violations } = sabotaged("hideEntries")
+    assert.isAbove(count("status: Stalled (log)"), 0)
+    assert.strictEqual(violations("diverged"), 0)
+    assert.strictEqual(violations("lost"), 0)
+  })
+
+  it("WORLD-8 a device that forgets its outbox on restart is caught losing edits", () => {
+    const { violations } = sabotaged("forgetOutbox")
+    assert.isAbove(violations("lost"), 0)
+  })
+
+  it("WORLD-8 a store that skips rows is caught diverging from its docs", () => {
+    const { violations } = sabotaged("skipRows")
+    assert.isAbove(violations("diverged"), 0)
+  })
+
+  it("WORLD-8 a store that loses what it said was committed is caught", () => {
+    const { violations } = sabotaged("loseCommits")
+    assert.isAbove(violations("lost"), 0)
+  })
+
+  it("WORLD-8 an engine that says it is synced whatever waits is caught", () => {
+    const { violations } = sabotaged("hidePending")
+    assert.isAbove(violations("falseStatus"), 0)
+  })
+})

@@ -1,0 +1,69 @@
+/** Many small Worlds, each from one seed, with everything going wrong. Rules: docs/spec/world.md. */
+import { assert, describe, it } from "@effect/vitest"
+import { type Report, simulate } from "@tidemark/testing"
+
+/** Short Worlds: `npm run sim` runs longer ones. */
+const steps = 1_600
+const seeds = Array.from({ length: 24 }, (_, index) => index + 1)
+
+const said = ({ seed, violations }: Report): ReadonlyArray<string> =>
+  violations.map(({ kind, message }) => `seed ${seed}: ${kind}: ${message}`)
+
+const reports: Array<Report> = []
+
+describe("Worlds", () => {
+  for (const seed of seeds) {
+    it(`WORLD-6 seed ${seed} ends with nothing lost, nothing diverged, no early receipt, no false status`, () => {
+      const report = simulate({ seed, steps })
+      reports.push(report)
+      assert.deepStrictEqual(said(report), [])
+    })
+  }
+
+  it("WORLD-9 these seeds have met what they are for", () => {
+    const met = new Set(reports.flatMap(({ counts }) => [...counts.keys()]))
+    const wanted = [
+      "crashes: device",
+      "crashes: tab",
+      "fault: answer lost",
+      "fault: frame lost",
+      "fault: partition",
+      "fault: request lost",
+      "fault: request repeated",
+      "fault: server restart",
+      "fault: store aborted",
+      "fault: store full",
+      "fault: store read",
+      "fault: store unknown",
+      "fault: tab closed",
+      "fault: tab frozen",
+      "situation: admit answered RosterMoved",
+      "situation: item settled by the log, not by its receipt",
+      "situation: lock taken from a living tab",
+      "situation: re-sent entry deduplicated",
+      "situation: reader tried to write",
+      "situation: server died before the commit of a push",
+      "situation: sync ended by FenceLost"
+    ]
+    assert.deepStrictEqual(
+      wanted.filter((name) => !met.has(name)),
+      []
+    )
+  })
+})
+
+describe("one seed", () => {
+  for (const [seed, storage] of [
+    [2, "memory"],
+    [3, "sqlite"],
+    [5, "memory"]
+  ] as const) {
+    it(`WORLD-2 seed ${seed} over ${storage} gives the same trace twice, and another seed another one`, () => {
+      const [one, two, other] = [seed, seed, seed + 100].map((each) => simulate({ seed: each, storage, steps: 800 }))
+      assert.isAbove(one?.trace.length ?? 0, 200)
+      assert.deepStrictEqual(one?.trace, two?.trace)
+      assert.deepStrictEqual([...(one?.counts ?? [])], [...(two?.counts ?? [])])
+      assert.notDeepEqual(one?.trace, other?.trace)
+    })
+  }
+})
