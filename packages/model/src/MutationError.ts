@@ -81,7 +81,18 @@ export class DocUnusable extends Schema.TaggedError<DocUnusable>()("DocUnusable"
   }
 }
 
+/** The changes of one call are larger than what can be sent as one item. */
+export class ChangeTooLarge extends Schema.TaggedError<ChangeTooLarge>()("ChangeTooLarge", {
+  characters: Schema.Number,
+  charactersMax: Schema.Number
+}) {
+  override get message(): string {
+    return `This change has ${this.characters} characters; at most ${this.charactersMax} can be saved at once. Nothing was changed; save it in smaller pieces.`
+  }
+}
+
 export const MutationError = Schema.Union([
+  ChangeTooLarge,
   UnknownTable,
   InvalidValue,
   RecordMissing,

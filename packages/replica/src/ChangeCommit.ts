@@ -8,14 +8,22 @@
 import { Effect, Result } from "effect"
 import { type DocId, type LocalSeq, Seq } from "@tidemark/protocol"
 import { type Applied, docOf, type DocIdOf, type Mutation, type MutationError, type RecordId } from "@tidemark/model"
-import type { Batch, Decision, Lease, LocalStore, RowChange, StoreFailed, WriteView } from "@tidemark/sync"
+import {
+  type Batch,
+  type Decision,
+  type Lease,
+  type LocalStore,
+  type RowChange,
+  StoreFailed,
+  type WriteView
+} from "@tidemark/sync"
 import { catchUp, type LiveDoc, type LiveDocs, peerOf } from "./LiveDocs.ts"
 import { leaseFor, type LeaseSeed } from "./Leases.ts"
 
-/** One call's mutations, which happen together or not at all, or the error that refused them. */
+/** One call's mutations, which happen together or not at all, or what kept them from happening. */
 export interface ChangeRequest {
   readonly mutations: ReadonlyArray<Mutation>
-  refusal: MutationError | undefined
+  refusal: MutationError | StoreFailed | undefined
 }
 
 /** What the transaction needs from outside, drawn before it begins. */
@@ -37,34 +45,51 @@ interface DocWrite {
   readonly live: LiveDoc
   lease: Lease
   readonly applied: Array<Applied>
+  /** What the store said of the lease's peer when the mutations ran. */
+  readonly leaseBefore: Lease | undefined
 }
 
 type Attempt =
   | { readonly _tag: "Done"; readonly writes: ReadonlyMap<DocId, DocWrite> }
-  /** These docs' memory is no longer the log's: drop them and begin again, without the refused request. */
-  | { readonly _tag: "Dirty"; readonly docs: ReadonlyArray<DocId> }
-
-/** How often a commit begins again after a doc had to be dropped. Each time a request is out or a doc is new. */
-const attemptsMax = 8
+  /** Nothing was written, and the docs' memory is no longer the log's: begin again, without the refused request. */
+  | { readonly _tag: "Dirty" }
+  /** The mutations have run, and their bytes may not be written any more. */
+  | { readonly _tag: "Overtaken" }
 
 /**
  * Commits the requests that no rule refuses, in one transaction; the others get their `refusal`. Fails only where the
- * store failed: then nothing of it is on disk, and the docs in memory are dropped.
+ * store failed: then nothing of it is on disk. Returns the docs that were written.
  */
 export const commitChanges = Effect.fn("commitChanges")(function* (
   context: CommitContext,
   requests: ReadonlyArray<ChangeRequest>
 ): Effect.fn.Return<ReadonlyArray<LiveDoc>, StoreFailed> {
+  // Each time one request is out, or a doc was opened anew, which a panic asks for at most once or twice.
+  const attemptsMax = requests.length + 8
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    const docsOf = ({ mutations }: ChangeRequest) => mutations.map((one) => docOf(one, context.docIdOf))
     const open = requests.filter(({ refusal }) => refusal === undefined)
-    const docs = [...new Set(open.flatMap(({ mutations }) => mutations.map((one) => docOf(one, context.docIdOf))))]
-    const warmed = yield* context.live.warm(docs)
-    const outcome = yield* writeOnce(context, open, warmed)
-    if (outcome._tag === "Done") return warmed
-    for (const doc of outcome.docs) context.live.drop(doc)
+    const { docs, unreadable } = yield* context.live.warm([...new Set(open.flatMap(docsOf))])
+    for (const request of open) {
+      request.refusal = docsOf(request).flatMap((doc) => unreadable.get(doc) ?? [])[0]
+    }
+    const outcome = yield* writeOnce(
+      context,
+      open.filter(({ refusal }) => refusal === undefined),
+      docs
+    )
+    if (outcome._tag === "Done") return [...outcome.writes.values()].map(({ live }) => live)
+    for (const { doc } of docs) context.live.drop(doc)
+    if (outcome._tag === "Overtaken") return yield* overtaken()
   }
-  return yield* Effect.die(new Error(`a change did not commit in ${attemptsMax} attempts`))
+  return yield* Effect.die(new Error(`changes did not commit in ${attemptsMax} attempts`))
 })
+
+const overtaken = () =>
+  new StoreFailed({
+    reason: "aborted",
+    message: "The change was not saved: this device's storage failed while another tab wrote the same. Try again."
+  })
 
 const writeOnce = Effect.fnUntraced(function* (
   context: CommitContext,
@@ -86,18 +111,22 @@ const writeOnce = Effect.fnUntraced(function* (
     attempt = runMutations(context, requests, docs, view)
     return decisionOf(context, attempt)
   })
-  const again = (writes: ReadonlyMap<DocId, DocWrite>) =>
-    context.store.write(request, (view) => appendAgain(context, docs, writes, view))
   return yield* first.pipe(
     Effect.catchIf(
       ({ reason }) => reason === "aborted" || reason === "disconnected",
       // Before `decide` ran nothing was changed in memory; after it, only the same bytes may be written.
-      (failure) => (attempt === undefined || attempt._tag === "Dirty" ? Effect.fail(failure) : again(attempt.writes))
+      (failure) => {
+        const ran = attempt
+        return ran?._tag !== "Done"
+          ? Effect.fail(failure)
+          : context.store.write(request, (view) => appendAgain(context, docs, ran.writes, view))
+      }
     ),
     Effect.map(({ committed, localSeqs, value }) =>
       committed && value._tag === "Done" ? settle(localSeqs, value) : value
     ),
-    Effect.tapError(() => Effect.sync(() => docs.forEach(({ doc }) => context.live.drop(doc))))
+    // Failed, died or interrupted: the docs in memory may be ahead of the log.
+    Effect.onError(() => Effect.sync(() => docs.forEach(({ doc }) => context.live.drop(doc))))
   )
 })
 
@@ -111,22 +140,24 @@ const runMutations = (
   const writes = new Map<DocId, DocWrite>()
   for (const [index, live] of docs.entries()) {
     const tail = view.tails[index]
-    if (tail !== undefined && !catchUp(live, tail)) return { _tag: "Dirty", docs: [live.doc] }
+    if (tail !== undefined && !catchUp(live, tail)) return { _tag: "Dirty" }
     const lease = leaseFor(live, view.leases, context.tab, context.seedOf(live.doc))
-    writes.set(live.doc, { live, lease, applied: [] })
+    writes.set(live.doc, { live, lease, applied: [], leaseBefore: storedLease(view, lease) })
   }
   for (const request of requests) {
-    const touched: Array<DocId> = []
+    let isBegun = false
     for (const [doc, mutations] of mutationsByDoc(request.mutations, context.docIdOf)) {
       const write = writes.get(doc)
       if (write === undefined) continue
       const result = applyTo(context, write, mutations)
-      touched.push(doc)
-      if (Result.isSuccess(result)) continue
-      if (write.live.shard.isUnusable) return { _tag: "Dirty", docs: touched }
+      if (Result.isSuccess(result)) {
+        isBegun = true
+        continue
+      }
+      if (write.live.shard.isUnusable) return { _tag: "Dirty" }
       request.refusal = result.failure
       // Nothing of the request is in this doc, but the docs before it hold theirs.
-      if (touched.length > 1) return { _tag: "Dirty", docs: [...writes.keys()] }
+      if (isBegun) return { _tag: "Dirty" }
       break
     }
   }
@@ -162,7 +193,7 @@ const mutationsByDoc = (mutations: ReadonlyArray<Mutation>, docIdOf: DocIdOf): R
 }
 
 const decisionOf = (context: CommitContext, attempt: Attempt): Decision<Attempt> =>
-  attempt._tag === "Dirty" || attempt.writes.size === 0
+  attempt._tag !== "Done" || attempt.writes.size === 0
     ? { _tag: "Abort", value: attempt }
     : { _tag: "Commit", value: attempt, batch: batchOf(context, attempt.writes) }
 
@@ -181,9 +212,12 @@ const batchOf = (context: CommitContext, writes: ReadonlyMap<DocId, DocWrite>): 
 export const rowsOf = (live: LiveDoc, ids: ReadonlySet<RecordId>): ReadonlyArray<RowChange> =>
   live.shard.rowsOf(ids).map(({ id, row, table }) => ({ table, id, row }))
 
+const storedLease = (view: WriteView, { doc, peer }: Lease): Lease | undefined =>
+  view.leases.find((lease) => lease.doc === doc && lease.peer === peer)
+
 /**
  * The same bytes once more, after a transaction whose outcome is unknown: where they are in the log already, nothing is
- * written; where another took our peer meanwhile, the docs are dropped and the caller's edit is reported as not saved.
+ * written. Where another tab has taken a peer of ours meanwhile they must not be written, and the caller is told.
  */
 const appendAgain = (
   context: CommitContext,
@@ -191,22 +225,23 @@ const appendAgain = (
   writes: ReadonlyMap<DocId, DocWrite>,
   view: WriteView
 ): Decision<Attempt> => {
-  const isThere = ({ applied, live }: DocWrite) =>
-    view.tails.some(
-      ({ doc, updates }) =>
-        doc === live.doc &&
-        updates.some(({ own, spans }) =>
-          spans.some(({ peer, start }) => own && peer === applied[0]?.span.peer && start === applied[0].span.start)
-        )
-    )
-  const there = [...writes.values()].every(isThere)
+  const isThere = [...writes.values()].every(({ applied, live }) => {
+    const updates = view.tails.find(({ doc }) => doc === live.doc)?.updates ?? []
+    return applied.every(({ update }) => updates.some(({ bytes, own }) => own && isSameBytes(bytes, update)))
+  })
+  const isOurs = [...writes.values()].every(({ lease, leaseBefore }) => {
+    const stored = storedLease(view, lease)
+    return stored?.nonce === leaseBefore?.nonce && stored?.end === leaseBefore?.end
+  })
+  if (!isThere && !isOurs) return { _tag: "Abort", value: { _tag: "Overtaken" } }
   for (const [index, live] of docs.entries()) {
     const tail = view.tails[index]
-    if (tail !== undefined && !catchUp(live, tail)) return { _tag: "Abort", value: { _tag: "Dirty", docs: [live.doc] } }
+    if (tail !== undefined && !catchUp(live, tail)) return { _tag: "Abort", value: { _tag: "Overtaken" } }
   }
-  if (there) {
-    for (const { lease, live } of writes.values()) live.lease = lease
-    return { _tag: "Abort", value: { _tag: "Done", writes: new Map() } }
-  }
-  return { _tag: "Commit", value: { _tag: "Done", writes }, batch: batchOf(context, writes) }
+  if (!isThere) return { _tag: "Commit", value: { _tag: "Done", writes }, batch: batchOf(context, writes) }
+  for (const { lease, live } of writes.values()) live.lease = lease
+  return { _tag: "Abort", value: { _tag: "Done", writes } }
 }
+
+const isSameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, index) => byte === b[index])

@@ -21,6 +21,14 @@ export interface LiveDoc {
   applied: LocalSeq
   /** The right to author under a peer; none before the first change. */
   lease: Lease | undefined
+  /** False where an update of the log could not be read: the log keeps what this doc does not show. */
+  isWhole: boolean
+}
+
+/** Docs made ready for a transaction, and those whose stored bytes cannot be read: they hold up nobody else. */
+export interface Warmed {
+  readonly docs: ReadonlyArray<LiveDoc>
+  readonly unreadable: ReadonlyMap<DocId, StoreFailed>
 }
 
 /** The peer of a lease: only this package makes leases, and always from a PeerId. */
@@ -31,6 +39,8 @@ export class LiveDocs {
   readonly #store: LocalStore["Service"]
   /** In order of use: the first was used longest ago. */
   readonly #docs = new Map<DocId, LiveDoc>()
+  /** The leases of docs that were put away whole; a doc that comes back goes on under its own. */
+  readonly #leases = new Map<DocId, Lease>()
 
   constructor(workspace: Workspace, store: LocalStore["Service"]) {
     this.#workspace = workspace
@@ -42,30 +52,33 @@ export class LiveDocs {
     return [...this.#docs.values()]
   }
 
+  /** The docs this tab holds a lease of, in memory or put away. */
+  get leased(): ReadonlyArray<DocId> {
+    return [...this.#leases.keys(), ...this.all.filter(({ lease }) => lease !== undefined).map(({ doc }) => doc)]
+  }
+
   /** Loads what is not in memory yet, before a transaction that will need it. */
   readonly warm = Effect.fnUntraced(
     { self: this },
-    function* (this: LiveDocs, docs: ReadonlyArray<DocId>): Effect.fn.Return<ReadonlyArray<LiveDoc>, StoreFailed> {
+    function* (this: LiveDocs, docs: ReadonlyArray<DocId>): Effect.fn.Return<Warmed, StoreFailed> {
       const warmed: Array<LiveDoc> = []
+      const unreadable = new Map<DocId, StoreFailed>()
       for (const doc of docs) {
         const known = this.#docs.get(doc)
         if (known?.shard.isUnusable === true) this.drop(doc)
         const live = this.#docs.get(doc) ?? (yield* this.#load(doc))
+        if (live instanceof StoreFailed) {
+          unreadable.set(doc, live)
+          continue
+        }
         this.#docs.delete(doc)
         this.#docs.set(doc, live)
         warmed.push(live)
       }
       this.#evict(docs)
-      return warmed
+      return { docs: warmed, unreadable }
     }
   )
-
-  /** The live doc; it must have been warmed in this turn. */
-  getUnsafe(doc: DocId): LiveDoc {
-    const live = this.#docs.get(doc)
-    if (live === undefined) throw new Error(`doc ${doc} was not warmed`)
-    return live
-  }
 
   /** Frees a doc whose memory may differ from the log; the next use loads it again, under a fresh peer. */
   drop(doc: DocId): void {
@@ -73,9 +86,17 @@ export class LiveDocs {
     this.#docs.delete(doc)
   }
 
+  /** Frees a doc whose memory is the log's, and keeps its lease for the next use. */
+  putAway(doc: DocId): void {
+    const lease = this.#docs.get(doc)?.lease
+    this.drop(doc)
+    if (lease !== undefined) this.#leases.set(doc, lease)
+  }
+
   /** Frees every doc. */
   dropAll(): void {
     for (const doc of [...this.#docs.keys()]) this.drop(doc)
+    this.#leases.clear()
   }
 
   /** What a transaction over these docs asks the store for. */
@@ -91,20 +112,22 @@ export class LiveDocs {
       snapshot: tail.snapshot?.bytes,
       updates: tail.updates.map(({ bytes }) => bytes)
     })
-    if (Result.isFailure(opened)) return yield* unreadable(opened.failure)
+    if (Result.isFailure(opened)) return unreadable(opened.failure)
     const live: LiveDoc = {
       doc,
       shard: opened.success.shard,
       applied: appliedAfter(LocalSeq.make(0), tail),
-      lease: undefined
+      lease: this.#leases.get(doc),
+      isWhole: opened.success.refused.length === 0
     }
+    this.#leases.delete(doc)
     return live
   })
 
   #evict(needed: ReadonlyArray<DocId>): void {
     for (const doc of [...this.#docs.keys()]) {
       if (this.#docs.size <= liveDocCountMax) return
-      if (!needed.includes(doc)) this.drop(doc)
+      if (!needed.includes(doc)) this.putAway(doc)
     }
   }
 }
@@ -112,19 +135,21 @@ export class LiveDocs {
 const unreadable = (error: ShardUnreadable) =>
   new StoreFailed({ reason: "damaged", message: error.message, cause: error })
 
-const appliedAfter = (applied: LocalSeq, tail: DocTail): LocalSeq =>
-  LocalSeq.make(Math.max(applied, tail.snapshot?.through ?? 0, ...tail.updates.map(({ localSeq }) => localSeq)))
+/** Updates come ascending. */
+const appliedAfter = (applied: LocalSeq, { snapshot, updates }: DocTail): LocalSeq =>
+  LocalSeq.make(Math.max(applied, snapshot?.through ?? 0, updates.at(-1)?.localSeq ?? 0))
 
 /**
  * Imports what other tabs have committed since. Their rows are committed too, so nothing is projected here. False where
- * the doc panicked: abort, drop it, and begin again.
+ * the doc has to be opened again from the log: it panicked, or another tab has folded what this one had not seen.
  */
 export const catchUp = (live: LiveDoc, tail: DocTail): boolean => {
-  const bytes = [
-    ...(tail.snapshot === undefined ? [] : [tail.snapshot.bytes]),
-    ...tail.updates.map((update) => update.bytes)
-  ]
-  if (bytes.length > 0 && live.shard.importUpdates(bytes).poisoned) return false
+  if (tail.snapshot !== undefined) return false
+  if (tail.updates.length > 0) {
+    const report = live.shard.importUpdates(tail.updates.map(({ bytes }) => bytes))
+    if (report.poisoned) return false
+    if (report.refused.length > 0) live.isWhole = false
+  }
   live.applied = appliedAfter(live.applied, tail)
   return true
 }

@@ -20,7 +20,7 @@ export class OpenShards {
   /** The open shard of each table, and how many records it holds with those planned but not yet committed. */
   readonly #open = new Map<string, { readonly doc: DocId; count: number }>()
   /** Shards opened since the last commit. */
-  #opened = new Map<string, string>()
+  readonly #opened = new Map<string, string>()
 
   constructor(store: LocalStore["Service"], primitives: Primitives["Service"]) {
     this.#store = store
@@ -36,11 +36,20 @@ export class OpenShards {
     return open.doc
   })
 
-  /** Meta entries for the shards opened since the last call; they are committed with their first record. */
-  takeOpened(): ReadonlyMap<string, string> {
-    const opened = this.#opened
-    this.#opened = new Map()
-    return opened
+  /** Meta entries for the shards opened since the last commit; they are committed with their first record. */
+  get opened(): ReadonlyMap<string, string> {
+    return this.#opened
+  }
+
+  /** A commit has written these entries. */
+  settle(opened: ReadonlyMap<string, string>): void {
+    for (const [key, value] of opened) if (this.#opened.get(key) === value) this.#opened.delete(key)
+  }
+
+  /** Another tab has filled the table's shard: the next record goes into a new one. */
+  fill(table: string): void {
+    const open = this.#open.get(table)
+    if (open !== undefined) open.count = recordsPerShardMax
   }
 
   /** Forgets what was planned: a commit failed, and the counts are no longer known. */
@@ -54,8 +63,10 @@ export class OpenShards {
     const value = (yield* this.#store.meta([key])).get(key)
     const doc = value === undefined ? undefined : Option.getOrUndefined(Schema.decodeOption(DocIdJson)(value))
     if (doc === undefined) return undefined
-    const [warmed] = yield* live.warm([doc])
-    return { doc, count: warmed?.shard.recordCount ?? 0 }
+    const { docs } = yield* live.warm([doc])
+    const [warmed] = docs
+    // One that cannot be read takes no more records.
+    return warmed === undefined ? undefined : { doc, count: warmed.shard.recordCount }
   })
 
   #openNew = Effect.fnUntraced({ self: this }, function* (this: OpenShards, table: string) {

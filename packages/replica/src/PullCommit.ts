@@ -6,7 +6,6 @@
  */
 import { Clock, Effect, Option, Schema } from "effect"
 import { Cursor, type DocId, type LocalSeq } from "@tidemark/protocol"
-import type { ImportReport } from "@tidemark/model"
 import {
   type Decision,
   FenceLost,
@@ -27,27 +26,34 @@ const CursorJson = Schema.fromJsonString(Cursor)
 const NonceJson = Schema.fromJsonString(Schema.String)
 
 type Attempt =
+  /** The docs of the batch's updates, in their order. */
   | { readonly _tag: "Applied"; readonly docs: ReadonlyArray<DocId> }
   | { readonly _tag: "Fenced" }
-  | { readonly _tag: "Dirty"; readonly doc: DocId }
+  /** A doc panicked, on this item where it is known. Nothing was written; memory is no longer the log's. */
+  | { readonly _tag: "Dirty"; readonly doc: DocId; readonly item: RemoteItem | undefined }
 
-/** Commits a slice; fails with `FenceLost` where another tab syncs, and then nothing was written. */
+/**
+ * Commits a slice; fails with `FenceLost` where another tab syncs, and then nothing was written. Items of a doc whose
+ * stored bytes cannot be read are kept in the log and not shown; they hold up no other doc.
+ */
 export const commitSlice = Effect.fn("commitSlice")(function* (
   store: LocalStore["Service"],
   live: LiveDocs,
   slice: Slice
 ): Effect.fn.Return<ReadonlyArray<LiveDoc>, StoreFailed | FenceLost> {
   const itemsByDoc = Map.groupBy(slice.items, ({ doc }) => doc)
-  // A doc that panics on an item is opened again once; the second time the item is held without being imported.
-  const poisonous = new Set<DocId>()
+  /** Docs whose items are imported one by one, to find the one that makes the document engine panic. */
+  const suspects = new Set<DocId>()
+  const poison = new Set<RemoteItem>()
   for (;;) {
-    const docs = yield* live.warm([...itemsByDoc.keys()])
+    const { docs } = yield* live.warm([...itemsByDoc.keys()])
     const request = { docs: live.requestOf(docs), meta: [metaKeys.cursor, metaKeys.syncer] }
     const at = yield* Clock.currentTimeMillis
-    // Failed or interrupted, the docs in memory may be ahead of the log.
+    const dropAll = Effect.sync(() => docs.forEach(({ doc }) => live.drop(doc)))
     const written = yield* store
-      .write(request, (view) => decideSlice({ slice, itemsByDoc, docs, poisonous, at }, view))
-      .pipe(Effect.onError(() => Effect.sync(() => docs.forEach(({ doc }) => live.drop(doc)))))
+      .write(request, (view) => decideSlice({ slice, itemsByDoc, docs, suspects, poison, at }, view))
+      // Failed or interrupted, the docs in memory may be ahead of the log.
+      .pipe(Effect.onError(() => dropAll))
     if (written.value._tag === "Fenced") {
       return yield* new FenceLost({ message: "Another tab syncs this workspace now; this one has stepped back." })
     }
@@ -55,8 +61,9 @@ export const commitSlice = Effect.fn("commitSlice")(function* (
       advance(docs, written.value.docs, written.localSeqs)
       return docs
     }
-    live.drop(written.value.doc)
-    poisonous.add(written.value.doc)
+    yield* dropAll
+    suspects.add(written.value.doc)
+    if (written.value.item !== undefined) poison.add(written.value.item)
   }
 })
 
@@ -71,33 +78,45 @@ interface SliceInput {
   readonly slice: Slice
   readonly itemsByDoc: ReadonlyMap<DocId, ReadonlyArray<RemoteItem>>
   readonly docs: ReadonlyArray<LiveDoc>
-  readonly poisonous: ReadonlySet<DocId>
+  readonly suspects: ReadonlySet<DocId>
+  readonly poison: ReadonlySet<RemoteItem>
   /** Now, epoch milliseconds: an own item met in the log is a receipt. */
   readonly at: number
 }
 
-const decideSlice = ({ at, docs, itemsByDoc, poisonous, slice }: SliceInput, view: WriteView): Decision<Attempt> => {
+const decideSlice = (input: SliceInput, view: WriteView): Decision<Attempt> => {
+  const { at, docs, itemsByDoc, poison, slice } = input
   if (!isFenceHeld(slice, view)) return { _tag: "Abort", value: { _tag: "Fenced" } }
-  const updates: Array<NewUpdate> = []
   const rows: Array<RowChange> = []
   const hold: Array<HeldEntry> = [...slice.hold]
+  const held = new Set<RemoteItem>()
+  const holdItem = (item: RemoteItem, reason: string) => {
+    hold.push(heldItem(item, reason))
+    held.add(item)
+  }
   for (const [index, live] of docs.entries()) {
     const tail = view.tails[index]
+    const dirty = (item?: RemoteItem): Decision<Attempt> => ({
+      _tag: "Abort",
+      value: { _tag: "Dirty", doc: live.doc, item }
+    })
+    if (tail !== undefined && !catchUp(live, tail)) return dirty()
     const items = itemsByDoc.get(live.doc) ?? []
-    if (tail !== undefined && !catchUp(live, tail)) return { _tag: "Abort", value: { _tag: "Dirty", doc: live.doc } }
-    if (poisonous.has(live.doc)) {
-      hold.push(...items.map((item) => heldItem(item, "its bytes make the document engine fail")))
-      continue
-    }
-    const report = live.shard.importUpdates(items.map(({ bytes }) => bytes))
-    if (report.poisoned) return { _tag: "Abort", value: { _tag: "Dirty", doc: live.doc } }
-    hold.push(...refusedItems(items, report))
-    rows.push(...rowsOf(live, report.changed))
-    const refused = new Set(report.refused.map((one) => one.index))
-    for (const [place, { bytes, doc, seq }] of items.entries()) {
-      if (!refused.has(place)) updates.push({ doc, bytes, own: false, spans: [], seq })
+    for (const item of items) if (poison.has(item)) holdItem(item, "its bytes make the document engine fail")
+    const sound = items.filter((item) => !poison.has(item))
+    for (const group of input.suspects.has(live.doc) ? sound.map((item) => [item]) : [sound]) {
+      const report = live.shard.importUpdates(group.map(({ bytes }) => bytes))
+      if (report.poisoned) return dirty(group.length === 1 ? group[0] : undefined)
+      for (const { index: place, reason } of report.refused) {
+        const item = group[place]
+        if (item !== undefined) holdItem(item, reason)
+      }
+      rows.push(...rowsOf(live, report.changed))
     }
   }
+  const updates = slice.items
+    .filter((item) => !held.has(item))
+    .map(({ bytes, doc, seq }): NewUpdate => ({ doc, bytes, own: false, spans: [], seq }))
   return {
     _tag: "Commit",
     value: { _tag: "Applied", docs: updates.map(({ doc }) => doc) },
@@ -137,9 +156,3 @@ const heldItem = ({ bytes, device, deviceSeq, doc, seq }: RemoteItem, reason: st
   bytes,
   message: `An edit from another device could not be applied: ${reason}. It is kept on this device; everything else goes on.`
 })
-
-const refusedItems = (items: ReadonlyArray<RemoteItem>, report: ImportReport): ReadonlyArray<HeldEntry> =>
-  report.refused.flatMap(({ index, reason }) => {
-    const item = items[index]
-    return item === undefined ? [] : [heldItem(item, reason)]
-  })

@@ -5,8 +5,12 @@
  * again, in case this device's storage is rolled back [REPLICA-2]. Rules: docs/spec/replica.md.
  */
 import { Effect } from "effect"
+import { LocalSeq } from "@tidemark/protocol"
 import type { LocalStore } from "@tidemark/sync"
 import type { LiveDocs } from "./LiveDocs.ts"
+
+/** Asks for no tail: only the leases are wanted. */
+const everything = LocalSeq.make(Number.MAX_SAFE_INTEGER)
 
 /** Releases the leases of `tab` and frees its docs. */
 export const releaseLeases = Effect.fn("releaseLeases")(function* (
@@ -14,10 +18,10 @@ export const releaseLeases = Effect.fn("releaseLeases")(function* (
   live: LiveDocs,
   tab: string
 ) {
-  const held = live.all.filter(({ lease }) => lease !== undefined)
+  const held = live.leased.map((doc) => ({ doc, applied: everything }))
   const { refused, sealed, unsealed } = yield* store.counts
   if (held.length > 0 && refused + sealed + unsealed === 0) {
-    yield* store.write({ docs: live.requestOf(held), meta: [] }, (view) => ({
+    yield* store.write({ docs: held, meta: [] }, (view) => ({
       _tag: "Commit",
       value: undefined,
       batch: {

@@ -4,14 +4,18 @@
  * Rules: docs/spec/replica.md.
  */
 import { Effect, Layer, Result, Schema } from "effect"
-import { type DocId, updateBytesMax } from "@tidemark/protocol"
+import { type DocId, partCountMax, updateBytesMax } from "@tidemark/protocol"
+import { partBytesMax } from "@tidemark/crypto"
 import { byPeerThenStart, OperationSpan } from "@tidemark/model"
-import { Docs, type ItemToSeal, type Span, type StoredUpdate, StoreFailed } from "@tidemark/sync"
+import { Docs, type ItemToSeal, type Span, type StoredUpdate } from "@tidemark/sync"
 import { catchUp } from "./LiveDocs.ts"
 import { commitSlice } from "./PullCommit.ts"
 import { WritePath } from "./WritePath.ts"
 
 const decodeSpans = Schema.decodeUnknownResult(Schema.Array(OperationSpan))
+
+/** An item up to this size can be sealed, whether or not it can be compressed. */
+const sealableBytesMax = Math.min(updateBytesMax, partCountMax * partBytesMax)
 
 /** The spans of several updates, with neighbours joined. */
 export const joinSpans = (spans: ReadonlyArray<OperationSpan>): ReadonlyArray<OperationSpan> => {
@@ -30,16 +34,20 @@ export const layer: Layer.Layer<Docs, never, WritePath> = Layer.effect(
   Effect.gen(function* () {
     const path = yield* WritePath
 
-    /** One export of all own operations of a doc that wait; a single waiting update is that export already. */
+    /** One export of all own operations of a doc that wait; undefined where the raw updates have to do. */
     const collectDoc = Effect.fnUntraced(function* (doc: DocId, updates: ReadonlyArray<StoredUpdate>) {
       const covers = updates.map(({ localSeq }) => localSeq)
       const [first] = updates
+      // A single waiting update is that export already.
       if (updates.length === 1 && first !== undefined) return { doc, bytes: first.bytes, covers }
-      const [live] = yield* path.live.warm([doc])
+      const { docs } = yield* path.live.warm([doc])
+      const [live] = docs
       const spans = decodeSpans(updates.flatMap((update): ReadonlyArray<Span> => update.spans))
-      if (live === undefined || Result.isFailure(spans)) return yield* damagedOutbox(doc)
-      const tail = yield* path.store.tail(doc, live.applied)
-      if (!catchUp(live, tail)) path.live.drop(doc)
+      if (live === undefined || Result.isFailure(spans)) return undefined
+      if (!catchUp(live, yield* path.store.tail(doc, live.applied))) {
+        path.live.putAway(doc)
+        return undefined
+      }
       const exported = live.shard.exportSpans(joinSpans(spans.success))
       return Result.isSuccess(exported) ? { doc, bytes: exported.success, covers } : undefined
     })
@@ -48,7 +56,7 @@ export const layer: Layer.Layer<Docs, never, WritePath> = Layer.effect(
       const items: Array<ItemToSeal> = []
       for (const [doc, own] of Map.groupBy(updates, (update) => update.doc)) {
         const folded = yield* path.exclusively(collectDoc(doc, own))
-        if (folded !== undefined && folded.bytes.length <= updateBytesMax) items.push(folded)
+        if (folded !== undefined && folded.bytes.length <= sealableBytesMax) items.push(folded)
         // Not folded: the raw bytes are what was committed, and they are as good.
         else items.push(...own.map(({ bytes, localSeq }) => ({ doc, bytes, covers: [localSeq] })))
       }
@@ -58,13 +66,10 @@ export const layer: Layer.Layer<Docs, never, WritePath> = Layer.effect(
     return Docs.of({
       collect,
       apply: (slice) =>
-        path.exclusively(commitSlice(path.store, path.live, slice)).pipe(Effect.flatMap(path.foldLongTails))
+        path.exclusively(commitSlice(path.store, path.live, slice)).pipe(
+          // The slice is committed; a fold that fails is tried again after the next one.
+          Effect.flatMap((docs) => Effect.ignore(path.foldLongTails(docs)))
+        )
     })
   })
 )
-
-const damagedOutbox = (doc: DocId) =>
-  new StoreFailed({
-    reason: "damaged",
-    message: `Edits of doc ${doc} that wait to be sent are damaged in this device's store. They are kept; nothing else is held up by them.`
-  })

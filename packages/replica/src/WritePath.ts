@@ -8,6 +8,7 @@ import { Clock, Context, Deferred, Effect, Layer, Semaphore } from "effect"
 import { type DocId } from "@tidemark/protocol"
 import { docIdOf, Primitives } from "@tidemark/crypto"
 import {
+  ChangeTooLarge,
   docOf,
   type DocIdOf,
   keyedRecordId,
@@ -62,6 +63,16 @@ export class WritePath extends Context.Service<
     Layer.effect(WritePath, makeWritePath(options))
 }
 
+/** The size of a call's changes, as JSON, in characters; a larger one is refused, since it could not be sent. */
+export const changeCharactersMax = 16 * 1_048_576
+
+const tooLarge = (changes: ReadonlyArray<Change>): ChangeTooLarge | undefined => {
+  const characters = JSON.stringify(changes).length
+  return characters > changeCharactersMax
+    ? new ChangeTooLarge({ characters, charactersMax: changeCharactersMax })
+    : undefined
+}
+
 const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: WritePathOptions) {
   const store = yield* LocalStore
   const primitives = yield* Primitives
@@ -82,11 +93,11 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
     return { mutation: { ...change, id }, id }
   })
 
-  const toRequest = Effect.fnUntraced(function* ({ answer, changes }: Waiting) {
+  const toRequest = Effect.fnUntraced(function* (changes: ReadonlyArray<Change>) {
     const mutations: Array<Mutation> = []
     const ids: Array<RecordId> = []
-    let refusal: MutationError | undefined
-    for (const change of changes) {
+    let refusal: MutationError | undefined = tooLarge(changes)
+    for (const change of refusal === undefined ? changes : []) {
       if (syncedTable(schema, change.table) === undefined) {
         refusal ??= new UnknownTable({ table: change.table })
         continue
@@ -96,7 +107,7 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
       ids.push(id)
     }
     const request: ChangeRequest = { mutations, refusal }
-    return { answer, ids, request }
+    return { ids, request }
   })
 
   const drawSeeds = Effect.fnUntraced(function* (docs: ReadonlyArray<DocId>) {
@@ -108,40 +119,47 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
     return (doc: DocId): LeaseSeed => seeds.get(doc) ?? { peer: peerFromBytes(new Uint8Array(8)), nonce: "" }
   })
 
-  /** Commits everything that waits, in one transaction, and answers each call. */
-  const drain = Effect.gen(function* () {
-    const taken = waiting.splice(0)
-    if (taken.length === 0) return
-    const requests = yield* Effect.forEach(taken, toRequest)
-    const mutations = requests.flatMap(({ request }) => request.mutations)
+  /** Commits calls in one transaction and answers each; returns those that met a shard another tab had filled. */
+  const commit = Effect.fnUntraced(function* (calls: ReadonlyArray<Waiting>) {
+    const built = yield* Effect.forEach(calls, ({ changes }) => toRequest(changes))
+    const requests = built.map(({ request }) => request)
+    const mutations = requests.flatMap((request) => request.mutations)
     const seedOf = yield* drawSeeds([...new Set(mutations.map((one) => docOf(one, nameToDoc)))])
     const now = yield* Clock.currentTimeMillis
-    const context = { store, live, tab, docIdOf: nameToDoc, now, seedOf, meta: openShards.takeOpened() }
-    const committed = yield* commitChanges(
-      context,
-      requests.map(({ request }) => request)
-    )
-    for (const { answer, ids, request } of requests) {
-      yield* request.refusal === undefined
-        ? Deferred.succeed(answer, ids)
-        : Deferred.fail(answer, new ChangeRefused({ error: request.refusal }))
+    const opened = new Map(openShards.opened)
+    const context = { store, live, tab, docIdOf: nameToDoc, now, seedOf, meta: opened }
+    const written = yield* commitChanges(context, requests)
+    if (written.length > 0) openShards.settle(opened)
+    const again: Array<Waiting> = []
+    for (const [index, call] of calls.entries()) {
+      const refusal = built[index]?.request.refusal
+      if (refusal?._tag === "ShardFull") {
+        openShards.fill(refusal.table)
+        again.push(call)
+      } else if (refusal === undefined) yield* Deferred.succeed(call.answer, built[index]?.ids ?? [])
+      else if (refusal._tag === "StoreFailed") yield* Deferred.fail(call.answer, refusal)
+      else yield* Deferred.fail(call.answer, new ChangeRefused({ error: refusal }))
     }
-    yield* foldLongTails(committed).pipe(Effect.ignore)
+    yield* Effect.ignore(foldLongTails(written))
+    return again
   })
 
-  const drainOrFail = Effect.suspend(() => {
-    const taken = [...waiting]
-    return drain.pipe(
+  /** Commits everything that waits. A call that met a full shard has not run yet: it is built again for a new one. */
+  const drain = Effect.suspend(() => {
+    let calls: ReadonlyArray<Waiting> = waiting.splice(0)
+    return Effect.gen(function* () {
+      while (calls.length > 0) calls = yield* commit(calls)
+    }).pipe(
       Effect.catchCause((cause) =>
         Effect.sync(() => openShards.forget()).pipe(
-          Effect.andThen(Effect.forEach(taken, ({ answer }) => Deferred.failCause(answer, cause), { discard: true }))
+          Effect.andThen(Effect.forEach(calls, ({ answer }) => Deferred.failCause(answer, cause), { discard: true }))
         )
       )
     )
   })
 
   const foldLongTails = (docs: ReadonlyArray<LiveDoc>) =>
-    Effect.forEach(docs, (one) => foldTail(store, one), { discard: true })
+    Effect.forEach(docs, (one) => foldTail(store, schema, one), { discard: true })
 
   return WritePath.of({
     store,
@@ -151,7 +169,7 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
       const answer = yield* Deferred.make<ReadonlyArray<RecordId>, ChangeRefused | StoreFailed>()
       waiting.push({ changes, answer })
       // Uninterruptible: another call's changes may be among those this one commits.
-      yield* Effect.uninterruptible(exclusively(drainOrFail))
+      yield* Effect.uninterruptible(exclusively(drain))
       return yield* Deferred.await(answer)
     }),
     foldLongTails: (docs) => exclusively(foldLongTails(docs)),

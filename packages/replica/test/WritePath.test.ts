@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Latch } from "effect"
 import { MemoryDisk, StoreFailed } from "@tidemark/sync"
 import { tailCountMax } from "../src/FoldTail.ts"
+import { changeCharactersMax } from "../src/WritePath.ts"
 import { insertTask, none, openTab, rowsOf } from "./support/tabs.ts"
 
 const lost = (reason: StoreFailed["reason"]) => Effect.fail(new StoreFailed({ reason, message: "made to fail" }))
@@ -38,6 +39,19 @@ describe("a change", () => {
       assert.include(unknown.message, "birds")
       assert.strictEqual(disk.updates.size, 0)
       assert.strictEqual(disk.meta.size, 0)
+    })
+  )
+
+  it.effect("REPLICA-16 larger than can be sent is refused, and one of the limit's size is not", () =>
+    Effect.gen(function* () {
+      const disk = new MemoryDisk()
+      const tab = yield* openTab(disk, "one")
+      const frame = JSON.stringify([insertTask("")]).length
+      const failure = yield* Effect.flip(tab.path.change([insertTask("x".repeat(changeCharactersMax - frame + 1))]))
+      assert.include(failure.message, "smaller pieces")
+      assert.strictEqual(disk.updates.size, 0)
+      yield* tab.path.change([insertTask("x".repeat(changeCharactersMax - frame))])
+      assert.strictEqual(disk.updates.size, 1)
     })
   )
 

@@ -131,7 +131,8 @@ export class Importer {
 
   /** What is wrong with a snapshot; undefined once it is in. */
   #importSnapshot(snapshot: Uint8Array): string | undefined {
-    const refusal = refusalOf(snapshot)
+    // It was exported by this device from updates that were each within the limit; together they may be above it.
+    const refusal = refusalOf(snapshot, Infinity)
     if (refusal !== undefined) return refusal
     try {
       this.#note(this.loro.import(snapshot))
@@ -150,7 +151,7 @@ export class Importer {
 }
 
 /** What forbids importing these bytes, in words; undefined when nothing does. Looks at the header and checksum only. */
-const refusalOf = (bytes: Uint8Array): string | undefined => {
+const refusalOf = (bytes: Uint8Array, operationsMax: number = operationsPerUpdateMax): string | undefined => {
   try {
     const meta = decodeImportBlobMeta(bytes, true)
     const starts = meta.partialStartVersionVector.toJSON()
@@ -159,8 +160,8 @@ const refusalOf = (bytes: Uint8Array): string | undefined => {
     freeQuietly(meta.partialStartVersionVector)
     freeQuietly(meta.partialEndVersionVector)
     if (meta.mode === "shallow-snapshot") return "it is a shallow snapshot, whose history is cut off"
-    if (operations > operationsPerUpdateMax) {
-      return `it holds ${operations} operations, more than the ${operationsPerUpdateMax} allowed in one update`
+    if (operations > operationsMax) {
+      return `it holds ${operations} operations, more than the ${operationsMax} allowed in one update`
     }
     return undefined
   } catch (error) {
