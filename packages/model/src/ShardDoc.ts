@@ -10,7 +10,7 @@ import { Result, Schema } from "effect"
 import type { DocId } from "@tidemark/protocol"
 import { isLocalId, localIdOf, docOfRecord, RecordId } from "./RecordId.ts"
 import { Importer, type ImportReport, type RefusedUpdate } from "./internal/importer.ts"
-import { freeQuietly, loroPeer, loroReason, mapAt } from "./internal/loro.ts"
+import { freeQuietly, isPanic, loroPeer, loroReason, mapAt } from "./internal/loro.ts"
 import { isPlainObject } from "./internal/plainObject.ts"
 import { type PlanContext, planMutations } from "./internal/planMutations.ts"
 import { writeStep } from "./internal/writeStep.ts"
@@ -21,6 +21,9 @@ import { byPeerThenStart, OperationSpan, type PeerId } from "./Span.ts"
 import { syncedTable, type Workspace } from "./Workspace.ts"
 
 const tablePrefix = "table:"
+
+/** Whether a root can be a table. A forged update may name roots that Loro then throws at whoever asks for them. */
+const isTableRoot = (name: string): boolean => name.startsWith(tablePrefix) && !/[/\0]/.test(name)
 
 /** The snapshot cannot be read, or too many updates make Loro panic. Corrupt: fetch the doc again whole. */
 export class ShardUnreadable extends Schema.TaggedError<ShardUnreadable>()("ShardUnreadable", {
@@ -39,6 +42,16 @@ export class OperationsMissing extends Schema.TaggedError<OperationsMissing>()("
 }) {
   override get message(): string {
     return `The operations ${this.span.start} to ${this.span.end} of ${this.span.peer} are not in this doc (it knows ${this.known}). Nothing was exported.`
+  }
+}
+
+/** A snapshot of the doc does not read back as the doc, because of a forged update in it. Nothing was handed out. */
+export class SnapshotUnfaithful extends Schema.TaggedError<SnapshotUnfaithful>()("SnapshotUnfaithful", {
+  doc: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `A snapshot of the doc ${this.doc} does not read back as the doc (${this.reason}). It was thrown away; keep the updates it would have stood for.`
   }
 }
 
@@ -163,7 +176,10 @@ export class ShardDoc {
 
   /** The rows of these records, for every table that holds one; where none does, a change without a row per table. */
   rowsOf(ids: Iterable<RecordId>): ReadonlyArray<RowChange> {
-    this.#assertUsable()
+    return this.#read(() => this.#rowsOf(ids))
+  }
+
+  #rowsOf(ids: Iterable<RecordId>): ReadonlyArray<RowChange> {
     const changes: Array<RowChange> = []
     for (const id of ids) {
       if (docOfRecord(id) !== this.id) continue
@@ -179,7 +195,10 @@ export class ShardDoc {
 
   /** The rows of all records of tables this version of the app knows, read from the doc alone. */
   allRows(): ReadonlyArray<RowChange> {
-    this.#assertUsable()
+    return this.#read(() => this.#allRows())
+  }
+
+  #allRows(): ReadonlyArray<RowChange> {
     return this.#tableNames().flatMap((name) => {
       const table = syncedTable(this.#workspace, name)
       const records = this.#records(name)
@@ -209,9 +228,40 @@ export class ShardDoc {
     return this.#guard(() => this.#export(spans))
   }
 
-  /** The full history, as a snapshot. Operations that wait for others are not in it. */
-  exportSnapshot(): Result.Result<Uint8Array, DocUnusable> {
-    return this.#guard(() => this.#loro.export({ mode: "snapshot" }))
+  /**
+   * The full history, as a snapshot. Operations that wait for others are not in it. It may stand for the updates it was
+   * made of, so it is opened and read once before it is handed out [EXP-6].
+   */
+  exportSnapshot(): Result.Result<Uint8Array, DocUnusable | SnapshotUnfaithful> {
+    return Result.flatMap(
+      this.#guard(() => this.#loro.export({ mode: "snapshot" })),
+      (snapshot) => {
+        const reason = this.#faultOf(snapshot)
+        return reason === undefined
+          ? Result.succeed(snapshot)
+          : Result.fail(new SnapshotUnfaithful({ doc: this.id, reason }))
+      }
+    )
+  }
+
+  /** What a doc opened from a snapshot of this one does not share with it. */
+  #faultOf(snapshot: Uint8Array): string | undefined {
+    const opened = ShardDoc.open({ workspace: this.#workspace, doc: this.id, snapshot, updates: [] })
+    if (Result.isFailure(opened)) return opened.failure.reason
+    const { shard } = opened.success
+    try {
+      if (shard.version() !== this.version()) return "it holds other operations"
+      return shard.#rowsText() === this.#rowsText() ? undefined : "it shows other rows"
+    } catch (error) {
+      return loroReason(error)
+    } finally {
+      shard.free()
+    }
+  }
+
+  #rowsText(): string {
+    const rows = this.allRows().map(({ id, row, table }) => JSON.stringify([table, id, row]))
+    return rows.toSorted().join()
   }
 
   /**
@@ -228,9 +278,10 @@ export class ShardDoc {
 
   /** How many records the doc holds, archived ones and those of unknown tables included. */
   get recordCount(): number {
-    this.#assertUsable()
-    const roots = Object.keys(this.#loro.getShallowValue()).filter((name) => name.startsWith(tablePrefix))
-    return roots.reduce((count, root) => count + this.#records(root.slice(tablePrefix.length)).size, 0)
+    return this.#read(() => {
+      const roots = Object.keys(this.#loro.getShallowValue()).filter(isTableRoot)
+      return roots.reduce((count, root) => count + this.#records(root.slice(tablePrefix.length)).size, 0)
+    })
   }
 
   /** Gives the memory back. The doc cannot be used afterwards. */
@@ -245,6 +296,21 @@ export class ShardDoc {
   /** Reading rows from a broken doc would show records as gone: a mistake of the caller, who checks `isUnusable`. */
   #assertUsable(): void {
     if (this.#unusable !== undefined) throw new DocUnusable({ reason: this.#unusable })
+  }
+
+  /**
+   * Reads from Loro. A forged update can be imported without a word and make Loro panic only when it is read: then too
+   * the doc is unusable, and the caller hears it as such [IMP-7].
+   */
+  #read<A>(read: () => A): A {
+    this.#assertUsable()
+    try {
+      return read()
+    } catch (error) {
+      if (!isPanic(error)) throw error
+      this.#unusable = loroReason(error)
+      throw new DocUnusable({ reason: this.#unusable })
+    }
   }
 
   #tableNames(): ReadonlyArray<string> {
@@ -309,10 +375,18 @@ export class ShardDoc {
     if (typeof local === "string" && isLocalId(local)) this.#changed.add(this.#recordId(local))
   }
 
+  /** Every record that can be read; none where reading made the doc unusable. */
+  #allIds(): ReadonlySet<RecordId> {
+    try {
+      return new Set(this.allRows().map(({ id }) => id))
+    } catch {
+      return new Set()
+    }
+  }
+
   /** The records changed since the last call. */
   #takeChanged(): ReadonlySet<RecordId> {
-    const changed =
-      this.#changedUnknown && !this.isUnusable ? new Set(this.allRows().map(({ id }) => id)) : this.#changed
+    const changed = this.#changedUnknown ? this.#allIds() : this.#changed
     this.#changedUnknown = false
     this.#changed = new Set()
     return changed
