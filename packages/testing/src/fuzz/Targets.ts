@@ -1,0 +1,36 @@
+/** Every target, the expensive ones first, so that the longest runs begin first. */
+import type { FuzzTarget } from "./FuzzTarget.ts"
+import { envelopeHeader } from "./targets/EnvelopeHeader.ts"
+import { httpWire } from "./targets/HttpWire.ts"
+import { linkFragment, wholeLink } from "./targets/LinkText.ts"
+import { clientMessage, serverMessage } from "./targets/LiveText.ts"
+import { liveWire } from "./targets/LiveWire.ts"
+import { loroSnapshot, loroUpdates } from "./targets/LoroImport.ts"
+import { pageFrame } from "./targets/PageFrame.ts"
+import { pushFrame } from "./targets/PushFrame.ts"
+import { rosterChain } from "./targets/RosterChain.ts"
+import { rosterFrame } from "./targets/RosterFrame.ts"
+import { sealedBodyLayout } from "./targets/SealedBodyLayout.ts"
+import { sealedEntry } from "./targets/SealedEntry.ts"
+import { statementLayout } from "./targets/StatementLayout.ts"
+import { tokenText } from "./targets/TokenText.ts"
+
+export const targets: ReadonlyArray<FuzzTarget> = [
+  httpWire,
+  liveWire,
+  loroUpdates,
+  loroSnapshot,
+  sealedEntry,
+  rosterChain,
+  tokenText,
+  pushFrame,
+  pageFrame,
+  rosterFrame,
+  envelopeHeader,
+  sealedBodyLayout,
+  statementLayout,
+  clientMessage,
+  serverMessage,
+  wholeLink,
+  linkFragment
+]
