@@ -16,6 +16,7 @@ import { openTables } from "./internal/openTables.ts"
 import { pageState, watchPage } from "./PageEvents.ts"
 import type { ReadonlyTables } from "./ReadonlyTable.ts"
 import { type WorkspaceMutations, workspaceMutations } from "./RecordMutations.ts"
+import { type StoragePromise, watchStoragePersistence } from "./StoragePersistence.ts"
 import type { Watched } from "./Watched.ts"
 import type { SpawnWorker, WorkspaceClient } from "./WorkerSession.ts"
 import { connectWorkspace } from "./WorkspaceConnection.ts"
@@ -32,6 +33,8 @@ export interface WorkspaceHandle<W extends Workspace = Workspace> {
   /** Never `synced` while an edit of this device waits [TAB-5]. */
   readonly status: Watched<SyncStatus>
   /** Resolves to a link that lets devices join. Needs the network once. */
+  /** Whether the browser promised to keep this site's storage; asked for after the first change [TAB-12]. */
+  readonly storage: Watched<StoragePromise>
   readonly share: (options: ShareOptions) => Promise<string>
   readonly access: () => Promise<Access>
   readonly revoke: (target: RevokeTarget) => Promise<void>
@@ -95,7 +98,12 @@ const openIn = Effect.fnUntraced(function* <W extends Workspace>(
   })
   yield* Effect.addFinalizer(() => Effect.sync(stopWatching))
 
-  const change: WorkspaceHandle["change"] = (changes) => Effect.runPromise(ask((client) => client.change({ changes })))
+  const storage = watchStoragePersistence(globalThis.navigator.storage)
+  const change: WorkspaceHandle["change"] = async (changes) => {
+    const ids = await Effect.runPromise(ask((client) => client.change({ changes })))
+    storage.contentWritten()
+    return ids
+  }
 
   const close = Effect.suspend(() => {
     if (isClosing) return Effect.void
@@ -115,6 +123,7 @@ const openIn = Effect.fnUntraced(function* <W extends Workspace>(
     mutations: workspaceMutations(schema, change),
     change,
     status: connection.status,
+    storage: storage.promise,
     share: (how) => Effect.runPromise(ask((client) => client.share(how))),
     access: () => Effect.runPromise(ask((client) => client.access())),
     revoke: (target) => Effect.runPromise(ask((client) => client.revoke({ target }))),

@@ -4,21 +4,29 @@
  */
 import { Stack, Text, Title } from "@mantine/core"
 import { protocolVersion } from "@tidemark/protocol"
-import { useWorkspace } from "@tidemark/react"
+import { useStoragePromise, useWorkspace } from "@tidemark/react"
 import { ScreenTitle } from "../fields/ScreenTitle.tsx"
 import { roleWords } from "../share/roleWords.ts"
 import { ColorSchemeControl } from "./ColorSchemeControl.tsx"
 import { ForgetWorkspace } from "./ForgetWorkspace.tsx"
 import classes from "./SettingsScreen.module.css"
 
+const storageWords = {
+  unknown: "The browser has not said whether it keeps it",
+  kept: "The browser keeps it, also when the disk gets full",
+  evictable: "The browser may clear it when the disk gets full. What the server has confirmed comes back."
+} as const
+
 export const SettingsScreen = () => {
   const { identity } = useWorkspace()
+  const storage = useStoragePromise()
   const facts = [
     ["Name on this device", identity.name],
     ["Server", identity.origin],
     ["Your role", identity.role === undefined ? "Shut out" : roleWords[identity.role].name],
     ["Workspace", identity.workspace],
-    ["This device", identity.device]
+    ["This device", identity.device],
+    ["Storage", storageWords[storage]]
   ] as const
   return (
     <>
