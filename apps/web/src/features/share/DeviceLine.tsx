@@ -31,7 +31,7 @@ export const DeviceLine = ({ device, onRevoked }: DeviceLineProps) => {
         <RevokeButton
           label={`Shut out device ${shortId}`}
           title="Shut this device out?"
-          what="It can no longer read what is written from now on, and its own changes are no longer taken. What it has already, it keeps. This cannot be undone; it can be invited again."
+          what="The server gives it nothing more and takes none of its changes. What it has already, it keeps. This cannot be undone; it can be invited again."
           confirm="Shut out"
           onRevoke={() => revoke({ device: device.device })}
           onRevoked={onRevoked}

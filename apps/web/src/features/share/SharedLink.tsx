@@ -36,8 +36,8 @@ export const SharedLink = ({ link }: { readonly link: NewLink }) => (
       as {roleWords[link.role].name.toLowerCase()}: it {roleWords[link.role].may}. It works while your device is off.
     </Text>
     <Text size="sm" c="dimmed">
-      Treat it like a key: whoever has it can use it, so send it by a way you trust. It is shown only now. The part
-      after # never reaches a server.
+      Treat it like a key: whoever has it can use it, so send it by a way you trust. It is shown only now. Its secret
+      never reaches a server.
     </Text>
   </Stack>
 )
