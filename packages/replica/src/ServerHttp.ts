@@ -17,6 +17,7 @@ import {
   encodePush,
   livePingMillis,
   livePongMillisMax,
+  type Malformed,
   Negotiation,
   protocolHeader,
   protocolRange,
@@ -24,11 +25,11 @@ import {
   Seq,
   SyncApi
 } from "@tidemark/protocol"
-import { type LiveEvent, Unreachable } from "@tidemark/sync"
+import { lineBytesPerSecondMin, type LiveEvent, Unreachable } from "@tidemark/sync"
 import { ServerApi, type ServerError, type Session } from "./ServerApi.ts"
 
-/** How long a request may take before it counts as unanswered. */
-const requestTimeout = Duration.seconds(60)
+/** How long a request that moves so many bytes may take before it counts as unanswered. The engine gives up sooner. */
+const requestTimeout = (bytes: number) => Duration.seconds(60 + Math.floor(bytes / lineBytesPerSecondMin))
 
 /** The bearer token of the call that runs. */
 const CallToken = Context.Reference<string>("@tidemark/replica/CallToken", { defaultValue: () => "" })
@@ -57,14 +58,22 @@ const safe = "Your edits are safe on this device and go out by themselves."
 const unreachable = (error: Foreign): Unreachable => {
   if (error._tag === "TimeoutError") return new Unreachable({ message: `The server does not answer. ${safe}` })
   const isAnswered = error._tag === "SchemaError" || ("response" in error.reason && error.reason.response !== undefined)
-  const what = isAnswered ? "Something answers that is not a Tidemark server" : "The server cannot be reached"
-  return new Unreachable({ message: `${what}. ${safe}` })
+  return isAnswered ? notTidemark() : new Unreachable({ message: `The server cannot be reached. ${safe}` })
 }
 
+const notTidemark = () => new Unreachable({ message: `Something answers that is not a Tidemark server. ${safe}` })
+
+/** A frame of the answer; one that cannot be read is no answer, and says nothing about what was asked. */
+const understood = <A>(decoded: Result.Result<A, Malformed>): Effect.Effect<A, Unreachable> =>
+  Effect.fromResult(Result.mapError(decoded, notTidemark))
+
 /** Bounds a request in time and translates what is no protocol error. */
-const request = <A, E extends ServerError>(effect: Effect.Effect<A, E | Foreign>): Effect.Effect<A, ServerError> =>
+const request = <A, E extends ServerError>(
+  effect: Effect.Effect<A, E | Foreign>,
+  bytes = 0
+): Effect.Effect<A, ServerError> =>
   effect.pipe(
-    Effect.timeout(requestTimeout),
+    Effect.timeout(requestTimeout(bytes)),
     Effect.mapError((error) => (isForeign(error) ? unreachable(error) : error))
   )
 
@@ -72,8 +81,8 @@ const makeServerHttp = Effect.fnUntraced(function* (origin: string) {
   const client = yield* HttpApiClient.make(SyncApi, { baseUrl: origin })
   const socket = yield* Socket.makeWebSocket(`${origin.replace(/^http/, "ws")}/v1/live`)
 
-  const authorized = <A, E extends ServerError>({ token }: Session, effect: Effect.Effect<A, E | Foreign>) =>
-    request(Effect.provideService(effect, CallToken, token))
+  const authorized = <A, E extends ServerError>({ token }: Session, effect: Effect.Effect<A, E | Foreign>, bytes = 0) =>
+    request(Effect.provideService(effect, CallToken, token), bytes)
 
   return ServerApi.of({
     challenge: Effect.map(request(client.entrance.challenge({})), ({ challenge }) => challenge),
@@ -90,19 +99,21 @@ const makeServerHttp = Effect.fnUntraced(function* (origin: string) {
       authorized(session, client.access.revoke({ params: { workspace: session.workspace }, payload: { statement } })),
     roster: (session, after) =>
       authorized(session, client.access.roster({ params: { workspace: session.workspace }, query: { after } })).pipe(
-        Effect.flatMap((bytes) => Effect.fromResult(decodeRosterPage(bytes)))
+        Effect.flatMap((bytes) => understood(decodeRosterPage(bytes)))
       ),
     list: (session) => authorized(session, client.access.list({ params: { workspace: session.workspace } })),
     head: (session) => authorized(session, client.log.head({ params: { workspace: session.workspace } })),
-    push: (session, entries) =>
-      authorized(session, client.log.push({ params: { workspace: session.workspace }, payload: encodePush(entries) })),
+    push: (session, entries) => {
+      const payload = encodePush(entries)
+      return authorized(session, client.log.push({ params: { workspace: session.workspace }, payload }), payload.length)
+    },
     pull: (session, after, bytesMax) => {
       const query =
         after === undefined
           ? { after: Seq.make(0), bytesMax }
           : { after: after.seq, logId: after.logId, chain: after.chain, bytesMax }
-      return authorized(session, client.log.pull({ params: { workspace: session.workspace }, query })).pipe(
-        Effect.flatMap((bytes) => Effect.fromResult(decodePage(bytes)))
+      return authorized(session, client.log.pull({ params: { workspace: session.workspace }, query }), bytesMax).pipe(
+        Effect.flatMap((bytes) => understood(decodePage(bytes)))
       )
     },
     live: (session) => liveStream(socket, session)
@@ -141,7 +152,7 @@ const liveEventOf = Effect.fnUntraced(function* (
   frame: Uint8Array | string
 ): Effect.fn.Return<Option.Option<LiveEvent>, ServerError> {
   if (typeof frame !== "string") {
-    return Option.some({ _tag: "Entries", page: yield* Effect.fromResult(decodePage(frame)) })
+    return Option.some({ _tag: "Entries", page: yield* understood(decodePage(frame)) })
   }
   const message = decodeServerMessage(frame)
   if (Result.isFailure(message)) return yield* unreachable(message.failure)

@@ -19,10 +19,11 @@ const frameBytes = 4 + 4 * batchCountMax
 
 export interface Outbox {
   /**
-   * What to send next: sealed items, oldest first, at most `countMax` and what fits one push. A doc with a refused item
-   * is left out [PUSH-5], and of each doc only one item (all its parts), so that a refusal can hold back the next.
+   * What to send next: sealed items, oldest first, at most `countMax`, and what fits one push of `bytesMax` (at least one). A
+   * doc with a refused item is left out [PUSH-5], and of each doc only one item (all its parts), so that a refusal can hold
+   * back the next.
    */
-  readonly batch: (countMax: number) => Effect.Effect<ReadonlyArray<SealedItem>, StoreFailed>
+  readonly batch: (countMax: number, bytesMax: number) => Effect.Effect<ReadonlyArray<SealedItem>, StoreFailed>
   /** Seals what is unsealed, one item a doc, and returns the number of sealed entries stored. */
   readonly seal: Effect.Effect<number, StoreFailed | FenceLost | Behind>
   /** Writes down what the server answered to `sent` [PUSH-4]. */
@@ -43,9 +44,10 @@ export const makeOutbox = Effect.fnUntraced(function* (
 
   const heldBack = Effect.map(store.refused, (items): ReadonlySet<DocId> => new Set(items.map((item) => item.doc)))
 
-  const batch = Effect.fnUntraced(function* (countMax: number) {
+  const batch = Effect.fnUntraced(function* (countMax: number, bytesMax: number) {
     const except = yield* heldBack
-    const limit = { count: Math.min(countMax, batchCountMax), bytes: batchBytesMax - frameBytes, except }
+    const bytes = Math.min(bytesMax, batchBytesMax) - frameBytes
+    const limit = { count: Math.min(countMax, batchCountMax), bytes, except }
     return oneItemPerDoc(yield* store.sealed(limit))
   })
 

@@ -8,10 +8,10 @@ import { Clock, Effect } from "effect"
 import { type Cursor, type Page, Seq } from "@tidemark/protocol"
 import { Docs } from "./Docs.ts"
 import { type ChainedItem, continuePage, otherLog } from "./internal/chainedPage.ts"
-import { withDeadline } from "./internal/failures.ts"
 import { openHeldAgain } from "./internal/heldAgain.ts"
 import { makeOpener } from "./internal/opener.ts"
 import { type OwnEntries, meetOwnEntries } from "./internal/ownEntries.ts"
+import { makePace } from "./internal/pace.ts"
 import { nextSliceCount } from "./internal/sliceCount.ts"
 import { fencedWrite, type Turn } from "./internal/turn.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
@@ -19,7 +19,7 @@ import { Remote } from "./Remote.ts"
 import { Sealer } from "./Sealer.ts"
 import { type FenceLost, type RemoteError, Unreachable } from "./SyncErrors.ts"
 import type { Place } from "./SyncEvent.ts"
-import { pullBytesMax, sliceCountStart } from "./SyncLimits.ts"
+import { pullBytesMax, sliceCountStart, transferBytesMin } from "./SyncLimits.ts"
 
 /** What became of a page that came unasked. */
 export type LivePage =
@@ -46,6 +46,7 @@ export const makePull = Effect.fnUntraced(function* (
   const remote = yield* Remote
   const sealer = yield* Sealer
   const makePageOpener = yield* makeOpener
+  const pace = makePace(transferBytesMin, pullBytesMax)
   let sliceCount = sliceCountStart
 
   const ownMeta = fencedWrite(store, turn, {}, (own) => ({ value: own }))
@@ -80,7 +81,8 @@ export const makePull = Effect.fnUntraced(function* (
 
   const pullPage = Effect.fnUntraced(function* (stored: (place: Place) => Effect.Effect<void>) {
     const asked = yield* knownCursor(yield* ownMeta)
-    const page = yield* withDeadline(remote.pull(asked.seq === 0 ? undefined : asked, pullBytesMax))
+    const bytesMax = pace.bytesMax()
+    const page = yield* pace.timed(remote.pull(asked.seq === 0 ? undefined : asked, bytesMax), bytesMax)
     return yield* turn.lock.withPermit(
       Effect.gen(function* () {
         // Receipts may have moved the cursor while the page was on its way.

@@ -4,9 +4,10 @@
  * Sending an item twice is harmless: the server keys it by `(workspace, device, DeviceSeq)` and answers a repeat as the
  * first time [PUSH-2]. What arrives while a push runs shares the next one. Rules: docs/spec/push.md.
  */
-import { Effect } from "effect"
-import { batchCountMax, DeviceSeq, type PushAnswer } from "@tidemark/protocol"
+import { Effect, Result } from "effect"
+import { batchBytesMax, batchCountMax, DeviceSeq, type PushAnswer } from "@tidemark/protocol"
 import { withDeadline } from "./internal/failures.ts"
+import { makePace } from "./internal/pace.ts"
 import { fencedWrite, type Turn } from "./internal/turn.ts"
 import { LocalStore, type SealedItem, type StoreFailed } from "./LocalStore.ts"
 import type { Settled } from "./internal/receipts.ts"
@@ -31,6 +32,7 @@ export const makePush = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Push, never, LocalStore | Remote> {
   const store = yield* LocalStore
   const remote = yield* Remote
+  const pace = makePace(batchBytesMax, batchBytesMax)
 
   /** Runs `work`; where it is behind with the roster, pulls the roster and runs it once more. */
   const withRoster = <A, E>(work: Effect.Effect<A, E | Behind>) =>
@@ -40,8 +42,15 @@ export const makePush = Effect.fnUntraced(function* (
       () => Effect.andThen(withDeadline(remote.refreshRoster), work)
     )
 
-  const send = (items: ReadonlyArray<SealedItem>) =>
-    withRoster(withDeadline(remote.push(items.map((item) => item.bytes))))
+  /** The answer, or why the push itself failed; what else fails on the way says nothing about the items. */
+  const send = Effect.fnUntraced(function* (items: ReadonlyArray<SealedItem>) {
+    const entries = items.map((item) => item.bytes)
+    const push = Effect.result(pace.timed(remote.push(entries), lengthOf(entries)))
+    const first = yield* push
+    if (Result.isSuccess(first) || !isBehindRoster(first.failure)) return first
+    yield* withDeadline(remote.refreshRoster)
+    return yield* push
+  })
 
   /** After a number turned out to be taken: goes on after the last one the server knows [PUSH-8]. */
   const skipTakenNumbers = Effect.gen(function* () {
@@ -58,14 +67,14 @@ export const makePush = Effect.fnUntraced(function* (
   const drain = Effect.fnUntraced(function* (answered: (settled: Settled) => Effect.Effect<void>) {
     let countMax = batchCountMax
     for (;;) {
-      const items = yield* outbox.batch(countMax)
+      const items = yield* outbox.batch(countMax, pace.bytesMax())
       const [oldest] = items
       if (oldest === undefined) {
         if ((yield* withRoster(outbox.seal)) > 0) continue
         return undefined
       }
-      const sent = yield* Effect.result(send(items))
-      if (sent._tag === "Failure") {
+      const sent = yield* send(items)
+      if (Result.isFailure(sent)) {
         const error = sent.failure
         if (!isAboutItems(error)) return yield* error
         // One item spoils the push: send them one by one to find it.
@@ -98,6 +107,8 @@ const isAboutItems = (error: { readonly _tag: string }): error is Refused => {
   if (error._tag !== "Refused" || !("reason" in error)) return false
   return error.reason === "malformed" || error.reason === "tooLarge"
 }
+
+const lengthOf = (entries: ReadonlyArray<Uint8Array>): number => entries.reduce((sum, { length }) => sum + length, 0)
 
 const unanswered = (answer: PushAnswer) =>
   new Unreachable({

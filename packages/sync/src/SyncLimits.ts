@@ -24,8 +24,17 @@ export const liveGapMillis = 1_000
 /** Edits that got no receipt for this long of connected time are shown as stalled, in milliseconds [STATUS-4]. */
 export const stalledMillis = 30_000
 
-/** How long one call to the server, or the opening of a socket, may take, in milliseconds. */
+/** How long one call to the server, or the opening of a socket, may take, in milliseconds; bytes to move come on top. */
 export const callMillisMax = 20_000
+
+/** The slowest line a push or a page is waited for, in bytes a second: each such number of bytes gives a second more. */
+export const lineBytesPerSecondMin = 8_000
+
+/** A push or a page that takes longer than this is made smaller, one that takes less than half of it larger, in milliseconds. */
+export const transferMillisMax = 10_000
+
+/** The smallest push or page a slow line is given, in bytes. A single entry is sent in any case. */
+export const transferBytesMin = 65_536
 
 /** How long one slice's transaction should take at most, in milliseconds. */
 export const sliceMillisMax = 20
@@ -34,5 +43,5 @@ export const sliceMillisMax = 20
 export const sliceCountStart = 16
 export const sliceCountMax = 512
 
-/** How many bytes of entries the engine asks for in one page. */
+/** How many bytes of entries the engine asks for in one page, at most; it begins with `transferBytesMin`. */
 export const pullBytesMax = 1_048_576

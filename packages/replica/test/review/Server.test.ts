@@ -200,40 +200,6 @@ describe("joining", () => {
   )
 })
 
-describe("a slow network", () => {
-  it.effect("P3 a batch that takes longer than callMillisMax to upload gets through in the end", () =>
-    Effect.gen(function* () {
-      const bytesPerSecond = 64_000
-      const server = new ServerModel()
-      const remote = server.remote.bind(server)
-      server.remote = (device, learn) => {
-        const real = remote(device, learn)
-        return {
-          ...real,
-          push: (entries) =>
-            Effect.andThen(
-              Effect.sleep((1_000 * entries.reduce((sum, { length }) => sum + length, 0)) / bytesPerSecond),
-              real.push(entries)
-            )
-        }
-      }
-      const { disk, tab } = yield* start(server)
-      tab.settings.partTextMax = 1_000_000
-      yield* tab.becomes("Synced")
-      server.isDown = true
-      server.disconnect()
-      yield* TestClock.adjust("10 seconds")
-      for (let doc = 0; doc < 40; doc++) yield* tab.edit("a".repeat(60_000), DocId.make(idText(100 + doc)))
-      server.isDown = false
-      for (let minute = 0; minute < 20; minute++) {
-        yield* TestClock.adjust("1 minute")
-        yield* quiet
-      }
-      assert.deepStrictEqual([server.stored.length, disk.counts().sealed], [40, 0])
-    })
-  )
-})
-
 describe("a lying server and busy loops", () => {
   it.effect("PULL-2 a page that brings nothing new and promises more is waited for, not asked for again at once", () =>
     Effect.gen(function* () {

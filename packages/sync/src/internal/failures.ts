@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import type { StoreFailed } from "../LocalStore.ts"
 import type { Failure } from "../SyncEvent.ts"
 import { type RemoteError, Unreachable } from "../SyncErrors.ts"
-import { callMillisMax } from "../SyncLimits.ts"
+import { callMillisMax, lineBytesPerSecondMin } from "../SyncLimits.ts"
 
 /** The failure as the machine sees it. */
 export const failureOf = (error: RemoteError | StoreFailed): Failure => {
@@ -23,11 +23,16 @@ export const failureOf = (error: RemoteError | StoreFailed): Failure => {
   }
 }
 
-/** Fails with `Unreachable` where the server says nothing for `callMillisMax`. */
-export const withDeadline = <A, E>(call: Effect.Effect<A, E>): Effect.Effect<A, E | Unreachable> =>
-  Effect.timeoutOrElse(call, { duration: callMillisMax, orElse: () => Effect.fail(noAnswer()) })
+/**
+ * Fails with `Unreachable` where the server says nothing for `callMillisMax`, and the time that `bytes` take on the slowest
+ * line that is waited for [STATE-8].
+ */
+export const withDeadline = <A, E>(call: Effect.Effect<A, E>, bytes = 0): Effect.Effect<A, E | Unreachable> => {
+  const duration = callMillisMax + 1_000 * Math.floor(bytes / lineBytesPerSecondMin)
+  return Effect.timeoutOrElse(call, { duration, orElse: () => Effect.fail(noAnswer(duration)) })
+}
 
-const noAnswer = () =>
+const noAnswer = (millis: number) =>
   new Unreachable({
-    message: `The server did not answer within ${callMillisMax / 1_000} seconds. Your edits are kept here; trying again.`
+    message: `The server did not answer within ${millis / 1_000} seconds. Your edits are kept here; trying again.`
   })
