@@ -6,7 +6,7 @@
  * request and nothing else [TOKEN-3]. Rules: docs/spec/replica.md.
  */
 import { Clock, Context, Effect, Layer, Semaphore, Stream } from "effect"
-import { RosterNumber, type TokenAnswer } from "@tidemark/protocol"
+import { RosterNumber, statementCountMax, type TokenAnswer } from "@tidemark/protocol"
 import { makeProof, Primitives, statementText } from "@tidemark/crypto"
 import { Refused, Remote, type RemoteError, type StoreFailed, Unreachable } from "@tidemark/sync"
 import { remoteErrorOf } from "./internal/remoteErrorOf.ts"
@@ -130,6 +130,8 @@ export const layerRemote: Layer.Layer<Remote, never, RemoteSession | Membership 
         const { number } = yield* Effect.mapError(membership.roster, storeUnusable)
         const page = yield* call((one) => api.roster(one, number))
         if (page.statements.length === 0) return number
+        if (page.after !== number) return yield* otherRosterPage()
+        if (number + page.statements.length > statementCountMax) return yield* rosterRefused("it is too long")
         const state = yield* membership.append(page.after, page.statements).pipe(
           Effect.catchTag("StoreFailed", (failure) => Effect.fail(storeUnusable(failure))),
           Effect.catchTag(["Malformed", "StatementRefused"], ({ message }) => Effect.fail(rosterRefused(message)))
@@ -151,8 +153,13 @@ export const layerRemote: Layer.Layer<Remote, never, RemoteSession | Membership 
 /** The engine meets the store's failure itself at its next step; until then, waiting is right. */
 const storeUnusable = (failure: StoreFailed) => new Unreachable({ message: failure.message })
 
+const otherRosterPage = () =>
+  new Unreachable({
+    message: "The server answered with another part of the list of members than was asked for. Trying again."
+  })
+
 const rosterRefused = (message: string) =>
   new Refused({
-    reason: "malformed",
+    reason: "roster",
     message: `The server sent a list of members that does not check out (${message}). It was not taken over; your edits are safe on this device.`
   })

@@ -91,6 +91,8 @@ export const makePull = Effect.fnUntraced(function* (
         if (continuation._tag === "OtherLog") return yield* otherLog(page.through)
         if (continuation._tag !== "Next") return yield* misfit()
         const head = Seq.make(Math.max(page.head, cursor.seq))
+        // A page with nothing that was asked for, and the word that there is more, would be asked for again for ever.
+        if (page.through.seq <= asked.seq && page.head > page.through.seq) return yield* misfit()
         yield* storeItems(cursor, continuation.items, (through) => stored({ through, head }))
         const through = Seq.make(Math.max(page.through.seq, cursor.seq))
         if (page.items.length === 0 && head > through) return yield* misfit()

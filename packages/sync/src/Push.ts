@@ -16,6 +16,9 @@ import { Remote } from "./Remote.ts"
 import { type Behind, type FenceLost, type Refused, type RemoteError, Unreachable } from "./SyncErrors.ts"
 import type { Failure } from "./SyncEvent.ts"
 
+/** How often in a row edits get new numbers because the server calls theirs taken, before it is left alone for a while. */
+const renumberingsMax = 3
+
 export interface Push {
   /**
    * Sends until the outbox is empty and says after each answer what it changed. Returns the reason where the server takes
@@ -66,6 +69,7 @@ export const makePush = Effect.fnUntraced(function* (
 
   const drain = Effect.fnUntraced(function* (answered: (settled: Settled) => Effect.Effect<void>) {
     let countMax = batchCountMax
+    let renumberings = 0
     for (;;) {
       const items = yield* outbox.batch(countMax, pace.bytesMax())
       const [oldest] = items
@@ -89,6 +93,8 @@ export const makePush = Effect.fnUntraced(function* (
       const settled = yield* outbox.settle(items, sent.success)
       if (settled.renumbered > 0) yield* skipTakenNumbers
       yield* answered(settled)
+      renumberings = settled.settled > 0 ? 0 : renumberings + Math.sign(settled.renumbered)
+      if (renumberings >= renumberingsMax) return yield* everythingTaken()
       if (settled.blocked !== undefined) return settled.blocked
       if (settled.settled + settled.refused + settled.renumbered + settled.gone === 0)
         return yield* unanswered(sent.success)
@@ -107,6 +113,11 @@ const isAboutItems = (error: { readonly _tag: string }): error is Refused => {
   if (error._tag !== "Refused" || !("reason" in error)) return false
   return error.reason === "malformed" || error.reason === "tooLarge"
 }
+
+const everythingTaken = () =>
+  new Unreachable({
+    message: "The server calls every number taken that this device gives its edits. They are kept here; trying again."
+  })
 
 const lengthOf = (entries: ReadonlyArray<Uint8Array>): number => entries.reduce((sum, { length }) => sum + length, 0)
 

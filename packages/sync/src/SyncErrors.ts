@@ -31,7 +31,9 @@ export class Refused extends Schema.TaggedError<Refused>()("Refused", {
     "versionTooOld",
     "quotaFull",
     "tooLarge",
-    "malformed"
+    "malformed",
+    /** The server's list of members does not check out. */
+    "roster"
   ]),
   message: Schema.String
 }) {}

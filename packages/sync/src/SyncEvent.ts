@@ -15,8 +15,8 @@ export type Failure =
   /** Trying again soon will not help. `log`: the server's log is not the one this device knows. */
   | { readonly kind: "refused"; readonly cause: RefusedCause; readonly message: string }
 
-/** Why the server said no: protocol's reasons, `roster` for one we cannot follow, `log` for a log that is not ours. */
-export type RefusedCause = (typeof Refused.Type)["reason"] | "roster" | "log"
+/** Why the server said no, or why we do: `roster` for one we cannot follow, `log` for a log that is not ours. */
+export type RefusedCause = (typeof Refused.Type)["reason"] | "log"
 
 /** Refusals that stop the push alone: everything else goes on. */
 export const pushOnlyCauses: ReadonlySet<RefusedCause> = new Set(["role", "quotaFull", "tooLarge", "malformed"])

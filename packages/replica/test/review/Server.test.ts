@@ -74,38 +74,6 @@ describe("a lying server", () => {
     })
   )
 
-  it.effect("PUSH-5 a roster that does not check out is not blamed on the edit that is being sent", () =>
-    Effect.gen(function* () {
-      const server = new ServerModel()
-      const remote = server.remote.bind(server)
-      let rosterIsBad = false
-      server.remote = (device, learn) => {
-        const real = remote(device, learn)
-        return {
-          ...real,
-          push: (entries) =>
-            rosterIsBad ? Effect.fail(new Behind({ what: "roster", message: "moved" })) : real.push(entries),
-          refreshRoster: Effect.suspend(() =>
-            rosterIsBad ? Effect.fail(new Refused({ reason: "malformed", message: "bad roster" })) : real.refreshRoster
-          )
-        }
-      }
-      const { disk, tab } = yield* start(server)
-      yield* tab.becomes("Synced")
-      rosterIsBad = true
-      yield* tab.edit("mine")
-      yield* quiet
-      assert.strictEqual(disk.counts().refused, 0)
-      rosterIsBad = false
-      yield* TestClock.adjust("5 minutes")
-      yield* quiet
-      assert.deepStrictEqual(
-        server.stored.map(({ bytes }) => textOf(bytes)),
-        ["mine"]
-      )
-    })
-  )
-
   it.effect("P3 an edit whose receipt the log does not bear out is not shown as synced", () =>
     Effect.gen(function* () {
       const { server, tab } = yield* start()
@@ -201,30 +169,6 @@ describe("joining", () => {
 })
 
 describe("a lying server and busy loops", () => {
-  it.effect("PULL-2 a page that brings nothing new and promises more is waited for, not asked for again at once", () =>
-    Effect.gen(function* () {
-      const server = new ServerModel()
-      server.append([entryOf({ device: deviceTwo, deviceSeq: 1, text: "one" })])
-      server.changePage = () => ({ ...server.page(0, 1), head: Seq.make(9) })
-      yield* start(server)
-      yield* quiet
-      yield* quiet
-      assert.isBelow(server.pulls, 5)
-    })
-  )
-
-  it.effect("PUSH-8 a server that calls every number taken is not asked again at once, for ever", () =>
-    Effect.gen(function* () {
-      const server = new ServerModel()
-      server.refuseItem = () => "deviceForked"
-      const { tab } = yield* start(server)
-      yield* tab.becomes("Synced")
-      yield* tab.edit("mine")
-      for (let turn = 0; turn < 10; turn++) yield* quiet
-      assert.isBelow(server.pushes.length, 10)
-    })
-  )
-
   it.effect("REPLICA-12 joining ends where the server's roster does not", () =>
     Effect.gen(function* () {
       const { context, made } = yield* workspace

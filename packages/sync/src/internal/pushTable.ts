@@ -69,8 +69,8 @@ export const pushTable: Table<PushState> = {
   pushing: {
     ...common,
     OutboxChanged: (state, event) => to({ ...state, again: state.again || event.waiting > 0 }),
-    // An answer shows that the server takes items: the next failure is a first one again.
-    Pushed: (state) => to({ ...state, attempt: 0 }),
+    // A receipt shows that the server takes items: the next failure is a first one again.
+    Pushed: (state, event) => to(event.settled > 0 ? { ...state, attempt: 0 } : state),
     PushDrained: (state) => (state.again ? start(0) : to({ _tag: "idle", dirty: false })),
     PushFailed: (state, event, moment) => fail(state.attempt + 1, event.failure, moment),
     PushRetryDue: stay,
