@@ -89,6 +89,33 @@ describe("LocalStoreSqlite", () => {
     })
   )
 
+  it.effect("STORE-52 a number that JavaScript cannot hold is a row that does not decode, and the store goes on", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryFile
+      const { store } = yield* LocalStoreSqlite.open({ path })
+      yield* store.write({ docs: [], meta: [] }, () => ({
+        _tag: "Commit",
+        batch: { updates: [append(3), append(4)] },
+        value: undefined
+      }))
+      const database = new DatabaseSync(path)
+      database.exec("UPDATE updates SET seq = 9223372036854775807 WHERE localSeq = 1")
+      assert.strictEqual((yield* Effect.flip(store.tail(doc, start))).reason, "damaged")
+      database.exec("UPDATE updates SET seq = 0, sealedUnder = 0, localSeq = 9007199254740993 WHERE localSeq = 1")
+      assert.strictEqual((yield* Effect.flip(store.unsealed(100))).reason, "damaged")
+      // Neither sees old rows nor holds a lock.
+      database.exec("DELETE FROM updates WHERE localSeq > 100")
+      database.close()
+      assert.strictEqual((yield* store.unsealed(100)).length, 1)
+      yield* store.write({ docs: [], meta: [] }, () => ({
+        _tag: "Commit",
+        batch: { meta: new Map([["a", "1"]]) },
+        value: undefined
+      }))
+      assert.strictEqual((yield* store.meta(["a"])).get("a"), "1")
+    })
+  )
+
   it.effect("STORE-52 a file that is no database fails with `damaged`", () =>
     Effect.gen(function* () {
       const path = yield* temporaryFile

@@ -11,6 +11,21 @@ const busyMillisMax = 5_000
 
 type SqlRow = Readonly<Record<string, unknown>>
 
+/**
+ * The row with its whole numbers as numbers; one beyond 2⁵³−1 stays a BigInt, which no row of ours decodes.
+ *
+ * Reading plain numbers, node:sqlite throws at such a value in the middle of its statement and leaves that open: every
+ * later read of the connection then sees the old rows, and every later write is "locked".
+ */
+const withNumbers = (row: SqlRow): SqlRow => {
+  const converted: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(row)) {
+    const number = typeof value === "bigint" ? Number(value) : value
+    converted[name] = typeof value === "bigint" && !Number.isSafeInteger(number) ? value : number
+  }
+  return converted
+}
+
 export class SqliteConnection {
   readonly #database: DatabaseSync
   readonly #statements = new Map<string, StatementSync>()
@@ -53,16 +68,19 @@ export class SqliteConnection {
   }
 
   row(sql: string, ...parameters: ReadonlyArray<SQLInputValue>): SqlRow | undefined {
-    return this.#statement(sql).get(...parameters)
+    const row = this.#statement(sql).get(...parameters)
+    return row === undefined ? undefined : withNumbers(row)
   }
 
   rows(sql: string, ...parameters: ReadonlyArray<SQLInputValue>): Array<SqlRow> {
-    return this.#statement(sql).all(...parameters)
+    return this.#statement(sql)
+      .all(...parameters)
+      .map(withNumbers)
   }
 
   /** Decodes row by row, so that a reader may stop early. */
   *iterate<A>(decode: (row: unknown) => A, sql: string, ...parameters: ReadonlyArray<SQLInputValue>): Iterable<A> {
-    for (const row of this.#statement(sql).iterate(...parameters)) yield decode(row)
+    for (const row of this.#statement(sql).iterate(...parameters)) yield decode(withNumbers(row))
   }
 
   close(): void {
@@ -74,6 +92,7 @@ export class SqliteConnection {
     const known = this.#statements.get(sql)
     if (known !== undefined) return known
     const statement = this.#database.prepare(sql)
+    statement.setReadBigInts(true)
     this.#statements.set(sql, statement)
     return statement
   }
