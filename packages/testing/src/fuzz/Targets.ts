@@ -13,6 +13,8 @@ import { rosterFrame } from "./targets/RosterFrame.ts"
 import { sealedBodyLayout } from "./targets/SealedBodyLayout.ts"
 import { sealedEntry } from "./targets/SealedEntry.ts"
 import { statementLayout } from "./targets/StatementLayout.ts"
+import { storedMeta } from "./targets/StoredMeta.ts"
+import { storedRows } from "./targets/StoredRows.ts"
 import { tokenText } from "./targets/TokenText.ts"
 
 export const targets: ReadonlyArray<FuzzTarget> = [
@@ -22,6 +24,8 @@ export const targets: ReadonlyArray<FuzzTarget> = [
   loroSnapshot,
   sealedEntry,
   rosterChain,
+  storedRows,
+  storedMeta,
   tokenText,
   pushFrame,
   pageFrame,
