@@ -97,7 +97,7 @@ export class World {
     for (let step = 0; step < this.steps && !this.chronicle.has("broken"); step++) this.#step()
   }
 
-  /** Repairs everything, restarts everyone and waits until nothing moves any more. */
+  /** Repairs everything, restarts whoever is down and some others, and waits until nothing moves any more. */
   heal(): void {
     this.chronicle.note("heals")
     this.profile = healedProfile(this.profile)
@@ -105,6 +105,9 @@ export class World {
       this.network.heal(device.name)
       device.storeFault = undefined
       thaw(this, device)
+      // Some are restarted; the others have to find their way back by themselves.
+      const mayStay = this.random.chance(0.5) && device.tabs.length > 0
+      if (mayStay && device.tabs.every((tab) => !tab.isClosing)) continue
       device.crash([...device.tabs])
       this.restarted(device)
       device.openTab()
