@@ -10,8 +10,9 @@
  * switch it off for its control arm.
  */
 import { type ChildProcess, spawn } from "node:child_process"
-import { closeSync, existsSync, openSync, readFileSync, rmSync } from "node:fs"
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { createInterface } from "node:readline"
 import { setTimeout as delay } from "node:timers/promises"
 import { freePort } from "./internal/freePort.ts"
 import { type Cluster, makeCluster, superuser } from "./internal/postgresCluster.ts"
@@ -29,18 +30,24 @@ const startAttemptsMax = 3
 const connectionsMax = 200
 
 /**
- * The keeper. Prints the server's pid; when its input ends, stops that server unless it has ended already (the pid could
- * be another's by then); when both are over, removes the folder.
+ * The keeper. Prints the server's pid, and that of the next one where it ends with a file "again" in the folder; when its
+ * input ends, stops that server unless it has ended already (the pid could be another's by then); when both are over,
+ * removes the folder.
  */
 const keeperScript = `
 folder=$1; shift
 exec 3<&0
-"$@" >>"$folder/server.log" 2>&1 </dev/null 3<&- &
-server=$!
-{ cat <&3 >/dev/null; [ -e "$folder/ended" ] || kill -INT "$server"; } &
+{ cat <&3 >/dev/null; rm -f "$folder/again"; [ -e "$folder/ended" ] || kill -INT "$(cat "$folder/pid")"; } &
 waiter=$!
-echo "$server"
-wait "$server"
+while :; do
+  "$@" >>"$folder/server.log" 2>&1 </dev/null 3<&- &
+  server=$!
+  echo "$server" >"$folder/pid"
+  echo "$server"
+  wait "$server"
+  [ -e "$folder/again" ] || break
+  rm -f "$folder/again"
+done
 : >"$folder/ended"
 wait "$waiter"
 cd / && rm -rf "$folder"
@@ -50,8 +57,10 @@ cd / && rm -rf "$folder"
 export interface ThrowawayPostgres {
   /** `postgres://user:password@127.0.0.1:port/postgres`, as a superuser: tests make databases of their own. */
   readonly url: string
-  /** The process id of the server's first process, for tests that kill it. */
+  /** The process id of the server's first process, for tests that kill it. Another one after a restart. */
   readonly pid: number
+  /** Ends the server as a crash does (`pg_ctl restart -m immediate`) and starts it again on the same port and folder. */
+  readonly restart: () => Promise<void>
   /** Ends the server and removes its folder; calling it again is harmless. */
   readonly stop: () => Promise<void>
 }
@@ -69,11 +78,21 @@ const endOf = (keeper: ChildProcess): Promise<void> =>
     else keeper.once("exit", () => resolve())
   })
 
-const firstLine = (keeper: ChildProcess): Promise<string> =>
+/** The next line of the keeper: the pid of a server it started. */
+const nextLine = (keeper: ChildProcess): Promise<string> =>
   new Promise((resolve, reject) => {
-    keeper.stdout?.once("data", (chunk: Buffer) => resolve(chunk.toString("utf8").trim()))
-    keeper.once("error", reject)
-    keeper.once("exit", (code) => reject(new Error(`the keeper of the cluster ended at once with ${code}`)))
+    const onLine = (chunk: Buffer) => settle(() => resolve(chunk.toString("utf8").trim()))
+    const onExit = (code: number | null) =>
+      settle(() => reject(new Error(`the keeper of the cluster ended with ${code}`)))
+    const settle = (then: () => void) => {
+      keeper.stdout?.off("data", onLine)
+      keeper.off("error", reject)
+      keeper.off("exit", onExit)
+      then()
+    }
+    keeper.stdout?.on("data", onLine)
+    keeper.on("error", reject)
+    keeper.on("exit", onExit)
   })
 
 /** PostgreSQL writes its status into line 8 of `postmaster.pid`; "ready" means it accepts connections. */
@@ -119,12 +138,20 @@ const startOn = async (cluster: Cluster, port: number, isFsyncOn: boolean): Prom
     ...(cluster.runAs === undefined ? {} : cluster.runAs)
   })
   closeSync(log)
-  const pid = Number(await firstLine(keeper))
+  let pid = Number(await nextLine(keeper))
   const stop = async (): Promise<void> => {
     keeper.ref()
     keeper.stdin?.end()
     await endOf(keeper)
     rmSync(cluster.folder, { recursive: true, force: true })
+  }
+  const restart = async (): Promise<void> => {
+    writeFileSync(join(cluster.folder, "again"), "")
+    const started = nextLine(keeper)
+    process.kill(pid, "SIGQUIT")
+    pid = Number(await started)
+    const whyNot = await whyNotReady(cluster)
+    if (whyNot !== undefined) throw new Error(`a throwaway PostgreSQL server did not come back: ${whyNot}`)
   }
   const whyNot = await whyNotReady(cluster)
   if (whyNot !== undefined) {
@@ -135,7 +162,15 @@ const startOn = async (cluster: Cluster, port: number, isFsyncOn: boolean): Prom
   // The pipe must not keep this process running: a test run that forgets `stop()` still ends, and the keeper notices.
   keeper.unref()
   for (const stream of [keeper.stdin, keeper.stdout]) unref(stream)
-  return { url: `postgres://${superuser}:${cluster.password}@127.0.0.1:${port}/postgres`, pid, stop }
+  const url = `postgres://${superuser}:${cluster.password}@127.0.0.1:${port}/postgres`
+  return {
+    url,
+    get pid() {
+      return pid
+    },
+    restart,
+    stop
+  }
 }
 
 const unref = (stream: object | null): void => {
@@ -165,7 +200,10 @@ export const startThrowawayPostgres = async (options: ThrowawayOptions = {}): Pr
 if (import.meta.main) {
   const postgres = await startThrowawayPostgres()
   process.stdout.write(`${postgres.url}\n`)
-  // Used by hand: stays until Ctrl-C or until its input ends.
-  process.stdin.resume()
+  // By hand, or as a child of a program: stays until Ctrl-C or until its input ends; a line "restart" restarts the server.
+  createInterface({ input: process.stdin }).on("line", (line) => {
+    if (line !== "restart") return
+    void postgres.restart().then(() => process.stdout.write("restarted\n"))
+  })
   process.stdin.once("end", () => void postgres.stop())
 }
