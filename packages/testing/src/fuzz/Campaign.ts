@@ -12,7 +12,7 @@ import type { FuzzTarget } from "./FuzzTarget.ts"
 import { readFootprint } from "./Footprint.ts"
 import type { JobOrder } from "./fuzzProcess.ts"
 import { type Job, jobsOf, sharesOf } from "./Plan.ts"
-import type { Finding, TargetReport } from "./RunTarget.ts"
+import { type Finding, sortOf, type TargetReport } from "./RunTarget.ts"
 
 /** How long one input may keep a process silent before the process is ended. Longer than any honest wait for a core. */
 const hangMillisMax = 60_000
@@ -116,9 +116,7 @@ const sumOf = (reports: ReadonlyArray<TargetReport>, of: (report: TargetReport) 
 const merged = (reports: ReadonlyArray<TargetReport>): TargetReport | undefined => {
   const [first] = reports
   if (first === undefined) return undefined
-  const findings = new Map(
-    reports.flatMap((report) => report.findings).map((one) => [`${one.kind} ${one.message}`, one])
-  )
+  const findings = new Map(reports.flatMap(({ findings: some }) => some).map((one) => [sortOf(one), one]))
   return {
     target: first.target,
     inputs: sumOf(reports, ({ inputs }) => inputs),

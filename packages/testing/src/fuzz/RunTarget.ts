@@ -26,6 +26,10 @@ export interface Extreme {
   readonly index: number
 }
 
+/** What tells two findings apart: the kind, the message, and the place it was thrown at. Frames below differ by chance. */
+export const sortOf = ({ kind, message }: Pick<Finding, "kind" | "message">): string =>
+  `${kind} ${message.split("\n").slice(0, 2).join("\n")}`
+
 /** What came of a stretch of inputs. */
 export interface TargetReport {
   readonly target: string
@@ -39,7 +43,7 @@ export interface TargetReport {
   readonly residentBytesMax: number
   /** Processor milliseconds of the whole stretch, the making of inputs included. */
   readonly cpuMillis: number
-  /** One for each message; further inputs with the same are only counted in `findingCount`. */
+  /** One of each sort; further ones are only counted in `findingCount`. */
   readonly findings: ReadonlyArray<Finding>
   readonly findingCount: number
 }
@@ -71,7 +75,7 @@ const cpuMillis = (): number => {
 
 const residentBytes = (): number => process.resourceUsage().maxRSS * 1_024
 
-/** Message and place of an error: what tells two findings apart. */
+/** Message and place of an error. */
 export const wordsOf = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error)
   const places = (error.stack ?? "").split("\n").filter((line) => line.startsWith("    at "))
@@ -97,9 +101,9 @@ export const runStretch = async (target: FuzzTarget, stretch: Stretch, hooks: Ru
   let hungriest: Extreme = { value: 0, index: -1 }
   const note = (kind: FindingKind, index: number, message: string, input: Uint8Array) => {
     findingCount += 1
-    const key = `${kind} ${message}`
-    if (findings.has(key)) return
-    findings.set(key, { target: target.name, kind, index, message, input: Buffer.from(input).toString("base64") })
+    const sort = sortOf({ kind, message })
+    if (findings.has(sort)) return
+    findings.set(sort, { target: target.name, kind, index, message, input: Buffer.from(input).toString("base64") })
   }
   for (let index = stretch.from; index < stretch.to; index++) {
     const made = inputOf(target, prepared, stretch.seed, index)
