@@ -6,9 +6,11 @@
 import { Clock, Effect, Layer, Result } from "effect"
 import {
   codecs,
-  type DeviceSeq,
   decodeHeader,
+  DeviceId,
+  type DeviceSeq,
   DeviceSeq as DeviceSeqSchema,
+  DocId,
   entryKinds,
   type Seq
 } from "@tidemark/protocol"
@@ -55,6 +57,8 @@ export const layer: Layer.Layer<Sealer, never, Membership | Primitives> = Layer.
     const primitives = yield* Primitives
     const { identity, keyring } = membership
     const roster = Effect.mapError(membership.roster, rosterUnreadable)
+    // The engine hands over the same objects for every slice of a page, so that each part is opened once.
+    const openedParts = new WeakMap<HeldEntry, OpenedPart>()
 
     const seal = Effect.fn("Sealer.seal")(
       function* (items: ReadonlyArray<ItemToSeal>, first: DeviceSeq, seen: Parameters<Sealer["Service"]["seal"]>[2]) {
@@ -100,9 +104,11 @@ export const layer: Layer.Layer<Sealer, never, Membership | Primitives> = Layer.
             Effect.catchTag(["EntryRefused", "EntryTooNew"], (failure) => Effect.succeed(failure))
           )
         const parts: Array<Part> = []
-        for (const { bytes, seq } of heldParts) {
-          const opened = yield* openOne(bytes)
-          if ("header" in opened) parts.push({ seq, bytes, opened })
+        for (const part of partsFor(entries, heldParts)) {
+          const opened = openedParts.get(part) ?? (yield* openOne(part.bytes))
+          if (!("header" in opened)) continue
+          openedParts.set(part, opened)
+          parts.push({ seq: part.seq, bytes: part.bytes, opened })
         }
         const opened = yield* Effect.forEach(entries, ({ bytes }) => openOne(bytes), { concurrency: 16 })
         const results: Array<Opened> = []
@@ -123,6 +129,21 @@ export const layer: Layer.Layer<Sealer, never, Membership | Primitives> = Layer.
     return Sealer.of({ device: identity.device, seal, open, hash: hashOf, chainStart, chainNext })
   })
 )
+
+/** The held parts of those items that `entries` hold further parts of. */
+const partsFor = (entries: ReadonlyArray<RawEntry>, heldParts: ReadonlyArray<HeldEntry>): ReadonlyArray<HeldEntry> => {
+  if (heldParts.length === 0) return []
+  const items = new Set(entries.flatMap(({ bytes }) => itemKey(bytes) ?? []))
+  return heldParts.filter(({ bytes }) => items.has(itemKey(bytes) ?? ""))
+}
+
+/** Names the item a part belongs to; undefined for an item of one part, and for what is no entry. */
+const itemKey = (bytes: Uint8Array): string | undefined => {
+  const header = decodeHeader(bytes)
+  if (Result.isFailure(header) || header.success.parts === 1) return undefined
+  const { device, deviceSeq, part } = header.success
+  return `${device} ${deviceSeq - part}`
+}
 
 /** The item an entry completes, or the entry held as a part. `parts` are the parts met before it; it is added to them. */
 const joined = Effect.fnUntraced(function* (
@@ -159,16 +180,16 @@ const heldPart = ({ bytes, opened: { header }, seq }: Part): HeldEntry => ({
   message: ""
 })
 
-/** An entry that did not open, as it is kept. Its header was decoded by the engine before, so it is well formed. */
+/** Under what an entry is kept that has no header: ids of zeros, which no doc and no device has. */
+const nobody = {
+  doc: DocId.make("A".repeat(22)),
+  device: DeviceId.make("A".repeat(22)),
+  deviceSeq: DeviceSeqSchema.make(1)
+}
+
+/** An entry that did not open, as it is kept. */
 const held = ({ bytes, seq }: RawEntry, failure: EntryRefused | EntryTooNew): HeldEntry => {
-  const header = Result.getOrThrow(decodeHeader(bytes))
-  return {
-    seq,
-    kind: failure._tag === "EntryTooNew" ? "tooNew" : "refused",
-    doc: header.doc,
-    device: header.device,
-    deviceSeq: header.deviceSeq,
-    bytes,
-    message: failure.message
-  }
+  const { device, deviceSeq, doc } = Result.getOrElse(decodeHeader(bytes), () => nobody)
+  const kind = failure._tag === "EntryTooNew" ? "tooNew" : "refused"
+  return { seq, kind, doc, device, deviceSeq, bytes, message: failure.message }
 }

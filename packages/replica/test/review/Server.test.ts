@@ -39,15 +39,6 @@ const workspace = Effect.gen(function* () {
 })
 
 describe("a lying server", () => {
-  it.effect("PULL-7 an entry that is no envelope does not kill the engine", () =>
-    Effect.gen(function* () {
-      const { context } = yield* workspace
-      const sealer = yield* Effect.provideContext(Sealer, context)
-      const exit = yield* Effect.exit(sealer.open([{ seq: Seq.make(1), bytes: new Uint8Array(10) }], []))
-      assert.isFalse(isDefect(exit), String(exit))
-    }).pipe(Effect.provide(Primitives.layerWebCrypto), Effect.scoped)
-  )
-
   it.effect("PUSH-8 a last number of 2^53-1 does not kill the engine", () =>
     Effect.gen(function* () {
       const server = new ServerModel()
