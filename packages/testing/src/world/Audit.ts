@@ -6,7 +6,7 @@ import { type OpenedPart, joinParts, openEntry, type RosterState } from "@tidema
 import type { DocId } from "@tidemark/protocol"
 import { ShardDoc } from "@tidemark/model"
 import { Membership } from "@tidemark/replica"
-import { LocalStore, LocalStoreMemory, metaKeys, type MemoryDisk } from "@tidemark/sync"
+import { LocalStore, LocalStoreMemory, type MemoryDisk } from "@tidemark/sync"
 import { layer as layerPrimitives } from "../SeededPrimitives.ts"
 import { SeededRandom } from "../SeededRandom.ts"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
@@ -78,11 +78,9 @@ const checkEdits = (world: World, where: string, marks: MarksById, roster: Roste
 
 const checkCursor = (world: World, device: SimulatedDevice): void => {
   const log = device.workspace === undefined ? undefined : world.server.storage.logOf(device.workspace)
-  const stored = device.disk.meta.get(metaKeys.cursor)
-  const isAtHead =
-    stored?.includes(`"seq":${log?.end.seq},`) === true || stored?.includes(`"seq":${log?.end.seq}}`) === true
-  if (!isAtHead) {
-    world.chronicle.violate("diverged", `${device.name} stands at ${stored}, the log at ${log?.end.seq}`)
+  const { cursor } = device
+  if (cursor?.seq !== log?.end.seq || cursor?.chain !== log?.end.chain) {
+    world.chronicle.violate("diverged", `${device.name} stands at ${cursor?.seq}, the log at ${log?.end.seq}`)
   }
 }
 

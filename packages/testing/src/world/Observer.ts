@@ -5,7 +5,7 @@
  * shown while an own edit waits [WORLD-5].
  */
 import { Result } from "effect"
-import { decodeHeader, decodePage, decodePush, type Page } from "@tidemark/protocol"
+import { decodeHeader, decodePage, decodePush, type Page, type Seq } from "@tidemark/protocol"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { Witness } from "./SimulatedServerApi.ts"
 import { decodeAnswer, type WireAnswer, type WireRequest } from "./Wire.ts"
@@ -93,11 +93,19 @@ export class Observer implements Witness {
     if (!device.isInstalled && device.tabs.length === 0) return undefined
     const status = device.lockHolder?.status
     if (status === undefined) return `nobody syncs (${device.tabs.length} tabs)`
-    if (status._tag === "Synced") return undefined
+    if (status._tag === "Synced") {
+      // Synced with what the server named last; it may have more by now, and the next poll brings it.
+      const [stored, head] = [device.cursor?.seq, this.#headOf(device)]
+      return stored === head ? undefined : `it stands at ${stored} of ${head}`
+    }
     const mayBeRefused = device.isTargeted || device.hasRebelled
     if (mayBeRefused && status._tag === "Stalled" && status.cause === "refused") return undefined
     const detail = "message" in status ? `: ${status.message}` : ""
     return `${status._tag} with ${status.pending} pending${detail}`
+  }
+
+  #headOf({ workspace }: SimulatedDevice): Seq | undefined {
+    return workspace === undefined ? undefined : this.#world.server.storage.logOf(workspace)?.end.seq
   }
 
   /** The server died while it worked on this. */

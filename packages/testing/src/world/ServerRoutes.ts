@@ -73,7 +73,9 @@ const answering: Answering = {
           bytesMax
         })
       )
-    )
+    ),
+  refill: (service, wire, request) =>
+    Effect.flatMap(asked(service, wire), (who) => plain(service.refill({ ...who, ...request })))
 }
 
 const answerRoute = <Name extends RouteName>(

@@ -3,14 +3,16 @@
  *
  * The disk fails when the World says so, before or after a commit. Everything that is committed passes the chronicle.
  */
-import { Cause, Effect, Exit } from "effect"
-import type { DeviceId, Role, WorkspaceId } from "@tidemark/protocol"
+import { Cause, Effect, Exit, Schema } from "effect"
+import { Cursor, type DeviceId, type Role, type WorkspaceId } from "@tidemark/protocol"
 import { type Batch, type LocalStoreMemory, MemoryDisk, metaKeys, StoreFailed } from "@tidemark/sync"
 import { SimulatedTab, type TabParts } from "./SimulatedTab.ts"
 import type { World } from "./World.ts"
 
 /** The next thing the disk will do wrong. `unknown`: it commits, and says that the connection died. */
 export type StoreFault = "read" | "aborted" | "full" | "unknown"
+
+const decodeCursor = Schema.decodeSync(Schema.fromJsonString(Cursor))
 
 export class SimulatedDevice {
   readonly world: World
@@ -43,6 +45,12 @@ export class SimulatedDevice {
   /** Whether the workspace is on the disk. */
   get isInstalled(): boolean {
     return [...this.disk.meta.keys()].some((key) => key.startsWith("replica/"))
+  }
+
+  /** How far the disk says it has stored the log. */
+  get cursor(): Cursor | undefined {
+    const stored = this.disk.meta.get(metaKeys.cursor)
+    return stored === undefined ? undefined : decodeCursor(stored)
   }
 
   get openTabs(): ReadonlyArray<SimulatedTab> {

@@ -93,6 +93,7 @@ const makeApi = (options: ApiOptions): ServerApi["Service"] => {
           Effect.fromResult(decodePage(frame))
         )
       ),
+    refill: (session, done) => Effect.suspend(() => answer(call("refill", session, { done }))),
     live: (session) => liveStream(options, session)
   })
 }

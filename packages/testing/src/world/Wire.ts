@@ -9,6 +9,7 @@ import {
   Cursor,
   DeviceId,
   Forbidden,
+  Founding,
   LogForked,
   LogHead,
   LogId,
@@ -17,6 +18,7 @@ import {
   PushAnswer,
   QuotaFull,
   RateLimited,
+  RefillAnswer,
   RosterMoved,
   RosterNumber,
   StatementRefused,
@@ -54,7 +56,7 @@ const nothing = Schema.Struct({})
 export const routes = {
   challenge: { request: nothing, answer: Schema.Struct({ challenge: Schema.String }) },
   found: {
-    request: Schema.Struct({ statement: StatementText, proof: Proof }),
+    request: Founding,
     answer: Schema.Struct({ ...TokenAnswer.fields, workspace: WorkspaceId, logId: LogId })
   },
   renew: { request: Schema.Struct({ device: DeviceId, proof: Proof }), answer: TokenAnswer },
@@ -74,7 +76,8 @@ export const routes = {
   pull: {
     request: Schema.Struct({ after: Schema.optionalKey(Cursor), bytesMax: Schema.Int }),
     answer: nothing
-  }
+  },
+  refill: { request: Schema.Struct({ done: Schema.Boolean }), answer: RefillAnswer }
 } as const
 
 export type RouteName = keyof typeof routes
