@@ -192,25 +192,38 @@ const mutationsByDoc = (mutations: ReadonlyArray<Mutation>, docIdOf: DocIdOf): R
   return byDoc
 }
 
-const decisionOf = (context: CommitContext, attempt: Attempt): Decision<Attempt> =>
-  attempt._tag !== "Done" || attempt.writes.size === 0
-    ? { _tag: "Abort", value: attempt }
-    : { _tag: "Commit", value: attempt, batch: batchOf(context, attempt.writes) }
+const decisionOf = (context: CommitContext, attempt: Attempt): Decision<Attempt> => {
+  if (attempt._tag !== "Done" || attempt.writes.size === 0) return { _tag: "Abort", value: attempt }
+  const batch = batchOf(context, attempt.writes)
+  return batch === undefined ? { _tag: "Abort", value: { _tag: "Dirty" } } : { _tag: "Commit", value: attempt, batch }
+}
 
-const batchOf = (context: CommitContext, writes: ReadonlyMap<DocId, DocWrite>): Batch => ({
-  updates: [...writes.values()].flatMap(({ applied, live }) =>
-    applied.map(({ span, update }) => ({ doc: live.doc, bytes: update, own: true, spans: [span], seq: Seq.make(0) }))
-  ),
-  rows: [...writes.values()].flatMap(({ applied, live }) =>
-    rowsOf(live, new Set(applied.flatMap(({ changed }) => [...changed])))
-  ),
-  leases: [...writes.values()].map(({ lease }) => lease),
-  meta: context.meta
-})
+const batchOf = (context: CommitContext, writes: ReadonlyMap<DocId, DocWrite>): Batch | undefined => {
+  const rows: Array<RowChange> = []
+  for (const { applied, live } of writes.values()) {
+    const changed = rowsOf(live, new Set(applied.flatMap((one) => [...one.changed])))
+    if (changed === undefined) return undefined
+    rows.push(...changed)
+  }
+  return {
+    updates: [...writes.values()].flatMap(({ applied, live }) =>
+      applied.map(({ span, update }) => ({ doc: live.doc, bytes: update, own: true, spans: [span], seq: Seq.make(0) }))
+    ),
+    rows,
+    leases: [...writes.values()].map(({ lease }) => lease),
+    meta: context.meta
+  }
+}
 
-/** The rows of these records as the store takes them. */
-export const rowsOf = (live: LiveDoc, ids: ReadonlySet<RecordId>): ReadonlyArray<RowChange> =>
-  live.shard.rowsOf(ids).map(({ id, row, table }) => ({ table, id, row }))
+/** The rows of these records as the store takes them; undefined where the doc panics when it is read. */
+export const rowsOf = (live: LiveDoc, ids: ReadonlySet<RecordId>): ReadonlyArray<RowChange> | undefined => {
+  try {
+    return live.shard.rowsOf(ids).map(({ id, row, table }) => ({ table, id, row }))
+  } catch (error) {
+    if (live.shard.isUnusable) return undefined
+    throw error
+  }
+}
 
 const storedLease = (view: WriteView, { doc, peer }: Lease): Lease | undefined =>
   view.leases.find((lease) => lease.doc === doc && lease.peer === peer)
@@ -238,7 +251,12 @@ const appendAgain = (
     const tail = view.tails[index]
     if (tail !== undefined && !catchUp(live, tail)) return { _tag: "Abort", value: { _tag: "Overtaken" } }
   }
-  if (!isThere) return { _tag: "Commit", value: { _tag: "Done", writes }, batch: batchOf(context, writes) }
+  if (!isThere) {
+    const batch = batchOf(context, writes)
+    return batch === undefined
+      ? { _tag: "Abort", value: { _tag: "Overtaken" } }
+      : { _tag: "Commit", value: { _tag: "Done", writes }, batch }
+  }
   for (const { lease, live } of writes.values()) live.lease = lease
   return { _tag: "Abort", value: { _tag: "Done", writes } }
 }

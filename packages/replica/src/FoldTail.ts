@@ -3,11 +3,12 @@
  *
  * The snapshot stands for exactly the updates the doc in memory has applied; own updates without a receipt stay beside it.
  * A doc with operations that wait for others, or with an update it could not read, is not folded: an export would leave
- * them out. The snapshot is opened again and compared before anything it stands for is removed [REPLICA-7].
+ * them out. The model reads the snapshot back before it stands for anything [REPLICA-7]. A doc that does not fold is left
+ * alone until its tail is twice as long.
  * Rules: docs/spec/replica.md.
  */
 import { Effect, Result } from "effect"
-import { ShardDoc, type Workspace } from "@tidemark/model"
+import type { DocId } from "@tidemark/protocol"
 import type { LocalStore } from "@tidemark/sync"
 import type { LiveDoc } from "./LiveDocs.ts"
 
@@ -15,30 +16,28 @@ import type { LiveDoc } from "./LiveDocs.ts"
 export const tailCountMax = 256
 export const tailBytesMax = 1_048_576
 
+/** The tails of docs that did not fold, in updates, by doc. One a tab. */
+export type Unfolded = Map<DocId, number>
+
 /** Folds the doc if its tail is long and nothing of it is unseen. */
 export const foldTail = Effect.fn("foldTail")(function* (
   store: LocalStore["Service"],
-  schema: Workspace,
-  live: LiveDoc
+  live: LiveDoc,
+  unfolded: Unfolded
 ) {
   if (live.shard.isPending || live.shard.isUnusable || !live.isWhole) return
-  const size = yield* store.tailSize(live.doc)
-  if (size.count <= tailCountMax && size.bytes <= tailBytesMax) return
-  const bytes = live.shard.exportSnapshot()
-  if (Result.isFailure(bytes) || !standsFor(bytes.success, live, schema)) return
   const { applied, doc } = live
+  const size = yield* store.tailSize(doc)
+  if (size.count <= tailCountMax && size.bytes <= tailBytesMax) return
+  if (size.count < 2 * (unfolded.get(doc) ?? 0)) return
+  const bytes = live.shard.exportSnapshot()
+  if (Result.isFailure(bytes)) {
+    unfolded.set(doc, size.count)
+    return
+  }
   yield* store.write({ docs: [{ doc, applied }], meta: [] }, ({ tails: [tail] }) =>
     tail === undefined || tail.updates.length > 0 || tail.snapshot !== undefined
       ? { _tag: "Abort", value: undefined }
       : { _tag: "Commit", batch: { snapshots: [{ doc, through: applied, bytes: bytes.success }] }, value: undefined }
   )
 })
-
-/** Whether the snapshot opens, and holds what the doc holds. */
-const standsFor = (snapshot: Uint8Array, { doc, shard }: LiveDoc, workspace: Workspace): boolean => {
-  const opened = ShardDoc.open({ workspace, doc, snapshot, updates: [] })
-  if (Result.isFailure(opened)) return false
-  const isSame = opened.success.shard.version() === shard.version()
-  opened.success.shard.free()
-  return isSame
-}

@@ -111,7 +111,9 @@ const decideSlice = (input: SliceInput, view: WriteView): Decision<Attempt> => {
         const item = group[place]
         if (item !== undefined) holdItem(item, reason)
       }
-      rows.push(...rowsOf(live, report.changed))
+      const changed = rowsOf(live, report.changed)
+      if (changed === undefined) return dirty(group.length === 1 ? group[0] : undefined)
+      rows.push(...changed)
     }
   }
   const updates = slice.items

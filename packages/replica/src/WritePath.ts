@@ -23,7 +23,7 @@ import {
 import { LocalStore, type StoreFailed } from "@tidemark/sync"
 import { type Change, ChangeRefused } from "./Change.ts"
 import { type ChangeRequest, commitChanges } from "./ChangeCommit.ts"
-import { foldTail } from "./FoldTail.ts"
+import { foldTail, type Unfolded } from "./FoldTail.ts"
 import { type LeaseSeed, peerFromBytes } from "./Leases.ts"
 import { type LiveDoc, LiveDocs } from "./LiveDocs.ts"
 import { OpenShards } from "./OpenShards.ts"
@@ -80,6 +80,7 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
   const live = new LiveDocs(schema, store)
   const openShards = new OpenShards(store, primitives)
   const waiting: Array<Waiting> = []
+  const unfolded: Unfolded = new Map()
   const nameToDoc: DocIdOf = (name) => docIdOf(idKey, name)
   const exclusively = semaphore.withPermits(1)
 
@@ -159,7 +160,7 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
   })
 
   const foldLongTails = (docs: ReadonlyArray<LiveDoc>) =>
-    Effect.forEach(docs, (one) => foldTail(store, schema, one), { discard: true })
+    Effect.forEach(docs, (one) => foldTail(store, one, unfolded), { discard: true })
 
   return WritePath.of({
     store,
