@@ -1,8 +1,8 @@
 /**
  * Runs all targets in processes of their own, two at a time, and watches them.
  *
- * A process that dies or hangs is a finding of the input it left in its footprint; a fresh process goes on behind that
- * input. So nothing an input does can end the campaign, and no input is left out.
+ * A process that dies or hangs is a finding of the input it left in its footprint; fresh processes run what stands before
+ * that input (its report is lost) and behind it. So nothing an input does can end the campaign or hide another finding.
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -10,14 +10,13 @@ import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
 import type { FuzzTarget } from "./FuzzTarget.ts"
 import { readFootprint } from "./Footprint.ts"
-import type { JobOrder } from "./fuzzProcess.ts"
-import { type Job, jobsOf, sharesOf } from "./Plan.ts"
+import { type Job, type JobOrder, jobsOf, sharesOf } from "./Plan.ts"
 import { type Finding, sortOf, type TargetReport } from "./RunTarget.ts"
 
 /** How long one input may keep a process silent before the process is ended. Longer than any honest wait for a core. */
-const hangMillisMax = 60_000
+const hangMillisDefault = 60_000
 const watchMillis = 1_000
-/** Deaths of one job before the rest of it is given up: each costs a new process. */
+/** Deaths of one job before the rest of it is given up: each costs two new processes. */
 const deathsPerJobMax = 20
 /** The JavaScript heap of one process, in megabytes. */
 const heapMegabytesMax = 512
@@ -29,6 +28,10 @@ export interface CampaignOptions {
   readonly total: number
   readonly seed: string
   readonly processes?: number
+  /** How long an input may keep its process silent, in milliseconds of the clock; a minute by default. */
+  readonly hangMillisMax?: number
+  /** The module of the processes; it calls `serveJob` with the same targets. */
+  readonly program?: string
   /** Called when a job ends. */
   readonly progress?: (job: Job, report: TargetReport | undefined) => void
 }
@@ -50,17 +53,21 @@ type Ended =
 const isReport = (message: unknown): message is TargetReport =>
   typeof message === "object" && message !== null && "findings" in message && "counts" in message
 
-const spawn = (order: typeof JobOrder.Type): ChildProcess =>
-  fork(join(import.meta.dirname, "fuzzProcess.ts"), [JSON.stringify(order)], {
+const programDefault = join(import.meta.dirname, "..", "bin", "fuzzProcess.ts")
+
+const spawn = (program: string, order: JobOrder): ChildProcess =>
+  fork(program, [JSON.stringify(order)], {
     execArgv: [`--max-old-space-size=${heapMegabytesMax}`],
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     serialization: "advanced"
   })
 
 /** Runs one stretch in a process of its own until it reports, dies, or is ended for hanging. */
-const runProcess = (job: Job, seed: string, footprint: string): Promise<Ended> =>
+const runProcess = (options: CampaignOptions, order: JobOrder): Promise<Ended> =>
   new Promise((resolve) => {
-    const child = spawn({ ...job, seed, footprint })
+    const { footprint, target } = order
+    const hangMillisMax = options.hangMillisMax ?? hangMillisDefault
+    const child = spawn(options.program ?? programDefault, order)
     let lastWords = ""
     let isHung = false
     let report: TargetReport | undefined
@@ -85,26 +92,31 @@ const runProcess = (job: Job, seed: string, footprint: string): Promise<Ended> =
         : `The process ended (${signal ?? `code ${code}`}). It said last: ${lastWords}`
       const input = Buffer.from(begun?.input ?? []).toString("base64")
       const kind = isHung ? "hung" : "died"
-      return resolve({ _tag: "Gone", finding: { target: job.target, kind, index: begun?.index ?? -1, message, input } })
+      return resolve({ _tag: "Gone", finding: { target, kind, index: begun?.index ?? -1, message, input } })
     })
   })
 
 /** Runs a job to its end, over the deaths of its processes. */
-const runJob = async (job: Job, seed: string, folder: string) => {
+const runJob = async (options: CampaignOptions, job: Job, folder: string) => {
   const reports: Array<TargetReport> = []
   const deaths: Array<Finding> = []
-  let from = job.from
-  while (from < job.to && deaths.length < deathsPerJobMax) {
-    const footprint = join(folder, `${job.target.replaceAll(" ", "-")}-${from}`)
-    const ended = await runProcess({ ...job, from }, seed, footprint)
+  const waiting = [job]
+  for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) {
+    const footprint = join(folder, `${part.target.replaceAll(" ", "-")}-${part.from}-${part.to}`)
+    const ended = await runProcess(options, { ...part, seed: options.seed, footprint })
     if (ended._tag === "Reported") {
       reports.push(ended.report)
-      break
+      continue
     }
     deaths.push(ended.finding)
+    const { index } = ended.finding
     // Without a footprint it never came to an input: a mistake of the target, which another process would repeat.
-    if (ended.finding.index < 0) break
-    from = ended.finding.index + 1
+    if (index < 0 || deaths.length >= deathsPerJobMax) break
+    const rest = [
+      { ...part, to: index },
+      { ...part, from: index + 1 }
+    ]
+    waiting.push(...rest.filter(({ from, to }) => from < to))
   }
   return { reports, deaths }
 }
@@ -144,7 +156,7 @@ export const runCampaign = async (options: CampaignOptions): Promise<CampaignRep
   const deaths: Array<Finding> = []
   const work = async () => {
     for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
-      const ended = await runJob(job, options.seed, folder)
+      const ended = await runJob(options, job, folder)
       reports.push(...ended.reports)
       deaths.push(...ended.deaths)
       options.progress?.(job, ended.reports.at(-1))

@@ -1,4 +1,5 @@
 /** Shares a number of inputs out among the targets, and cuts each share into what one process may run. */
+import { Schema } from "effect"
 import type { FuzzTarget } from "./FuzzTarget.ts"
 
 /** A stretch of one target's inputs, for one process. */
@@ -7,6 +8,18 @@ export interface Job {
   readonly from: number
   readonly to: number
 }
+
+/** A job as it is told to its process. `footprint` is a path. */
+export const JobOrder = Schema.fromJsonString(
+  Schema.Struct({
+    target: Schema.String,
+    seed: Schema.String,
+    from: Schema.Int,
+    to: Schema.Int,
+    footprint: Schema.String
+  })
+)
+export type JobOrder = typeof JobOrder.Type
 
 /** How many of `total` inputs each target gets, by weight; all of them are given out, at least one to each. */
 export const sharesOf = (targets: ReadonlyArray<FuzzTarget>, total: number): ReadonlyMap<string, number> => {

@@ -151,7 +151,7 @@ const verdictOf = (received: Buffer): Verdict => {
 
 export const httpWire: FuzzTarget = {
   name: "http",
-  weight: 12,
+  weight: 16,
   inputsPerProcess: 20_000,
   limits: { cpuMillisMax: 3_000, memoryBytesMax: 128 * megabyte },
   prepare: async (random) => {

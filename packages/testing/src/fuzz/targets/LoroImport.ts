@@ -159,7 +159,7 @@ const loroTarget = (
   run: (samples: LoroSamples, entries: ReadonlyArray<Uint8Array>) => Verdict
 ): FuzzTarget => ({
   name,
-  weight: 20,
+  weight: 40,
   inputsPerProcess: 2_000,
   limits,
   prepare: async (random) => {

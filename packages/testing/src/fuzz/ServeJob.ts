@@ -1,25 +1,15 @@
 /**
- * One process of a campaign: runs one job, given as JSON in its last argument, and sends the report to its parent.
+ * The side of a campaign's process: runs the job of its last argument and sends the report to its parent.
  *
  * A throw or a rejection that nobody handles is a finding of the input that was running. It does not end the process.
  */
 import { Schema } from "effect"
 import { openFootprint } from "./Footprint.ts"
+import type { FuzzTarget } from "./FuzzTarget.ts"
+import { JobOrder } from "./Plan.ts"
 import { runStretch, type TargetReport } from "./RunTarget.ts"
-import { targets } from "./Targets.ts"
 
-/** What the parent says. `footprint` is a path. */
-export const JobOrder = Schema.fromJsonString(
-  Schema.Struct({
-    target: Schema.String,
-    seed: Schema.String,
-    from: Schema.Int,
-    to: Schema.Int,
-    footprint: Schema.String
-  })
-)
-
-const runJob = async (order: typeof JobOrder.Type): Promise<TargetReport> => {
+const runJob = async (targets: ReadonlyArray<FuzzTarget>, order: JobOrder): Promise<TargetReport> => {
   const target = targets.find(({ name }) => name === order.target)
   if (target === undefined) throw new Error(`There is no target called ${order.target}`)
   const strays: Array<unknown> = []
@@ -31,8 +21,9 @@ const runJob = async (order: typeof JobOrder.Type): Promise<TargetReport> => {
   return report
 }
 
-if (import.meta.main) {
-  const report = await runJob(Schema.decodeSync(JobOrder)(process.argv.at(-1) ?? ""))
+/** Serves the job this process was started for, and ends it. */
+export const serveJob = async (targets: ReadonlyArray<FuzzTarget>): Promise<void> => {
+  const report = await runJob(targets, Schema.decodeSync(JobOrder)(process.argv.at(-1) ?? ""))
   // Whatever a target left open must not keep the process; the message is out when the callback comes.
   process.send?.(report, () => process.exit(0))
 }
