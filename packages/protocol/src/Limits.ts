@@ -31,6 +31,9 @@ export const statementBytesMax = 65_536
 /** The largest number of statements in a roster. */
 export const statementCountMax = 10_000
 
+/** How long one device may refill a log before another may, in milliseconds; it may ask for more while it works. */
+export const refillLeaseMillis = 30_000
+
 /** The largest text message on the live socket. */
 export const liveTextBytesMax = 65_536
 

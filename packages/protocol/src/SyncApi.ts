@@ -30,6 +30,7 @@ import {
   WorkspaceUnknown
 } from "./Errors.ts"
 import { DeviceId, DeviceSeq, GrantId, Hash, LogId, Role, RosterNumber, Seq, WorkspaceId } from "./Ids.ts"
+import { statementCountMax } from "./Limits.ts"
 import { Malformed } from "./Malformed.ts"
 import { ProtocolRange } from "./ProtocolVersion.ts"
 
@@ -45,6 +46,21 @@ export const Proof = Schema.Struct({
   signature: Schema.String.check(Schema.isPattern(/^[A-Za-z0-9_-]{86}$/))
 })
 export type Proof = typeof Proof.Type
+
+/**
+ * A roster as a device of it hands it to a server that has no such workspace, or an older roster of it: every statement,
+ * `found` first, and the proof of an unrevoked device (absent: the founder) [AMNESIA-1].
+ */
+export const Founding = Schema.Struct({
+  statements: Schema.Array(StatementText).check(Schema.isMinLength(1), Schema.isMaxLength(statementCountMax)),
+  device: Schema.optionalKey(DeviceId),
+  proof: Proof
+})
+export type Founding = typeof Founding.Type
+
+/** Whether the asking device may refill the log now, and for how long, or after how long to ask again; milliseconds. */
+export const RefillAnswer = Schema.Struct({ granted: Schema.Boolean, millis: Schema.Int })
+export type RefillAnswer = typeof RefillAnswer.Type
 
 /** A token and how long it lasts from now, in milliseconds (so that clocks need not agree). */
 export const TokenAnswer = Schema.Struct({ token: Schema.String, expiresInMillis: Schema.Int, role: Role })
@@ -133,7 +149,7 @@ const entrance = HttpApiGroup.make("entrance")
       error: RateLimited
     }),
     HttpApiEndpoint.post("found", "/v1/workspaces", {
-      payload: Schema.Struct({ statement: StatementText, proof: Proof }),
+      payload: Founding,
       success: Schema.Struct({ ...TokenAnswer.fields, workspace: WorkspaceId, logId: LogId }),
       error: [Malformed, Unauthorized, StatementRefused, TooLarge, RateLimited, StorageFailed]
     }),
@@ -207,6 +223,13 @@ const log = HttpApiGroup.make("log")
       },
       success: frame,
       error: [Forbidden, LogForked, StorageFailed]
+    }),
+    HttpApiEndpoint.post("refill", "/v1/workspaces/:workspace/refills", {
+      params: workspace,
+      /** `done` gives the lease back. */
+      payload: Schema.Struct({ done: Schema.Boolean }),
+      success: RefillAnswer,
+      error: [Forbidden, StorageFailed]
     })
   )
   .middleware(Authorization)

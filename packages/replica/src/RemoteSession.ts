@@ -24,6 +24,8 @@ export class RemoteSession extends Context.Service<
     readonly use: <A>(
       call: (session: Session) => Effect.Effect<A, ServerError>
     ) => Effect.Effect<A, ServerError | StoreFailed>
+    /** Gives the server the statements it lacks [AMNESIA-2]. */
+    readonly handRoster: Effect.Effect<void, ServerError | StoreFailed>
     /** The same for a stream, which is not begun again by itself. */
     readonly stream: <A>(
       call: (session: Session) => Stream.Stream<A, ServerError>
@@ -56,15 +58,24 @@ const makeSession = Effect.fnUntraced(function* () {
     return yield* api.renew({ workspace, device, proof })
   })
 
-  /** The founder tells a server that has no such workspace of it; others cannot, and say so. */
+  /**
+   * Hands the roster to a server that lost the workspace, or holds an older roster of it: any device of ours may
+   * [AMNESIA-1]. Where we are not in it ourselves, the server's word stands.
+   */
   const found = Effect.gen(function* () {
-    const [statement] = yield* membership.statements
-    const state = yield* membership.roster
-    const isFounder = state.devices.get(device)?.number === 1
-    if (!isFounder || statement === undefined) return yield* renew
+    const statements = yield* membership.statements
     const proof = yield* prove("found")
-    return yield* api.found({ statement: statementText(statement), proof })
+    return yield* api.found({ statements: statements.map(statementText), device, proof })
   })
+
+  const isMember = Effect.map(membership.roster, ({ devices }) => {
+    const held = devices.get(device)
+    return held !== undefined && held.revokedAt === undefined
+  })
+
+  /** Whether the server does not know what our roster tells: no such workspace, or no such device. */
+  const isForgotten = (error: ServerError | StoreFailed): boolean =>
+    error._tag === "WorkspaceUnknown" || (error._tag === "Unauthorized" && error.reason === "unknown")
 
   const keep = Effect.fnUntraced(function* (answer: TokenAnswer) {
     const now = yield* Clock.currentTimeMillis
@@ -76,14 +87,18 @@ const makeSession = Effect.fnUntraced(function* () {
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       if (held !== undefined && now < held.until) return held.token
-      const answer = yield* renew.pipe(Effect.catchTag("WorkspaceUnknown", () => found))
+      const answer = yield* renew.pipe(
+        Effect.catchIf(isForgotten, (error) =>
+          Effect.flatMap(isMember, (isOurs) => (isOurs ? found : Effect.fail(error)))
+        )
+      )
       return yield* keep(answer)
     })
   )
 
   /** Whether a new token may help. */
   const isStale = (error: ServerError | StoreFailed): boolean =>
-    (error._tag === "Unauthorized" && ["missing", "expired", "forged"].includes(error.reason)) ||
+    (error._tag === "Unauthorized" && ["missing", "expired", "forged", "unknown"].includes(error.reason)) ||
     error._tag === "WorkspaceUnknown"
 
   const forget = (used: string) =>
@@ -92,6 +107,7 @@ const makeSession = Effect.fnUntraced(function* () {
     })
 
   return RemoteSession.of({
+    handRoster: semaphore.withPermits(1)(Effect.asVoid(Effect.flatMap(found, keep))),
     use: Effect.fnUntraced(function* (call) {
       const first = yield* token
       return yield* call({ workspace, token: first }).pipe(
@@ -140,8 +156,17 @@ export const layerRemote: Layer.Layer<Remote, never, RemoteSession | Membership 
       }
     })
 
+    /** A server with fewer statements than we have was restored from an older copy: it gets the rest first. */
+    const head = Effect.fn("Remote.head")(function* () {
+      const log = yield* call(api.head)
+      const { number } = yield* Effect.mapError(membership.roster, storeUnusable)
+      if (log.roster >= number) return log
+      yield* Effect.mapError(session.handRoster, remoteErrorOf)
+      return yield* call(api.head)
+    })
+
     return Remote.of({
-      head: call(api.head),
+      head: head(),
       push: (entries) => call((one) => api.push(one, entries)),
       pull: (after, bytesMax) => call((one) => api.pull(one, after, bytesMax)),
       live: Stream.mapError(session.stream(api.live), remoteErrorOf),

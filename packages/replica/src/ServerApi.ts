@@ -9,6 +9,7 @@ import type {
   Cursor,
   DeviceId,
   Forbidden,
+  Founding,
   LogForked,
   LogHead,
   LogId,
@@ -18,6 +19,7 @@ import type {
   PushAnswer,
   QuotaFull,
   RateLimited,
+  RefillAnswer,
   RosterMoved,
   RosterNumber,
   RosterPage,
@@ -60,10 +62,10 @@ export class ServerApi extends Context.Service<
   {
     /** A fresh challenge to sign. */
     readonly challenge: Effect.Effect<string, ServerError>
-    readonly found: (request: {
-      readonly statement: StatementText
-      readonly proof: Proof
-    }) => Effect.Effect<TokenAnswer & { readonly workspace: WorkspaceId; readonly logId: LogId }, ServerError>
+    /** Founds the workspace from its roster, or extends the server's. */
+    readonly found: (
+      request: Founding
+    ) => Effect.Effect<TokenAnswer & { readonly workspace: WorkspaceId; readonly logId: LogId }, ServerError>
     readonly renew: (request: {
       readonly workspace: WorkspaceId
       readonly device: DeviceId
@@ -87,6 +89,8 @@ export class ServerApi extends Context.Service<
     readonly head: (session: Session) => Effect.Effect<LogHead, ServerError>
     readonly push: (session: Session, entries: ReadonlyArray<Uint8Array>) => Effect.Effect<PushAnswer, ServerError>
     readonly pull: (session: Session, after: Cursor | undefined, bytesMax: number) => Effect.Effect<Page, ServerError>
+    /** Leases the right to refill the log, or gives it back. */
+    readonly refill: (session: Session, done: boolean) => Effect.Effect<RefillAnswer, ServerError>
     readonly live: (session: Session) => Stream.Stream<LiveEvent, ServerError>
   }
 >()("@tidemark/replica/ServerApi") {}

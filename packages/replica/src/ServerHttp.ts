@@ -116,6 +116,8 @@ const makeServerHttp = Effect.fnUntraced(function* (origin: string) {
         Effect.flatMap((bytes) => understood(decodePage(bytes)))
       )
     },
+    refill: (session, done) =>
+      authorized(session, client.log.refill({ params: { workspace: session.workspace }, payload: { done } })),
     live: (session) => liveStream(socket, session)
   })
 })

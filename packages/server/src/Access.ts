@@ -13,6 +13,7 @@ import {
   decodeStatement,
   type DeviceId,
   Forbidden,
+  type Founding,
   grantMillisMax,
   type LogId,
   Malformed,
@@ -25,7 +26,7 @@ import {
   type StatementBody,
   StatementRefused,
   statementBytesMax,
-  type StatementText,
+  StatementText,
   type StorageFailed,
   type TokenAnswer,
   TooLarge,
@@ -45,11 +46,13 @@ type ProofError = Unauthorized | RateLimited
 export class Access extends Context.Service<
   Access,
   {
-    /** Founds a workspace for the holder of the statement's key, or finds it founded by that statement; the master token. */
-    readonly found: (input: {
-      readonly statement: StatementText
-      readonly proof: Proof
-    }) => Effect.Effect<
+    /**
+     * Founds a workspace from its whole roster for a device of it, or extends the one that is there; that device's token
+     * [AMNESIA-1].
+     */
+    readonly found: (
+      input: Founding
+    ) => Effect.Effect<
       TokenAnswer & { readonly workspace: WorkspaceId; readonly logId: LogId },
       StatementError | ProofError
     >
@@ -82,6 +85,9 @@ export class Access extends Context.Service<
 
 /** The longest text whose bytes can be a statement. */
 const statementTextLengthMax = Math.ceil((statementBytesMax * 4) / 3)
+
+/** Stands for a statement that is missing; it is malformed. */
+const noStatement = StatementText.make("_")
 
 const readStatement = Effect.fnUntraced(function* (text: StatementText) {
   if (text.length > statementTextLengthMax) {
@@ -138,15 +144,26 @@ const makeAccess = Effect.gen(function* () {
   })
 
   const found = Effect.fn("Access.found")(
-    function* (input: { statement: StatementText; proof: Proof }) {
-      const { body, bytes } = yield* readKind(input.statement, "found")
-      yield* checkProof(body.device.signing, "found", body.workspace, input.proof)
-      const { workspace } = yield* roster.found(bytes)
-      const answer = yield* issue(workspace, deviceIdOf(body.device.signing))
+    function* (input: Founding) {
+      const statements = yield* Effect.forEach(input.statements, (text) =>
+        Effect.map(readStatement(text), ({ bytes }) => bytes)
+      )
+      const founder = yield* readKind(input.statements[0] ?? noStatement, "found")
+      const device = input.device ?? deviceIdOf(founder.body.device.signing)
+      const { workspace } = yield* roster.found(
+        statements,
+        Effect.fnUntraced(function* (state) {
+          const held = state.devices.get(device)
+          if (held !== undefined) yield* checkProof(held.keys.signing, "found", state.workspace, input.proof)
+          yield* deviceRole(state, device)
+        })
+      )
+      // The server's roster may know more than the one given: a device revoked meanwhile gets no token.
+      const answer = yield* issue(workspace, device)
       const { logId } = yield* log.head(workspace)
       return { ...answer, workspace, logId }
-      // The workspace is there: it was founded or found a moment ago.
     },
+    // The workspace is there: it was founded or found a moment ago.
     Effect.catchTag("WorkspaceUnknown", Effect.die)
   )
 

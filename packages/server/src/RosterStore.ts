@@ -12,7 +12,7 @@ import {
   decodeStatement,
   type DeviceId,
   LogId,
-  type Malformed,
+  Malformed,
   type Role,
   RosterMoved,
   RosterNumber,
@@ -50,6 +50,15 @@ const tooNew = () =>
   })
 
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => hashOf(a) === hashOf(b)
+const isSame = (a: Uint8Array, b: Uint8Array | undefined): boolean => b !== undefined && sameBytes(a, b)
+
+const rosterForked = () =>
+  new StatementRefused({
+    reason: "alreadyThere",
+    message:
+      "The server's list of members and this device's have the same beginning but go on differently. Neither was " +
+      "changed, and everything on this device is kept; an owner has to decide which one holds."
+  })
 
 const make = Effect.gen(function* () {
   const storage = yield* RosterStorage
@@ -91,21 +100,38 @@ const make = Effect.gen(function* () {
     return yield* stateAt(workspace, yield* numberOf(workspace))
   })
 
-  const found = Effect.fn("Roster.found")(function* (statement: Uint8Array) {
-    const { state: founded } = yield* appendStatement(undefined, statement).pipe(
-      Effect.provideService(Primitives, primitives)
-    )
+  const found = Effect.fn("Roster.found")(function* <E>(
+    statements: ReadonlyArray<Uint8Array>,
+    check: (state: RosterState) => Effect.Effect<void, E>
+  ) {
+    const folded = yield* foldRoster(statements).pipe(Effect.provideService(Primitives, primitives))
+    if (folded.refusedAt !== undefined) return yield* folded.refusedAt.error
+    if (folded.state === undefined) return yield* new Malformed({ what: "roster", message: "A roster has a beginning" })
+    if (folded.state.tooNew) return yield* tooNew()
+    yield* check(folded.state)
+    const { workspace } = folded.state
     const logId = LogId.make(bytesToId(yield* primitives.randomBytes(16)))
-    const isNew = yield* storage.found(founded.workspace, logId, statement, yield* Clock.currentTimeMillis)
-    if (isNew) return yield* remember(founded)
-    const [first] = yield* storage.after(founded.workspace, RosterNumber.make(0))
-    if (first === undefined || !sameBytes(first, statement)) {
-      return yield* new StatementRefused({
-        reason: "alreadyThere",
-        message: "This workspace is on the server already, founded by another statement of the same key"
-      })
+    const isNew = yield* storage.found(workspace, logId, statements, yield* Clock.currentTimeMillis)
+    return isNew ? yield* remember(folded.state) : yield* extend(workspace, statements)
+  })
+
+  /** Appends what a verified roster has beyond the stored one; nothing where the stored one is as long or longer. */
+  const extend = Effect.fnUntraced(function* (workspace: WorkspaceId, statements: ReadonlyArray<Uint8Array>) {
+    let known = 0
+    while (known < statements.length) {
+      const stored = yield* storage.after(workspace, RosterNumber.make(known))
+      const ours = statements.slice(known, known + stored.length)
+      if (!ours.every((one, index) => isSame(one, stored[index]))) return yield* rosterForked()
+      known += ours.length
+      const next = statements[known]
+      if (next === undefined || stored.length > 0) continue
+      // Somebody may have been faster, with this statement or another: the next turn of the loop looks.
+      if (yield* storage.append(workspace, RosterNumber.make(known + 1), next)) {
+        known += 1
+        yield* fanOut.publishRoster(workspace, RosterNumber.make(known))
+      }
     }
-    return yield* stateAt(founded.workspace, yield* Effect.orDie(numberOf(founded.workspace)))
+    return yield* stateAt(workspace, yield* Effect.orDie(numberOf(workspace)))
   })
 
   /** Whether the statement that stands at this number is this very one: a repeat after a lost answer. */
@@ -165,10 +191,14 @@ export class Roster extends Context.Service<
   Roster,
   {
     /**
-     * Makes a workspace from its founding statement, with a new and empty log. A workspace that is there already is left
-     * as it is if it begins with this very statement; otherwise `StatementRefused`, `alreadyThere`.
+     * Makes a workspace with a new and empty log from its whole roster, which is verified first; then `check` may refuse
+     * it. A workspace that is there already is extended where its roster is the beginning of this one, and left as it is
+     * where it is this one or goes on from it; otherwise `StatementRefused`, `alreadyThere` [RLOG-9].
      */
-    readonly found: (statement: Uint8Array) => Effect.Effect<RosterState, Malformed | StatementRefused | StorageFailed>
+    readonly found: <E = never>(
+      statements: ReadonlyArray<Uint8Array>,
+      check: (state: RosterState) => Effect.Effect<void, E>
+    ) => Effect.Effect<RosterState, Malformed | StatementRefused | StorageFailed | E>
     /** Appends a statement, or finds that it is there already. `RosterMoved`: pull the roster and build it again. */
     readonly append: (
       workspace: WorkspaceId,

@@ -82,7 +82,9 @@ const logHandlers = HttpApiBuilder.group(
       push: ({ params, payload }) =>
         Effect.flatMap(Caller, (caller) => sync.push({ caller, workspace: params.workspace, frame: payload })),
       pull: ({ params, query }) =>
-        Effect.flatMap(Caller, (caller) => sync.pull({ caller, workspace: params.workspace, ...query }))
+        Effect.flatMap(Caller, (caller) => sync.pull({ caller, workspace: params.workspace, ...query })),
+      refill: ({ params, payload }) =>
+        Effect.flatMap(Caller, (caller) => sync.refill({ caller, workspace: params.workspace, ...payload }))
     })
   })
 )

@@ -16,6 +16,7 @@ import {
   encodePage,
   encodeRosterPage,
   type Forbidden,
+  type Founding,
   type GoodbyeError,
   type LogForked,
   type LogHead,
@@ -26,6 +27,7 @@ import {
   type ProtocolRange,
   type PushAnswer,
   type RateLimited,
+  type RefillAnswer,
   type RosterMoved,
   type RosterNumber,
   type StatementRefused,
@@ -41,6 +43,7 @@ import { Access } from "./Access.ts"
 import { Callers, requireDevice, requireWorkspace } from "./Callers.ts"
 import { Live, type LiveSession, type Sink } from "./Live.ts"
 import { Log, type ReadFrom } from "./Log.ts"
+import { RefillLeases } from "./RefillLeases.ts"
 import { Roster } from "./RosterStore.ts"
 import { Tokens } from "./Tokens.ts"
 
@@ -79,9 +82,7 @@ export class SyncService extends Context.Service<
     readonly challenge: (
       input: From
     ) => Effect.Effect<{ readonly challenge: string; readonly expiresInMillis: number }, RateLimited>
-    readonly found: (
-      input: { readonly statement: StatementText; readonly proof: Proof } & From
-    ) => ReturnType<Access["Service"]["found"]>
+    readonly found: (input: Founding & From) => ReturnType<Access["Service"]["found"]>
     readonly renew: (
       input: { readonly workspace: WorkspaceId; readonly device: DeviceId; readonly proof: Proof } & From
     ) => ReturnType<Access["Service"]["renew"]>
@@ -111,6 +112,10 @@ export class SyncService extends Context.Service<
     readonly pull: (
       asked: Asked & ReadFrom
     ) => Effect.Effect<Uint8Array, Forbidden | LogForked | WorkspaceUnknown | StorageFailed>
+    /** Leases the right to refill the log to an editor's device, or takes it back [AMNESIA-7]. */
+    readonly refill: (
+      asked: Asked & { readonly done: boolean }
+    ) => Effect.Effect<RefillAnswer, Forbidden | WorkspaceUnknown | StorageFailed>
     /** Opens a live session until the scope closes. */
     readonly live: (
       hello: Extract<ClientMessage, { readonly _tag: "Hello" }>,
@@ -118,7 +123,9 @@ export class SyncService extends Context.Service<
     ) => Effect.Effect<LiveSession, typeof GoodbyeError.Type, Scope.Scope>
   }
 >()("@tidemark/server/SyncService") {
-  static readonly layer = Layer.suspend(() => Layer.effect(SyncService, makeSyncService))
+  static readonly layer = Layer.suspend(() => Layer.effect(SyncService, makeSyncService)).pipe(
+    Layer.provide(RefillLeases.layer)
+  )
 }
 
 /** The device of a caller that has one; a link's token asks for itself alone. */
@@ -130,6 +137,7 @@ const makeSyncService = Effect.gen(function* () {
   const callers = yield* Callers
   const live = yield* Live
   const log = yield* Log
+  const refills = yield* RefillLeases
   const roster = yield* Roster
   const tokens = yield* Tokens
 
@@ -200,6 +208,10 @@ const makeSyncService = Effect.gen(function* () {
       yield* requireWorkspace(caller, workspace)
       yield* requireDevice(caller, "reader")
       return encodePage(yield* log.read(workspace, from))
+    }),
+    refill: Effect.fn("SyncService.refill")(function* ({ caller, done, workspace }) {
+      yield* requireWorkspace(caller, workspace)
+      return yield* refills.ask(workspace, yield* requireDevice(caller, "editor"), done)
     }),
     live: live.open
   })

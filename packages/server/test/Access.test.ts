@@ -42,15 +42,18 @@ describe("Access", () => {
       const thief = yield* makeDeviceSecret
       const stolen = yield* prove({ secret: thief, workspace: founder.workspace }, "found")
       assert.strictEqual(
-        summary(yield* Effect.flip(sync.found({ statement, proof: stolen, from }))),
+        summary(yield* Effect.flip(sync.found({ statements: [statement], proof: stolen, from }))),
         "Unauthorized forged"
       )
       const proof = yield* prove(founder, "found")
-      yield* sync.found({ statement, proof, from })
-      assert.strictEqual(summary(yield* Effect.flip(sync.found({ statement, proof, from }))), "Unauthorized challenge")
+      yield* sync.found({ statements: [statement], proof, from })
+      assert.strictEqual(
+        summary(yield* Effect.flip(sync.found({ statements: [statement], proof, from }))),
+        "Unauthorized challenge"
+      )
       const renewal = yield* prove(founder, "renew")
       assert.strictEqual(
-        summary(yield* Effect.flip(sync.found({ statement, proof: renewal, from }))),
+        summary(yield* Effect.flip(sync.found({ statements: [statement], proof: renewal, from }))),
         "Unauthorized forged"
       )
     }).pipe(Effect.provide(memoryStore()))
@@ -62,14 +65,14 @@ describe("Access", () => {
       const owner = yield* makeOwner
       yield* push(owner, 1, 1)
       const again = yield* sync.found({
-        statement: statementText(owner.statement),
+        statements: [statementText(owner.statement)],
         proof: yield* prove(owner, "found"),
         from
       })
       assert.deepStrictEqual([again.logId, again.role], [owner.logId, "owner"])
       const other = yield* makeFound({ secret: owner.secret, keyring: yield* makeKeyring, at: 9 })
       const error = yield* Effect.flip(
-        sync.found({ statement: statementText(other), proof: yield* prove(owner, "found"), from })
+        sync.found({ statements: [statementText(other)], proof: yield* prove(owner, "found"), from })
       )
       assert.strictEqual(summary(error), "StatementRefused alreadyThere")
     }).pipe(Effect.provide(memoryStore()))

@@ -33,7 +33,7 @@ export const foundOverHttp = (address: string) =>
     const { challenge } = yield* client.entrance.challenge()
     const proof = yield* makeProof({ secret, action: "found", workspace, challenge })
     const statement = statementText(founder.statement)
-    const { token } = yield* client.entrance.found({ payload: { statement, proof } })
+    const { token } = yield* client.entrance.found({ payload: { statements: [statement], proof } })
     return { ...founder, token }
   })
 

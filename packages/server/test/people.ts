@@ -50,7 +50,7 @@ export const makeOwner = Effect.gen(function* () {
   const sync = yield* SyncService
   const founder = yield* makeFounder
   const proof = yield* prove(founder, "found")
-  const answer = yield* sync.found({ statement: statementText(founder.statement), proof, from })
+  const answer = yield* sync.found({ statements: [statementText(founder.statement)], proof, from })
   return { ...founder, token: answer.token, logId: answer.logId }
 })
 

@@ -25,11 +25,11 @@ export class RosterStorage extends Context.Service<
       workspace: WorkspaceId,
       after: RosterNumber
     ) => Effect.Effect<ReadonlyArray<Uint8Array>, StorageFailed>
-    /** Makes the workspace, its log and its first statement in one step. `false` where the workspace is there already. */
+    /** Makes the workspace, its log and its first statements in one step. `false` where the workspace is there already. */
     readonly found: (
       workspace: WorkspaceId,
       logId: LogId,
-      statement: Uint8Array,
+      statements: ReadonlyArray<Uint8Array>,
       nowMillis: number
     ) => Effect.Effect<boolean, StorageFailed>
     /** Appends statement `number` if `number - 1` is the last one. `false` where somebody was faster. */
@@ -62,7 +62,7 @@ export const layerMemory = Layer.effect(
       row: (workspace) => Effect.sync(() => workspaces.get(workspace)?.row.roster),
       after: (workspace, after) =>
         Effect.sync(() => cutToFrame(workspaces.get(workspace)?.statements.slice(after, after + batchCountMax) ?? [])),
-      found: (workspace, logId, statement) =>
+      found: (workspace, logId, statements) =>
         Effect.sync(() => {
           if (workspaces.has(workspace)) return false
           const row = {
@@ -70,13 +70,13 @@ export const layerMemory = Layer.effect(
             head: Seq.make(0),
             chain: chainBefore(logId),
             storedBytes: 0,
-            roster: RosterNumber.make(1)
+            roster: RosterNumber.make(statements.length)
           }
           workspaces.set(workspace, {
             row,
             entries: [],
             storedByDevice: new Map(),
-            statements: [statement],
+            statements: [...statements],
             lastSeenByDevice: new Map()
           })
           return true
@@ -123,7 +123,7 @@ export const layerSql = Layer.effect(
           toStorageFailed
         ),
 
-      found: (workspace, logId, statement, nowMillis) =>
+      found: (workspace, logId, statements, nowMillis) =>
         Effect.gen(function* () {
           const made = yield* sql`INSERT INTO workspaces ${sql.insert({
             workspace,
@@ -131,11 +131,13 @@ export const layerSql = Layer.effect(
             head: 0,
             chain: chainBefore(logId),
             stored_bytes: 0,
-            roster_number: 1,
+            roster_number: statements.length,
             founded_at: nowMillis
           })} ON CONFLICT DO NOTHING RETURNING workspace`
           if (made.length === 0) return false
-          yield* sql`INSERT INTO statements ${sql.insert({ workspace, number: 1, statement })}`
+          for (const [index, statement] of statements.entries()) {
+            yield* sql`INSERT INTO statements ${sql.insert({ workspace, number: index + 1, statement })}`
+          }
           return true
         }).pipe(sql.withTransaction, toStorageFailed),
 

@@ -5,13 +5,16 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Layer, Result } from "effect"
-import { hashOf, makeFound, makeGrant, type Primitives } from "@tidemark/crypto"
+import { appendStatement, hashOf, makeFound, makeGrant, type Primitives } from "@tidemark/crypto"
 import { batchCountMax, RosterNumber, signatureBytes, statementVersion, WorkspaceId } from "@tidemark/protocol"
 import { Log, Roster } from "@tidemark/server"
 import { admitted, founded, grantBy, makeFounder, revocationOf } from "./internal/serverFixtures.ts"
 
 /** What a suite needs: a fresh store for each test. */
 export type RosterSuiteLayer = Layer.Layer<Log | Roster | Primitives, unknown>
+
+/** Lets every verified roster in, as a proof that checks out does. */
+const anyone = () => Effect.void
 
 /** Runs the contract of the server's roster on a store. */
 export const rosterSuite = (name: string, layer: RosterSuiteLayer): void => {
@@ -21,11 +24,11 @@ export const rosterSuite = (name: string, layer: RosterSuiteLayer): void => {
         const roster = yield* Roster
         const log = yield* Log
         const founder = yield* makeFounder
-        const state = yield* roster.found(founder.statement)
+        const state = yield* roster.found([founder.statement], anyone)
         const head = yield* log.head(founder.workspace)
         assert.deepStrictEqual([state.number, head.head, head.roster], [1, 0, 1])
         yield* admitted(founder, "editor")
-        const again = yield* roster.found(founder.statement)
+        const again = yield* roster.found([founder.statement], anyone)
         assert.strictEqual(again.number, 3)
         assert.strictEqual((yield* log.head(founder.workspace)).logId, head.logId)
       }).pipe(Effect.provide(layer))
@@ -36,9 +39,37 @@ export const rosterSuite = (name: string, layer: RosterSuiteLayer): void => {
         const roster = yield* Roster
         const { keyring, secret } = yield* founded
         const other = yield* makeFound({ secret, keyring, at: 5 })
-        const error = yield* Effect.flip(roster.found(other))
+        const error = yield* Effect.flip(roster.found([other], anyone))
         assert.strictEqual(error._tag === "StatementRefused" && error.reason, "alreadyThere")
       }).pipe(Effect.provide(layer))
+    )
+
+    it.effect(
+      "RLOG-9 a longer roster extends the stored one, however many bring it at once; a forked one does not",
+      () =>
+        Effect.gen(function* () {
+          const roster = yield* Roster
+          const log = yield* Log
+          const owner = yield* founded
+          const first = yield* grantBy(owner, owner.state, "editor")
+          const { state } = yield* appendStatement(owner.state, first.bytes)
+          const second = yield* grantBy(owner, state, "reader")
+          const whole = [owner.statement, first.bytes, second.bytes]
+          const { logId } = yield* log.head(owner.workspace)
+          const both = yield* Effect.all([roster.found(whole, anyone), roster.found(whole, anyone)], { concurrency: 2 })
+          assert.deepStrictEqual(
+            both.map(({ number }) => Number(number)),
+            [3, 3]
+          )
+          assert.strictEqual((yield* roster.found(whole.slice(0, 2), anyone)).number, 3)
+          const rival = yield* grantBy(owner, owner.state, "editor")
+          const forked = yield* Effect.flip(roster.found([owner.statement, rival.bytes], anyone))
+          assert.strictEqual(forked._tag === "StatementRefused" && forked.reason, "alreadyThere")
+          const head = yield* log.head(owner.workspace)
+          assert.deepStrictEqual([head.roster, head.logId], [3, logId])
+          const { statements } = yield* roster.read(owner.workspace, RosterNumber.make(0))
+          assert.deepStrictEqual(statements.map(hashOf), whole.map(hashOf))
+        }).pipe(Effect.provide(layer))
     )
 
     it.effect("RLOG-2 of two statements for one place the first wins; the other is RosterMoved with the number", () =>

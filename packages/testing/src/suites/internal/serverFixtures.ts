@@ -54,7 +54,7 @@ export const makeFounder = Effect.gen(function* () {
 export const founded = Effect.gen(function* () {
   const roster = yield* Roster
   const founder = yield* makeFounder
-  yield* roster.found(founder.statement)
+  yield* roster.found([founder.statement], () => Effect.void)
   return founder
 })
 
