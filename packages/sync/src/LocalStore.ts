@@ -83,8 +83,12 @@ export interface SealedItem {
   readonly refusal?: Refusal
 }
 
+/** Numbers from here on are no places in a log: held entries whose place the server has lost are kept under them. */
+export const lostSeqStart = 2 ** 52
+
 /** An entry that could not be applied: kept byte for byte, so that nothing is lost [PULL-4]. */
 export interface HeldEntry {
+  /** Its place in the log; from `lostSeqStart` on, a number of its own where the server has lost that place. */
   readonly seq: Seq
   /** `part`: waits for the other parts. `tooNew`: waits for an update of the app. `refused`: failed a check. */
   readonly kind: "part" | "tooNew" | "refused"
@@ -127,6 +131,14 @@ export interface WriteView {
 
 /** What one transaction changes. Everything in it is committed together, in this order. */
 export interface Batch {
+  /**
+   * The server has lost its log above this Seq. Own updates with a higher one are unsealed again, received ones lose it;
+   * sealed items lose a higher receipt; held entries above move to the next free numbers from `lostSeqStart` on
+   * [STORE-32]. Nothing is removed.
+   */
+  readonly forget?: { readonly above: Seq }
+  /** Own unsealed updates of which the server turned out to hold every operation get this Seq [STORE-33]. */
+  readonly confirm?: ReadonlyArray<{ readonly localSeq: LocalSeq; readonly seq: Seq }>
   readonly updates?: ReadonlyArray<NewUpdate>
   readonly rows?: ReadonlyArray<RowChange>
   readonly leases?: ReadonlyArray<Lease>
@@ -253,5 +265,9 @@ export const metaKeys = {
   /** Own entries with a receipt that the cursor has not reached yet, as JSON: they are not applied again. */
   ahead: "sync/ahead",
   /** When the last receipt came, epoch milliseconds, as JSON. */
-  lastReceiptAt: "sync/lastReceiptAt"
+  lastReceiptAt: "sync/lastReceiptAt",
+  /** Places of the log the cursor has been at, as JSON: where a server that lost its end may still agree. */
+  marks: "sync/marks",
+  /** The LogId, as JSON, of a log that this device has yet to compare with what it holds; absent when that is done. */
+  refill: "sync/refill"
 } as const

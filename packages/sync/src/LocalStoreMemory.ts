@@ -116,7 +116,8 @@ export const open = Effect.fnUntraced(function* (
 })
 
 const touchesOutbox = (batch: Batch): boolean =>
-  [batch.updates, batch.seal, batch.unseal, batch.settle, batch.mark, batch.hold, batch.release].some(
+  batch.forget !== undefined ||
+  [batch.confirm, batch.updates, batch.seal, batch.unseal, batch.settle, batch.mark, batch.hold, batch.release].some(
     (changes) => changes !== undefined && changes.length > 0
   )
 

@@ -7,17 +7,18 @@
  */
 import { Semaphore } from "effect"
 import { type DeviceSeq, type DocId, LocalSeq, Seq } from "@tidemark/protocol"
-import type {
-  Batch,
-  DocTail,
-  HeldEntry,
-  Lease,
-  OutboxCounts,
-  SealedItem,
-  Snapshot,
-  StoredUpdate,
-  WriteRequest,
-  WriteView
+import {
+  type Batch,
+  type DocTail,
+  type HeldEntry,
+  type Lease,
+  lostSeqStart,
+  type OutboxCounts,
+  type SealedItem,
+  type Snapshot,
+  type StoredUpdate,
+  type WriteRequest,
+  type WriteView
 } from "./LocalStore.ts"
 import { copyHeld, copyRow, copySealed, copySnapshot, copyUpdate } from "./internal/storeCopies.ts"
 
@@ -142,6 +143,11 @@ export class MemoryDisk {
 
   /** Commits a checked batch; it cannot fail half way. Returns the LocalSeqs of its updates. */
   apply(batch: Batch): ReadonlyArray<LocalSeq> {
+    if (batch.forget !== undefined) this.#forget(batch.forget.above)
+    for (const { localSeq, seq } of batch.confirm ?? []) {
+      const update = this.unsealed.has(localSeq) ? this.updates.get(localSeq) : undefined
+      if (update !== undefined) this.#putUpdate({ ...update, seq })
+    }
     const localSeqs = (batch.updates ?? []).map((update) => {
       const localSeq = LocalSeq.make(++this.#lastLocalSeq)
       this.#putUpdate(copyUpdate({ ...update, localSeq }))
@@ -187,6 +193,23 @@ export class MemoryDisk {
   #noteWhetherUnsealed({ localSeq, own, seq }: StoredUpdate): void {
     if (own && seq === noSeq && !this.firstByLocalSeq.has(localSeq)) this.unsealed.add(localSeq)
     else this.unsealed.delete(localSeq)
+  }
+
+  #forget(above: Seq): void {
+    for (const update of [...this.updates.values()].filter(({ seq }) => seq > above)) {
+      this.firstByLocalSeq.delete(update.localSeq)
+      this.#putUpdate({ ...update, seq: noSeq })
+    }
+    for (const { seq, ...item } of this.sealed.values()) {
+      if (seq !== undefined && seq > above) this.sealed.set(item.deviceSeq, item)
+    }
+    const held = [...this.held.values()].toSorted((a, b) => a.seq - b.seq)
+    let free = Math.max(lostSeqStart, (held.at(-1)?.seq ?? 0) + 1)
+    for (const entry of held.filter(({ seq }) => seq > above && seq < lostSeqStart)) {
+      this.held.delete(entry.seq)
+      this.held.set(Seq.make(free), { ...entry, seq: Seq.make(free) })
+      free += 1
+    }
   }
 
   #seal(item: SealedItem): void {

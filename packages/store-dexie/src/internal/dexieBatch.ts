@@ -1,14 +1,27 @@
 /** Writes a batch inside a Dexie transaction, in the order of the port [STORE-13]. Plain Dexie: no Effect in here. */
 import { Dexie } from "dexie"
-import { LocalSeq } from "@tidemark/protocol"
-import type { Batch, RowChange, SealedItem, Snapshot } from "@tidemark/sync"
+import { LocalSeq, Seq } from "@tidemark/protocol"
+import { type Batch, lostSeqStart, type RowChange, type SealedItem, type Snapshot } from "@tidemark/sync"
 import type { WorkspaceDb } from "../WorkspaceDb.ts"
-import { checkUpdateRow, indexedUpdate, rowToSealed, sealedToRow, type UpdateRow, updateToRow } from "./engineTables.ts"
+import {
+  checkUpdateRow,
+  indexedUpdate,
+  rowToHeld,
+  rowToSealed,
+  sealedToRow,
+  type UpdateRow,
+  updateToRow
+} from "./engineTables.ts"
 
 /** Returns the LocalSeqs of the batch's updates. A rejection must abort the transaction. */
 export const applyBatch = async (db: WorkspaceDb, batch: Batch): Promise<ReadonlyArray<LocalSeq>> => {
   const { updates = [], rows = [], leases = [], meta, seal = [], unseal = [], settle = [] } = batch
-  const { mark = [], hold = [], release = [], snapshots = [] } = batch
+  const { confirm = [], mark = [], hold = [], release = [], snapshots = [] } = batch
+  if (batch.forget !== undefined) await forget(db, batch.forget.above)
+  for (const { localSeq, seq } of confirm) {
+    const isUnsealed = (update: UpdateRow) => update.unsealed === 1
+    await changeCovered(db, { covers: [localSeq] }, (update) => (isUnsealed(update) ? { ...update, seq } : update))
+  }
   const keys = updates.length === 0 ? [] : await db.updates.bulkAdd(updates.map(updateToRow), { allKeys: true })
   if (rows.length > 0) await putRows(db, rows)
   if (leases.length > 0) await db.leases.bulkPut(leases.map((lease) => ({ ...lease })))
@@ -85,6 +98,28 @@ const changeCovered = async (
     return indexedUpdate(update)
   })
   await db.updates.bulkPut(changed)
+}
+
+/** A rare walk over every update: an index by Seq would cost each write of every day. */
+const forget = async (db: WorkspaceDb, above: Seq): Promise<void> => {
+  const lost = await db.updates.filter(({ seq }) => seq > above).primaryKeys()
+  await changeCovered(db, { covers: lost.map((key) => LocalSeq.make(key)) }, (update) => ({
+    ...update,
+    seq: Seq.make(0),
+    sealedUnder: 0
+  }))
+  const parts = await db.sealed.filter(({ seq }) => seq !== undefined && seq > above).toArray()
+  await db.sealed.bulkPut(
+    parts.map((row) => {
+      const { seq: _seq, ...item } = rowToSealed(row)
+      return sealedToRow(item)
+    })
+  )
+  const held = (await db.held.orderBy("seq").toArray()).map(rowToHeld)
+  const start = Math.max(lostSeqStart, (held.at(-1)?.seq ?? 0) + 1)
+  const moving = held.filter(({ seq }) => seq > above && seq < lostSeqStart)
+  await db.held.bulkDelete(moving.map(({ seq }) => seq))
+  await db.held.bulkAdd(moving.map((entry, index) => ({ ...entry, seq: Seq.make(start + index) })))
 }
 
 const putSnapshot = async (db: WorkspaceDb, { doc, through, bytes }: Snapshot): Promise<void> => {

@@ -1,11 +1,23 @@
 /** Writes a batch inside a transaction, in the order of the port [STORE-13]. */
 import { type DeviceSeq, LocalSeq, type Seq } from "@tidemark/protocol"
-import type { Batch, NewUpdate, RowChange, SealedItem, Snapshot } from "@tidemark/sync"
+import {
+  type Batch,
+  lostSeqStart,
+  type NewUpdate,
+  type RowChange,
+  type SealedItem,
+  type Snapshot
+} from "@tidemark/sync"
 import type { SqliteConnection } from "./sqliteConnection.ts"
-import { rowToSealed, rowToSnapshot, stateOf } from "./sqliteRows.ts"
+import { rowToHeld, rowToSealed, rowToSnapshot, stateOf } from "./sqliteRows.ts"
 
 /** Returns the LocalSeqs of the batch's updates. A throw must roll the transaction back. */
 export const applyBatch = (sql: SqliteConnection, batch: Batch): ReadonlyArray<LocalSeq> => {
+  if (batch.forget !== undefined) forget(sql, batch.forget.above)
+  for (const { localSeq, seq } of batch.confirm ?? []) {
+    const unsealed = "own = 1 AND seq = 0 AND sealedUnder = 0"
+    sql.run(`UPDATE updates SET seq = ? WHERE localSeq = ? AND ${unsealed}`, seq, localSeq)
+  }
   const localSeqs = (batch.updates ?? []).map((update) => insertUpdate(sql, update))
   for (const change of batch.rows ?? []) putRow(sql, change)
   for (const { doc, peer, nonce, end, holder } of batch.leases ?? []) {
@@ -89,6 +101,17 @@ const unseal = (sql: SqliteConnection, deviceSeq: DeviceSeq): void => {
 const settle = (sql: SqliteConnection, deviceSeq: DeviceSeq, seq: Seq): void => {
   for (const localSeq of remove(sql, deviceSeq)?.covers ?? []) {
     sql.run("UPDATE updates SET seq = ? WHERE localSeq = ?", seq, localSeq)
+  }
+}
+
+const forget = (sql: SqliteConnection, above: Seq): void => {
+  sql.run("UPDATE updates SET seq = 0, sealedUnder = 0 WHERE seq > ?", above)
+  sql.run("UPDATE sealed SET seq = NULL, state = CASE state WHEN 1 THEN 0 ELSE state END WHERE seq > ?", above)
+  const held = sql.rows("SELECT * FROM held ORDER BY seq").map(rowToHeld)
+  let free = Math.max(lostSeqStart, (held.at(-1)?.seq ?? 0) + 1)
+  for (const { seq } of held.filter((entry) => entry.seq > above && entry.seq < lostSeqStart)) {
+    sql.run("UPDATE held SET seq = ? WHERE seq = ?", free, seq)
+    free += 1
   }
 }
 

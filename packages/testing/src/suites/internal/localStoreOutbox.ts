@@ -2,7 +2,7 @@
 import { assert, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Queue, Stream } from "effect"
 import { DeviceSeq, LocalSeq, Seq } from "@tidemark/protocol"
-import type { Refusal } from "@tidemark/sync"
+import { type HeldEntry, lostSeqStart, type Refusal } from "@tidemark/sync"
 import {
   bytesOf,
   commit,
@@ -26,6 +26,8 @@ const refusal: Refusal = { reason: "tooLarge", message: "The server does not tak
 const deviceSeqsOf = (items: ReadonlyArray<{ readonly deviceSeq: DeviceSeq }>) =>
   items.map(({ deviceSeq }) => deviceSeq)
 const n = (deviceSeq: number) => DeviceSeq.make(deviceSeq)
+
+const saying = (entry: HeldEntry, message: string): HeldEntry => ({ ...entry, message })
 
 /** What waits to be sent, by number. */
 const waitingOf = (store: Store) => Effect.map(store.sealed(all), deviceSeqsOf)
@@ -216,6 +218,87 @@ export const localStoreOutbox = (makeStorage: MakeStorage): void => {
         const others = yield* store.sealed({ count: 1, bytes: 3, except: new Set([docA]) })
         assert.deepStrictEqual(deviceSeqsOf(others), [n(11)])
       })
+  )
+
+  it.effect(
+    "STORE-32 forgetting takes higher Seqs away and nothing else: own updates are unsealed, receipts undone",
+    () =>
+      Effect.gen(function* () {
+        const storage = yield* makeStorage
+        const store = yield* storage.open
+        const [a1 = start, a2 = start, b1 = start, , , b2 = start] = yield* commit(store, {
+          updates: [own(docA), own(docA), own(docB), received(docB, 5), received(docB, 6), own(docB)]
+        })
+        const parts = { first: 4, parts: 2 }
+        yield* commit(store, {
+          seal: [sealedItem(1, [a1]), sealedItem(2, [a2]), sealedItem(3, [b1]), sealedItem(4, [b2], parts)]
+        })
+        yield* commit(store, { seal: [sealedItem(5, [b2], parts)] })
+        yield* commit(store, {
+          settle: [
+            { deviceSeq: n(1), seq: Seq.make(5) },
+            { deviceSeq: n(2), seq: Seq.make(6) }
+          ],
+          mark: [{ ...sealedItem(4, [b2], parts), seq: Seq.make(7) }]
+        })
+        yield* commit(store, { forget: { above: Seq.make(5) } })
+        const again = yield* storage.open
+        assert.deepStrictEqual(yield* unsealedOf(again), [a2])
+        assert.deepStrictEqual(yield* waitingOf(again), [n(3), n(4), n(5)])
+        const seqs = (yield* again.tail(docB, start)).updates.map(({ seq }) => Number(seq))
+        assert.deepStrictEqual(seqs, [0, 5, 0, 0])
+        const [kept] = (yield* again.tail(docA, start)).updates
+        assert.strictEqual(kept?.seq, 5)
+        assert.strictEqual((yield* again.counts).unsealed, 1)
+        // Sealed and settled again under a new number.
+        yield* commit(again, { seal: [sealedItem(6, [a2])], settle: [{ deviceSeq: n(6), seq: Seq.make(6) }] })
+        assert.deepStrictEqual(yield* unsealedOf(again), [])
+      })
+  )
+
+  it.effect("STORE-32 held entries above are kept under numbers no log has, however often it happens", () =>
+    Effect.gen(function* () {
+      const store = yield* (yield* makeStorage).open
+      const messages = Effect.map(store.held, (held) => held.map(({ message, seq }) => [Number(seq), message]))
+      yield* commit(store, {
+        hold: [
+          saying(heldEntry(5, "tooNew"), "five"),
+          saying(heldEntry(6, "refused"), "six"),
+          saying(heldEntry(7, "part"), "seven")
+        ]
+      })
+      yield* commit(store, { forget: { above: Seq.make(5) } })
+      yield* commit(store, { hold: [saying(heldEntry(6, "tooNew"), "another six")] })
+      const moved = [
+        [lostSeqStart, "six"],
+        [lostSeqStart + 1, "seven"]
+      ]
+      assert.deepStrictEqual(yield* messages, [[5, "five"], [6, "another six"], ...moved])
+      yield* commit(store, { forget: { above: Seq.make(0) } })
+      yield* commit(store, { release: [Seq.make(lostSeqStart)] })
+      assert.deepStrictEqual(yield* messages, [
+        [lostSeqStart + 1, "seven"],
+        [lostSeqStart + 2, "five"],
+        [lostSeqStart + 3, "another six"]
+      ])
+    })
+  )
+
+  it.effect("STORE-33 confirming gives own unsealed updates a Seq, and leaves sealed and received ones alone", () =>
+    Effect.gen(function* () {
+      const store = yield* (yield* makeStorage).open
+      const [a1 = start, a2 = start, a3 = start, a4 = start] = yield* commit(store, {
+        updates: [own(docA), own(docA), received(docA, 1), own(docA)]
+      })
+      yield* commit(store, { seal: [sealedItem(1, [a2])] })
+      const confirm = [a1, a2, a3, LocalSeq.make(999)].map((localSeq) => ({ localSeq, seq: Seq.make(9) }))
+      yield* commit(store, { confirm })
+      assert.deepStrictEqual(yield* unsealedOf(store), [a4])
+      assert.deepStrictEqual(
+        (yield* store.tail(docA, start)).updates.map(({ seq }) => Number(seq)),
+        [9, 0, 1, 0]
+      )
+    })
   )
 
   it.effect("STORE-27 refused gives refused items, ascending", () =>
