@@ -8,16 +8,30 @@
  */
 
 /** How long a visible tab hears nothing of the syncing tab before it pings. */
-export const pingAfterMillis = 10_000
+export const pingAfterMillis = 600
 
-/** How long a ping may stay unanswered. A worker that projects a large page is busy for a second or two. */
-export const pongMillisMax = 4_000
+/** How long a ping may stay unanswered. Work of a syncing tab comes in slices of 20 ms, so that it answers between them. */
+export const pongMillisMax = 400
+
+/**
+ * How many ticks of the pinging tab a ping must have been unanswered for, too. A tab on a machine that gives nobody a turn
+ * ticks late itself, and then blames nobody.
+ */
+export const pongTicksMin = 2
 
 /** Tabs take over at a random moment within this time, so that the first one's announcement stops the others. */
-export const takeOverJitterMillisMax = 3_000
+export const takeOverJitterMillisMax = 800
+
+/** How often a visible waiting tab looks at its clock, and how often the others do, which suspect nobody. */
+export const tickMillisMin = 200
+export const tickMillisMax = 1_000
+
+/** The longest time from a leader's last sign to its replacement, where every tick comes in time [TAB-7]. */
+export const takeOverMillisMax =
+  pingAfterMillis + tickMillisMin + 2 * (pongMillisMax + tickMillisMin) + takeOverJitterMillisMax + tickMillisMin
 
 /** The silence after a take-over; doubled for each further one within `takeOverWindowMillis`. */
-export const quietMillisMin = 30_000
+export const quietMillisMin = 3_000
 export const quietMillisMax = 480_000
 export const takeOverWindowMillis = 900_000
 
@@ -33,6 +47,8 @@ export interface LeaderState {
   /** Pings sent since, and when the last one was. */
   readonly pings: number
   readonly pingAt: number
+  /** Ticks since the last ping. */
+  readonly pingTicks: number
   /** When to take over, once suspicion is complete. */
   readonly takeOverAt: number | undefined
   /** No ping and no take-over before this moment. */
@@ -71,12 +87,17 @@ export const initialLeaderState = (now: number, visible: boolean): LeaderState =
   signAt: now - pingAfterMillis,
   pings: 0,
   pingAt: now,
+  pingTicks: 0,
   takeOverAt: undefined,
   quietUntil: now,
   takenOverAt: undefined,
   takeOversInRow: 0,
   tickedAt: now
 })
+
+/** How long to wait for the next tick, in milliseconds. */
+export const tickMillisOf = ({ role, visible }: LeaderState): number =>
+  role === "waiting" && visible ? tickMillisMin : tickMillisMax
 
 /** The next state, and what to do. Total: every event is answered in every state. */
 export const leaderStep = (state: LeaderState, event: LeaderEvent): LeaderStep => {
@@ -119,18 +140,23 @@ const quiet = (state: LeaderState, now: number): LeaderState => {
 
 const tick = (before: LeaderState, now: number, random: number): LeaderStep => {
   const slept = now - before.tickedAt > sleptMillis
-  const state: LeaderState = { ...before, tickedAt: now, ...(slept ? { pings: 0, takeOverAt: undefined } : {}) }
+  const state: LeaderState = {
+    ...before,
+    tickedAt: now,
+    pingTicks: before.pingTicks + 1,
+    ...(slept ? { pings: 0, takeOverAt: undefined } : {})
+  }
   if (state.role !== "waiting" || !state.visible || now < state.quietUntil) return keep(state)
   if (state.takeOverAt !== undefined) {
     return now < state.takeOverAt ? keep(state) : { state: quiet(state, now), command: "takeOver" }
   }
   if (state.pings === 0) return now - state.signAt >= pingAfterMillis ? ping(state, now) : keep(state)
-  if (now - state.pingAt < pongMillisMax) return keep(state)
+  if (now - state.pingAt < pongMillisMax || state.pingTicks < pongTicksMin) return keep(state)
   if (state.pings === 1) return ping(state, now)
   return keep({ ...state, takeOverAt: now + random * takeOverJitterMillisMax })
 }
 
 const ping = (state: LeaderState, now: number): LeaderStep => ({
-  state: { ...state, pings: state.pings + 1, pingAt: now },
+  state: { ...state, pings: state.pings + 1, pingAt: now, pingTicks: 0 },
   command: "ping"
 })

@@ -7,14 +7,11 @@
  */
 import type { FenceLost, StoreFailed, SyncStatus } from "@tidemark/sync"
 import { Clock, Deferred, Effect, Random, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
-import { initialLeaderState, type LeaderEvent, leaderStep, type LeaderState } from "./LeaderPolicy.ts"
+import { initialLeaderState, type LeaderEvent, leaderStep, type LeaderState, tickMillisOf } from "./LeaderPolicy.ts"
 import type { TabChannel } from "./TabChannel.ts"
 import { syncLockName } from "./TabMessage.ts"
 import { holdLock } from "./WebLock.ts"
 import type { PageState } from "./WorkspaceRpc.ts"
-
-/** How often a waiting tab looks at its clock. Nothing is sent by that. */
-const tickMillis = 1_000
 
 /** After losing a fence or a failing store a tab waits this long, jittered, before it queues for the lock again. */
 const stepBack = Schedule.jittered(Schedule.spaced("2 seconds"))
@@ -70,7 +67,8 @@ export const startSyncLeader = (
     const tick = Effect.gen(function* () {
       yield* on({ _tag: "Tick", now: yield* Clock.currentTimeMillis, random: yield* Random.next })
       // A leader that left two pings unanswered is not to be believed any more.
-      if (state.pings >= 2) yield* SubscriptionRef.update(view, (known) => ({ ...known, heard: undefined }))
+      if (state.takeOverAt !== undefined)
+        yield* SubscriptionRef.update(view, (known) => ({ ...known, heard: undefined }))
     })
 
     const hear = Effect.fnUntraced(function* (now: number, message: Stream.Success<typeof channel.messages>) {
@@ -138,7 +136,11 @@ export const startSyncLeader = (
         Effect.flatMap(Clock.currentTimeMillis, (now) => on({ _tag: "PageChanged", now, visible: isVisible }))
       )
     )
-    yield* Effect.forkScoped(Effect.repeat(tick, Schedule.spaced(tickMillis)))
+    const ticking = Effect.andThen(
+      tick,
+      Effect.suspend(() => Effect.sleep(tickMillisOf(state)))
+    )
+    yield* Effect.forkScoped(Effect.forever(ticking))
     yield* Effect.forkScoped(Effect.repeat(turn, stepBack))
     return view
   })

@@ -11,13 +11,17 @@ import {
   quietMillisMax,
   quietMillisMin,
   takeOverJitterMillisMax,
-  takeOverWindowMillis
+  takeOverMillisMax,
+  takeOverWindowMillis,
+  tickMillisMax,
+  tickMillisMin,
+  tickMillisOf
 } from "../src/LeaderPolicy.ts"
 
 const start = 1_000_000
-const tickMillis = 1_000
+const tickMillis = tickMillisMin
 
-/** Ticks every second from `from` (exclusive) through `to`; returns the end state and when each command was given. */
+/** Ticks as a visible waiting tab does, from `from` (exclusive) through `to`; returns the end state and when each command was given. */
 const ticked = (state: LeaderState, from: number, to: number, random = 0.5) => {
   const commands: Array<{ readonly at: number; readonly command: LeaderCommand }> = []
   let now = state
@@ -34,19 +38,19 @@ const after = (state: LeaderState, event: LeaderEvent) => leaderStep(state, even
 describe("taking over from a silent leader", () => {
   it("TAB-7 pings twice in vain, waits its random part, and takes over once", () => {
     const heard = after(initialLeaderState(start, true), { _tag: "LeaderHeard", now: start })
-    const { commands } = ticked(heard, start, start + 40_000, 1 / 3)
+    const { commands } = ticked(heard, start, start + quietMillisMin, 1 / 4)
     const first = pingAfterMillis
     assert.deepStrictEqual(commands, [
       { at: first, command: "ping" },
       { at: first + pongMillisMax, command: "ping" },
-      { at: first + 2 * pongMillisMax + takeOverJitterMillisMax / 3, command: "takeOver" }
+      { at: first + 2 * pongMillisMax + takeOverJitterMillisMax / 4, command: "takeOver" }
     ])
   })
 
   it("TAB-7 does not ping one millisecond before its time", () => {
     const state = { ...initialLeaderState(start, true), signAt: start }
     const early = leaderStep(
-      { ...state, tickedAt: start + 9_000 },
+      { ...state, tickedAt: start },
       { _tag: "Tick", now: start + pingAfterMillis - 1, random: 0 }
     )
     assert.strictEqual(early.command, "none")
@@ -64,27 +68,31 @@ describe("taking over from a silent leader", () => {
     assert.deepStrictEqual(long.commands, [])
     const shownAt = start + 600_000
     const shown = after(long.state, { _tag: "PageChanged", now: shownAt, visible: true })
-    assert.deepStrictEqual(ticked(shown, shownAt, shownAt + 2_000).commands, [{ at: 1_000, command: "ping" }])
+    assert.deepStrictEqual(ticked(shown, shownAt, shownAt + 2 * tickMillis).commands, [
+      { at: tickMillis, command: "ping" }
+    ])
   })
 
   it("TAB-7 turning away drops suspicion that was complete", () => {
-    const suspicious = ticked(initialLeaderState(start, true), start, start + 1_000 + 2 * pongMillisMax, 1)
+    const at = start + tickMillis + 2 * pongMillisMax
+    const suspicious = ticked(initialLeaderState(start, true), start, at, 1)
     assert.isDefined(suspicious.state.takeOverAt)
-    const hidden = after(suspicious.state, { _tag: "PageChanged", now: start + 9_500, visible: false })
-    const shown = after(hidden, { _tag: "PageChanged", now: start + 9_600, visible: true })
-    assert.deepStrictEqual(ticked(shown, start + 9_600, start + 13_600).commands[0], { at: 1_000, command: "ping" })
+    const hidden = after(suspicious.state, { _tag: "PageChanged", now: at + 50, visible: false })
+    const shown = after(hidden, { _tag: "PageChanged", now: at + 100, visible: true })
+    const { commands } = ticked(shown, at + 100, at + 100 + 2 * tickMillis)
+    assert.deepStrictEqual(commands, [{ at: tickMillis, command: "ping" }])
   })
 
   it("TAB-7 a sign of the leader calls it off at the last moment", () => {
-    const at = start + 1_000 + 2 * pongMillisMax
+    const at = start + tickMillis + 2 * pongMillisMax
     const suspicious = ticked(initialLeaderState(start, true), start, at, 1)
     assert.isDefined(suspicious.state.takeOverAt)
     const heard = after(suspicious.state, { _tag: "LeaderHeard", now: at })
-    assert.deepStrictEqual(ticked(heard, at, at + pingAfterMillis - 1_000).commands, [])
+    assert.deepStrictEqual(ticked(heard, at, at + pingAfterMillis - tickMillis).commands, [])
   })
 
   it("TAB-7 a tab that slept itself suspects nobody on old pings", () => {
-    const pinged = ticked(initialLeaderState(start, true), start, start + 5_000).state
+    const pinged = ticked(initialLeaderState(start, true), start, start + tickMillis + pongMillisMax).state
     assert.strictEqual(pinged.pings, 2)
     const woken = leaderStep(pinged, { _tag: "Tick", now: start + 3_600_000, random: 0 })
     assert.strictEqual(woken.command, "ping")
@@ -97,6 +105,34 @@ describe("taking over from a silent leader", () => {
   })
 })
 
+describe("how soon", () => {
+  it("TAB-7 a silent leader is replaced within three seconds of its last sign, whatever the phase of the tick", () => {
+    assert.isAtMost(takeOverMillisMax, 3_000)
+    for (let phase = 0; phase < tickMillis; phase += 40) {
+      // The last sign comes `phase` milliseconds after a tick.
+      const waiting = { ...initialLeaderState(start - phase, true), signAt: start }
+      const { commands } = ticked(waiting, start - phase, start + takeOverMillisMax, 1)
+      const takeOver = commands.find(({ command }) => command === "takeOver")
+      assert.isAtMost((takeOver?.at ?? Infinity) - phase, takeOverMillisMax)
+    }
+  })
+
+  it("TAB-7 a tab whose own ticks come late counts two of them before it calls a ping unanswered", () => {
+    const pinged = after(initialLeaderState(start, true), { _tag: "Tick", now: start + tickMillis, random: 0 })
+    assert.strictEqual(pinged.pings, 1)
+    const late = after(pinged, { _tag: "Tick", now: start + 4_000, random: 0 })
+    assert.strictEqual(late.pings, 1)
+    assert.strictEqual(after(late, { _tag: "Tick", now: start + 4_001, random: 0 }).pings, 2)
+  })
+
+  it("TAB-7 only a visible waiting tab looks at its clock often", () => {
+    const waiting = initialLeaderState(start, true)
+    assert.strictEqual(tickMillisOf(waiting), tickMillisMin)
+    assert.strictEqual(tickMillisOf({ ...waiting, visible: false }), tickMillisMax)
+    assert.strictEqual(tickMillisOf({ ...waiting, role: "leading" }), tickMillisMax)
+  })
+})
+
 describe("silence after a take-over", () => {
   it("TAB-11 doubles while take-overs follow each other, up to its maximum, and starts over after the window", () => {
     let state = initialLeaderState(start, true)
@@ -106,11 +142,14 @@ describe("silence after a take-over", () => {
     }
     assert.deepStrictEqual(
       [0, 1, 2, 3, 4, 5].map((n) => quietMillis(start + n)),
-      [1, 2, 4, 8, 16, 16].map((times) => times * quietMillisMin)
+      [1, 2, 4, 8, 16, 32].map((times) => times * quietMillisMin)
     )
-    assert.strictEqual(16 * quietMillisMin, quietMillisMax)
-    assert.strictEqual(quietMillis(start + 5 + takeOverWindowMillis - 1), quietMillisMax)
-    assert.strictEqual(quietMillis(start + 5 + 2 * takeOverWindowMillis - 1), quietMillisMin)
+    assert.deepStrictEqual(
+      [6, 7, 8].map((n) => quietMillis(start + n)),
+      [64 * quietMillisMin, 128 * quietMillisMin, quietMillisMax]
+    )
+    assert.strictEqual(quietMillis(start + 8 + takeOverWindowMillis - 1), quietMillisMax)
+    assert.strictEqual(quietMillis(start + 8 + 2 * takeOverWindowMillis - 1), quietMillisMin)
   })
 
   it("TAB-11 holds for the tab that was stolen from, and not for one that gave the lock back", () => {
@@ -169,7 +208,7 @@ describe("twelve visible tabs", () => {
   it("TAB-11 replace one frozen leader by one take-over, and then keep the new one", () => {
     const takeOvers = tabsWith({ millis: hour, randoms: twelve, answers: (holder) => holder >= 0, hearsOthers: true })
     assert.strictEqual(takeOvers.length, 1)
-    assert.isAtMost((takeOvers[0]?.at ?? 0) - start, 1_000 + 2 * pongMillisMax + takeOverJitterMillisMax)
+    assert.isAtMost((takeOvers[0]?.at ?? 0) - start, takeOverMillisMax)
   })
 
   it("TAB-11 keep a leader that answers", () => {
@@ -179,11 +218,11 @@ describe("twelve visible tabs", () => {
   it("TAB-11 grow quiet where no leader ever answers", () => {
     const takeOvers = tabsWith({ millis: 10 * hour, randoms: twelve, answers: () => false, hearsOthers: true })
     assert.isAtLeast(takeOvers.length, 12)
-    assert.isAtMost(takeOvers.length, (10 * hour) / quietMillisMax + 10)
+    assert.isAtMost(takeOvers.length, (10 * hour) / quietMillisMax + 12)
   })
 
   it("TAB-11 stay bounded even where no tab hears another", () => {
     const takeOvers = tabsWith({ millis: 10 * hour, randoms: twelve, answers: () => false, hearsOthers: false })
-    assert.isAtMost(takeOvers.length, twelve.length * ((10 * hour) / quietMillisMax + 10))
+    assert.isAtMost(takeOvers.length, twelve.length * ((10 * hour) / quietMillisMax + 12))
   })
 })

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { FenceLost, noCounts, StoreFailed, type SyncStatus } from "@tidemark/sync"
 import { Effect, Exit, Fiber, Queue, Schedule, Scope, Stream, SubscriptionRef } from "effect"
 import { TestClock } from "effect/testing"
-import { pongMillisMax } from "../src/LeaderPolicy.ts"
+import { takeOverMillisMax } from "../src/LeaderPolicy.ts"
 import { type LeaderView, startSyncLeader } from "../src/SyncLeader.ts"
 import { openTabChannel } from "../src/TabChannel.ts"
 import { syncLockName } from "../src/TabMessage.ts"
@@ -137,7 +137,7 @@ describe("SyncLeader", () => {
         const stolen = yield* Effect.forkChild(frozen.stolen)
         const tab = yield* openTab(workspace)
         const began = yield* Effect.forkChild(Queue.take(tab.began))
-        yield* within(1 + (2 * pongMillisMax) / 1_000 + 5, began)
+        yield* within(takeOverMillisMax / 1_000 + 1, began)
         yield* Fiber.join(stolen)
       })
   )
