@@ -5,9 +5,11 @@
  * its cursor, or another chain at its cursor [PULL-3]. Rules: docs/spec/pull.md.
  */
 import { Effect } from "effect"
-import { type Cursor, DeviceSeq, type LogHead, type RosterNumber, Seq } from "@tidemark/protocol"
+import { type Cursor, type DeviceSeq, type LogHead, type RosterNumber, Seq } from "@tidemark/protocol"
 import { otherLog } from "./internal/chainedPage.ts"
 import { withDeadline } from "./internal/failures.ts"
+import { numberAfter } from "./internal/nextNumber.ts"
+import { sendLostAgain } from "./internal/ownEntries.ts"
 import { fencedWrite, type OwnMeta, type Turn } from "./internal/turn.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
 import { Remote } from "./Remote.ts"
@@ -42,16 +44,20 @@ export const makeHello = Effect.fnUntraced(function* (
   })
 
   const compare = Effect.fnUntraced(function* (log: LogHead, canBeOld: boolean) {
-    const cursor = yield* turn.lock.withPermit(
+    const known = yield* turn.lock.withPermit(
       fencedWrite(store, turn, {}, (own) => {
         const found = own.cursor ?? { logId: log.logId, seq: Seq.make(0), chain: sealer.chainStart(log.logId) }
         if (!canBeOurs(log, found, canBeOld)) return { value: undefined }
         const nextDeviceSeq = afterLastItem(own, log)
         const isNews = own.cursor === undefined || nextDeviceSeq !== own.nextDeviceSeq
-        return { value: found, batch: isNews ? { own: { cursor: found, nextDeviceSeq } } : undefined }
+        const value = { cursor: found, ahead: own.ahead }
+        return { value, batch: isNews ? { own: { cursor: found, nextDeviceSeq } } : undefined }
       })
     )
-    if (cursor === undefined) return yield* otherLog({ logId: log.logId, seq: log.head, chain: log.chain })
+    if (known === undefined) return yield* otherLog({ logId: log.logId, seq: log.head, chain: log.chain })
+    const { ahead, cursor } = known
+    // A head just asked for is no older than any receipt.
+    if (!canBeOld) yield* turn.lock.withPermit(sendLostAgain(store, turn, ahead, log.head))
     yield* followRoster(log.roster)
     return { through: cursor.seq, head: Seq.make(Math.max(log.head, cursor.seq)) }
   })
@@ -72,4 +78,4 @@ const canBeOurs = (log: LogHead, cursor: Cursor, canBeOld: boolean): boolean => 
 
 /** The next number to give: never one that the server has seen from this device, whatever our store remembers [PUSH-8]. */
 const afterLastItem = (own: OwnMeta, log: LogHead): DeviceSeq =>
-  DeviceSeq.make(Math.max(own.nextDeviceSeq, (log.lastItem?.deviceSeq ?? 0) + 1))
+  numberAfter(own.nextDeviceSeq, log.lastItem?.deviceSeq ?? 0)

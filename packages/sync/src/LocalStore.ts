@@ -78,7 +78,7 @@ export interface SealedItem {
   readonly covers: ReadonlyArray<LocalSeq>
   /** When it was sealed, epoch milliseconds. */
   readonly sealedAt: number
-  /** Set once the server stored this part while others of its item are still missing. */
+  /** Set once a receipt named it, while other parts of its item are missing or the cursor has not come there [PULL-12]. */
   readonly seq?: Seq
   readonly refusal?: Refusal
 }
@@ -262,7 +262,7 @@ export const metaKeys = {
   nextDeviceSeq: "sync/nextDeviceSeq",
   /** The nonce of the tab that syncs, as JSON: every transaction of the engine compares it. */
   syncer: "sync/syncer",
-  /** Own entries with a receipt that the cursor has not reached yet, as JSON: they are not applied again. */
+  /** Own entries with a receipt that the cursor has not reached yet, as JSON: the log still has to bear them out. */
   ahead: "sync/ahead",
   /** When the last receipt came, epoch milliseconds, as JSON. */
   lastReceiptAt: "sync/lastReceiptAt",

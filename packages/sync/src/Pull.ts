@@ -7,13 +7,14 @@
 import { Clock, Effect } from "effect"
 import { type Cursor, type Page, Seq } from "@tidemark/protocol"
 import { Docs } from "./Docs.ts"
+import type { Ahead } from "./internal/ahead.ts"
 import { type ChainedItem, continuePage, otherLog } from "./internal/chainedPage.ts"
 import { openHeldAgain } from "./internal/heldAgain.ts"
 import { makeOpener } from "./internal/opener.ts"
-import { type OwnEntries, meetOwnEntries } from "./internal/ownEntries.ts"
+import { meetOwnEntries, type OwnEntries, sendLostAgain, yieldNumbers } from "./internal/ownEntries.ts"
 import { makePace } from "./internal/pace.ts"
 import { nextSliceCount } from "./internal/sliceCount.ts"
-import { fencedWrite, type Turn } from "./internal/turn.ts"
+import { fencedWrite, type OwnMeta, type Turn } from "./internal/turn.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
 import { Remote } from "./Remote.ts"
 import { Sealer } from "./Sealer.ts"
@@ -53,19 +54,20 @@ export const makePull = Effect.fnUntraced(function* (
 
   /** Stores items that follow `from`, slice by slice. The caller holds the lock. */
   const storeItems = Effect.fnUntraced(function* (
-    from: Cursor,
+    from: { readonly cursor: Cursor; readonly ahead: Ahead },
     items: ReadonlyArray<ChainedItem>,
     stored: (through: Seq) => Effect.Effect<void>
   ) {
     if (items.length === 0) return
-    const own = yield* meetOwnEntries(store, sealer, turn, items)
+    const own = yield* meetOwnEntries(store, sealer, turn, from, items)
     const opener = yield* makePageOpener(items)
-    let expected = from
+    let expected = from.cursor
     let start = 0
     while (start < items.length) {
       const slice = items.slice(start, start + sliceCount)
       const next = slice.at(-1)?.cursor ?? expected
       const opened = yield* opener.open(slice.flatMap((chained) => entryToOpen(chained, own)))
+      yield* yieldNumbers(store, sealer, turn, opened)
       const settle = slice.flatMap(({ item }) => own.settle.get(item.seq) ?? [])
       const began = yield* Clock.currentTimeMillis
       yield* docs.apply({ nonce: turn.nonce, expected, next, settle, ...opened })
@@ -80,20 +82,23 @@ export const makePull = Effect.fnUntraced(function* (
   })
 
   const pullPage = Effect.fnUntraced(function* (stored: (place: Place) => Effect.Effect<void>) {
-    const asked = yield* knownCursor(yield* ownMeta)
+    const before = yield* ownMeta
+    const asked = yield* knownCursor(before)
     const bytesMax = pace.bytesMax()
     const page = yield* pace.timed(remote.pull(asked.seq === 0 ? undefined : asked, bytesMax), bytesMax)
     return yield* turn.lock.withPermit(
       Effect.gen(function* () {
         // Receipts may have moved the cursor while the page was on its way.
-        const cursor = yield* knownCursor(yield* ownMeta)
+        const { ahead, cursor } = yield* knownPlace(yield* ownMeta)
         const continuation = continuePage(sealer, cursor, page)
         if (continuation._tag === "OtherLog") return yield* otherLog(page.through)
         if (continuation._tag !== "Next") return yield* misfit()
         const head = Seq.make(Math.max(page.head, cursor.seq))
         // A page with nothing that was asked for, and the word that there is more, would be asked for again for ever.
         if (page.through.seq <= asked.seq && page.head > page.through.seq) return yield* misfit()
-        yield* storeItems(cursor, continuation.items, (through) => stored({ through, head }))
+        yield* storeItems({ ahead, cursor }, continuation.items, (through) => stored({ through, head }))
+        // Receipts that came before the page was asked for, and lie beyond its head: the server has lost what they named.
+        yield* sendLostAgain(store, turn, before.ahead, page.head)
         const through = Seq.make(Math.max(page.through.seq, cursor.seq))
         if (page.items.length === 0 && head > through) return yield* misfit()
         yield* stored({ through, head })
@@ -112,10 +117,10 @@ export const makePull = Effect.fnUntraced(function* (
   const applyLive = (page: Page) =>
     turn.lock.withPermit(
       Effect.gen(function* (): Effect.fn.Return<LivePage, PullError> {
-        const cursor = yield* knownCursor(yield* ownMeta)
+        const { ahead, cursor } = yield* knownPlace(yield* ownMeta)
         const continuation = continuePage(sealer, cursor, page)
         if (continuation._tag !== "Next") return { _tag: "Gap", head: page.head }
-        yield* storeItems(cursor, continuation.items, () => Effect.void)
+        yield* storeItems({ ahead, cursor }, continuation.items, () => Effect.void)
         const through = Seq.make(Math.max(page.through.seq, cursor.seq))
         return { _tag: "Stored", through, head: Seq.make(Math.max(page.head, through)) }
       })
@@ -129,6 +134,9 @@ export const makePull = Effect.fnUntraced(function* (
 
   return { catchUp, applyLive, reopenHeld }
 })
+
+/** The cursor, and the receipts ahead of it. */
+const knownPlace = (own: OwnMeta) => Effect.map(knownCursor(own), (cursor) => ({ cursor, ahead: own.ahead }))
 
 /** Hello stores a cursor before the first pull. */
 const knownCursor = (own: { readonly cursor: Cursor | undefined }): Effect.Effect<Cursor, Unreachable> =>

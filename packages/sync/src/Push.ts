@@ -5,8 +5,9 @@
  * first time [PUSH-2]. What arrives while a push runs shares the next one. Rules: docs/spec/push.md.
  */
 import { Effect, Result } from "effect"
-import { batchBytesMax, batchCountMax, DeviceSeq, type PushAnswer } from "@tidemark/protocol"
+import { batchBytesMax, batchCountMax, type PushAnswer } from "@tidemark/protocol"
 import { withDeadline } from "./internal/failures.ts"
+import { numberAfter } from "./internal/nextNumber.ts"
 import { makePace } from "./internal/pace.ts"
 import { fencedWrite, type Turn } from "./internal/turn.ts"
 import { LocalStore, type SealedItem, type StoreFailed } from "./LocalStore.ts"
@@ -62,7 +63,7 @@ export const makePush = Effect.fnUntraced(function* (
     yield* turn.lock.withPermit(
       fencedWrite(store, turn, {}, (own) => ({
         value: undefined,
-        batch: { own: { nextDeviceSeq: DeviceSeq.make(Math.max(own.nextDeviceSeq, lastItem.deviceSeq + 1)) } }
+        batch: { own: { nextDeviceSeq: numberAfter(own.nextDeviceSeq, lastItem.deviceSeq) } }
       }))
     )
   })

@@ -24,6 +24,9 @@ export const liveGapMillis = 1_000
 /** Edits that got no receipt for this long of connected time are shown as stalled, in milliseconds [STATUS-4]. */
 export const stalledMillis = 30_000
 
+/** How far the next DeviceSeq moves at most on the word of the server alone. No device is that far behind itself. */
+export const deviceSeqJumpMax = 1_000_000
+
 /** How long one call to the server, or the opening of a socket, may take, in milliseconds; bytes to move come on top. */
 export const callMillisMax = 20_000
 

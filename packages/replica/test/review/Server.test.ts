@@ -38,56 +38,7 @@ const workspace = Effect.gen(function* () {
   return { disk, made, context }
 })
 
-describe("a lying server", () => {
-  it.effect("PUSH-8 a last number of 2^53-1 does not kill the engine", () =>
-    Effect.gen(function* () {
-      const server = new ServerModel()
-      server.changeHead = (head) => ({
-        ...head,
-        lastItem: { deviceSeq: DeviceSeq.make(Number.MAX_SAFE_INTEGER), hash: hashOf(new Uint8Array(1)) }
-      })
-      const { fiber } = yield* start(server)
-      yield* quiet
-      const exit = fiber.pollUnsafe()
-      assert.isUndefined(exit, String(exit))
-    })
-  )
-
-  it.effect("PULL-6 an unsigned entry under our own name does not use up our numbers", () =>
-    Effect.gen(function* () {
-      const server = new ServerModel()
-      server.append([entryOf({ device: deviceOne, deviceSeq: Number.MAX_SAFE_INTEGER, text: "forged" })])
-      server.changeHead = ({ lastItem: _, ...head }) => head
-      const { fiber } = yield* start(server)
-      yield* quiet
-      const exit = fiber.pollUnsafe()
-      assert.isUndefined(exit, String(exit))
-    })
-  )
-
-  it.effect("P3 an edit whose receipt the log does not bear out is not shown as synced", () =>
-    Effect.gen(function* () {
-      const { server, tab } = yield* start()
-      yield* tab.becomes("Synced")
-      server.tellsSockets = false
-      server.append([
-        entryOf({ device: deviceTwo, deviceSeq: 1, text: "one" }),
-        entryOf({ device: deviceTwo, deviceSeq: 2, text: "two" })
-      ])
-      yield* tab.edit("mine")
-      yield* quiet
-      assert.strictEqual(server.stored.length, 3)
-      // The server comes back from a backup that lacks our entry, and another device is faster.
-      server.stored.length = 2
-      server.append([entryOf({ device: deviceTwo, deviceSeq: 3, text: "three" })])
-      yield* TestClock.adjust("2 minutes")
-      yield* quiet
-      const texts = server.stored.map(({ bytes }) => textOf(bytes))
-      const status = yield* tab.engine.status
-      assert.isTrue(texts.includes("mine") || status._tag !== "Synced", `${status._tag}: ${texts.join()}`)
-    })
-  )
-})
+describe("a lying server", () => {})
 
 describe("a large edit", () => {
   it.effect(

@@ -9,6 +9,7 @@ import type { Docs } from "../Docs.ts"
 import type { HeldEntry, LocalStore, StoreFailed } from "../LocalStore.ts"
 import type { Sealer } from "../Sealer.ts"
 import type { FenceLost } from "../SyncErrors.ts"
+import { yieldNumbers } from "./ownEntries.ts"
 import type { Turn } from "./turn.ts"
 
 /** Applies what can be opened now and leaves the rest as it is. The caller holds the lock. */
@@ -29,6 +30,7 @@ export const openHeldAgain = Effect.fnUntraced(function* (
       result._tag === "Item"
         ? { items: [result.item], hold: [], release: [entry.seq, ...result.release] }
         : { items: [], hold: [result.entry], release: [] }
+    yield* yieldNumbers(ports.store, ports.sealer, turn, became)
     yield* ports.docs.apply({ nonce: turn.nonce, expected: cursor, next: cursor, settle: [], ...became })
     const released = new Set(became.release)
     parts = [...parts, ...became.hold.filter(({ kind }) => kind === "part")].filter(({ seq }) => !released.has(seq))

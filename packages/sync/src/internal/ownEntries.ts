@@ -1,25 +1,28 @@
 /**
- * What to do with this device's own entries when the log brings them.
+ * What to do with this device's own entries when the log brings them, and with those it should bring and does not.
  *
- * - Still sealed here with the same bytes: its receipt was lost. Settled with the slice.
- * - Sealed here with other bytes: the device was cloned or restored. Both are kept: the log's entry is applied, ours is
- *   unsealed and will get a new number.
- * - In the ledger of receipts ahead of the cursor: known, nothing to do.
+ * - Still sealed here with the same bytes: its receipt was lost, or lay ahead of the cursor. Settled with the slice.
+ * - Sealed here with other bytes, and truly signed by us: the device was cloned or restored. Both are kept: the log's entry is
+ *   applied, ours is unsealed and will get a new number.
  * - Anything else is from another life of this device and is applied like a stranger's.
+ * - Not there although a receipt named its Seq: the server has lost it. It is sent again [PULL-12].
  *
- * In each case the next number moves past it, before the slice is stored: numbers may be skipped, never used twice.
- * Rules: docs/spec/pull.md.
+ * The next number moves past every entry that we signed, before the slice is stored: numbers may be skipped, never used
+ * twice. An entry that merely claims to be ours uses up nothing. Rules: docs/spec/pull.md.
  */
 import { Effect, Result } from "effect"
-import { decodeHeader, DeviceSeq, type Seq } from "@tidemark/protocol"
+import { type Cursor, decodeHeader, DeviceSeq, Seq } from "@tidemark/protocol"
 import type { LocalStore, SealedItem, StoreFailed } from "../LocalStore.ts"
+import { partNumbers } from "../Outbox.ts"
 import type { Sealer } from "../Sealer.ts"
 import type { FenceLost } from "../SyncErrors.ts"
 import type { Slice } from "../Docs.ts"
-import { isAhead } from "./ahead.ts"
+import { type Ahead, aheadWithin, cutAhead, isAhead } from "./ahead.ts"
 import type { ChainedItem } from "./chainedPage.ts"
+import { numberAfter } from "./nextNumber.ts"
+import type { OpenedSlice } from "./opener.ts"
 import { settleOrMark } from "./receipts.ts"
-import { fencedWrite, type OwnDecision, type OwnMeta, type Turn } from "./turn.ts"
+import { fencedWrite, type OwnBatch, type OwnDecision, type OwnMeta, type Turn } from "./turn.ts"
 
 /** An own entry of the log. */
 interface OwnEntry {
@@ -37,17 +40,76 @@ export interface OwnEntries {
   readonly settle: ReadonlyMap<Seq, Slice["settle"]>
 }
 
+interface Receipt {
+  readonly seq: Seq
+  readonly deviceSeq: DeviceSeq
+}
+
+/** Meets the items of a page that follow `own.cursor`. */
 export const meetOwnEntries = Effect.fnUntraced(function* (
   store: LocalStore["Service"],
   sealer: Sealer["Service"],
   turn: Turn,
+  from: { readonly cursor: Cursor; readonly ahead: Ahead },
   items: ReadonlyArray<ChainedItem>
 ): Effect.fn.Return<OwnEntries, StoreFailed | FenceLost> {
+  const through = items.at(-1)?.item.seq ?? from.cursor.seq
   const entries = items.flatMap(({ item }) => (item._tag === "Entry" ? ownEntry(sealer, item.seq, item.bytes) : []))
-  if (entries.length === 0) return { known: new Set(), settle: new Map() }
-  const sealed = [...new Set(entries.flatMap((entry) => entry.siblings))]
-  return yield* fencedWrite(store, turn, { sealed }, (own, view) => decide(own, view.sealed, entries))
+  // Of an entry that a checkpoint replaced nothing is left that could be compared.
+  const skeletons = new Set(items.flatMap(({ item }) => (item._tag === "Skeleton" ? [item.seq] : [])))
+  const promised = aheadWithin(from.ahead, from.cursor.seq, through).filter(({ seq }) => !skeletons.has(seq))
+  if (entries.length === 0 && promised.length === 0) return { known: new Set(), settle: new Map() }
+  const sealed = [...new Set([...entries.flatMap(({ siblings }) => siblings), ...promised.map((one) => one.deviceSeq)])]
+  return yield* fencedWrite(store, turn, { sealed }, (own, view) =>
+    decide(own, view.sealed, { entries, promised, through })
+  )
 })
+
+/** Moves the next number past the own entries of an opened slice, and takes a number away from an item that lost it. */
+export const yieldNumbers = Effect.fnUntraced(function* (
+  store: LocalStore["Service"],
+  sealer: Sealer["Service"],
+  turn: Turn,
+  opened: OpenedSlice
+): Effect.fn.Return<void, StoreFailed | FenceLost> {
+  const signed = [...opened.items, ...opened.hold.filter(({ kind }) => kind === "part")]
+    .filter(({ device }) => device === sealer.device)
+    .map(({ deviceSeq }) => deviceSeq)
+  if (signed.length === 0) return
+  yield* fencedWrite(store, turn, { sealed: signed }, (own, { sealed }) => {
+    const unseal = [...new Set([...sealed.values()].flatMap(partNumbers))]
+    const nextDeviceSeq = numberAfter(own.nextDeviceSeq, Math.max(...signed))
+    const isNews = unseal.length > 0 || nextDeviceSeq > own.nextDeviceSeq
+    return { value: undefined, batch: isNews ? { unseal, own: { nextDeviceSeq } } : undefined }
+  })
+})
+
+/** The server's log ends at `head`, before places that receipts had named: what was there is sent again. */
+export const sendLostAgain = Effect.fnUntraced(function* (
+  store: LocalStore["Service"],
+  turn: Turn,
+  ahead: Ahead,
+  head: Seq
+): Effect.fn.Return<void, StoreFailed | FenceLost> {
+  const lost = aheadWithin(ahead, head, Seq.make(Number.MAX_SAFE_INTEGER))
+  if (lost.length === 0) return
+  yield* fencedWrite(store, turn, { sealed: lost.map(({ deviceSeq }) => deviceSeq) }, (own, { sealed }) => ({
+    value: undefined,
+    batch: { mark: unmarked(lost, sealed), own: { ahead: cutAhead(own.ahead, head) } }
+  }))
+})
+
+/** The items without the Seqs that these receipts gave them. */
+const unmarked = (
+  lost: ReadonlyArray<Receipt>,
+  sealed: ReadonlyMap<DeviceSeq, SealedItem>
+): ReadonlyArray<SealedItem> =>
+  lost.flatMap(({ deviceSeq, seq }) => {
+    const item = sealed.get(deviceSeq)
+    if (item === undefined || item.seq !== seq) return []
+    const { seq: _, ...rest } = item
+    return [rest]
+  })
 
 const ownEntry = (sealer: Sealer["Service"], seq: Seq, bytes: Uint8Array): ReadonlyArray<OwnEntry> => {
   const header = decodeHeader(bytes)
@@ -62,24 +124,26 @@ const ownEntry = (sealer: Sealer["Service"], seq: Seq, bytes: Uint8Array): Reado
 const decide = (
   own: OwnMeta,
   sealed: ReadonlyMap<DeviceSeq, SealedItem>,
-  entries: ReadonlyArray<OwnEntry>
+  page: {
+    readonly entries: ReadonlyArray<OwnEntry>
+    readonly promised: ReadonlyArray<Receipt>
+    readonly through: Seq
+  }
 ): OwnDecision<OwnEntries> => {
-  const isSame = ({ bytes, deviceSeq }: OwnEntry) => sameBytes(sealed.get(deviceSeq)?.bytes, bytes)
-  const same = entries.filter(isSame)
-  const takenFirsts = new Set(
-    entries.filter((entry) => !isSame(entry)).map((entry) => sealed.get(entry.deviceSeq)?.first)
+  const same = page.entries.filter(({ bytes, deviceSeq }) => sameBytes(sealed.get(deviceSeq)?.bytes, bytes))
+  const shown = new Map(same.map(({ deviceSeq, seq }) => [seq, deviceSeq]))
+  const { mark, settle } = settleOrMark(same, sealed, page.through)
+  const lost = unmarked(
+    page.promised.filter(({ deviceSeq, seq }) => shown.get(seq) !== deviceSeq),
+    sealed
   )
-  const unseal = [...sealed.values()].filter((part) => takenFirsts.has(part.first)).map((part) => part.deviceSeq)
-  const lost = same.filter((entry) => !takenFirsts.has(sealed.get(entry.deviceSeq)?.first))
-  const { mark, settle } = settleOrMark(lost, sealed)
-  const past = Math.max(...entries.map((entry) => entry.deviceSeq + 1))
-  const isNews = unseal.length > 0 || mark.length > 0 || past > own.nextDeviceSeq
-  const ahead = entries.filter((entry) => isAhead(own.ahead, entry.seq, entry.deviceSeq))
+  const passed = page.entries.filter(
+    ({ deviceSeq, seq }) => !sealed.has(deviceSeq) && isAhead(own.ahead, seq, deviceSeq)
+  )
+  const batch: OwnBatch | undefined = mark.length + lost.length > 0 ? { mark: [...mark, ...lost] } : undefined
   return {
-    value: { known: new Set([...lost, ...ahead].map((entry) => entry.seq)), settle: settleBySeq(settle, sealed, lost) },
-    batch: isNews
-      ? { unseal, mark, own: { nextDeviceSeq: DeviceSeq.make(Math.max(own.nextDeviceSeq, past)) } }
-      : undefined
+    value: { known: new Set([...same, ...passed].map(({ seq }) => seq)), settle: settleBySeq(settle, sealed, same) },
+    batch
   }
 }
 

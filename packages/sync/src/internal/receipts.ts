@@ -14,13 +14,13 @@ import {
 import type { SealedItem } from "../LocalStore.ts"
 import type { Behind } from "../SyncErrors.ts"
 import type { Failure, Place } from "../SyncEvent.ts"
-import { addAhead, pruneAhead } from "./ahead.ts"
+import { addAhead, aheadWithin, pruneAhead } from "./ahead.ts"
 import { type Chaining, otherLog } from "./chainedPage.ts"
 import type { OwnBatch, OwnDecision, OwnMeta } from "./turn.ts"
 
 /** What became of a push. */
 export interface Settled {
-  /** Entries now known to be on the server. */
+  /** Entries the server now says it has. */
   readonly settled: number
   /** Items marked as refused, and items to be sealed again because their number was taken. */
   readonly refused: number
@@ -60,7 +60,7 @@ export const settleReceipts = (
   }
   const results = believable(input)
   const stored = results.filter((result) => result._tag === "Stored")
-  const moved = advance(chaining, cursor, input.sealed, stored)
+  const moved = advance(chaining, cursor, input, stored)
   if (moved === undefined) return { value: Result.fail(otherLog()) }
 
   const refusals = results.filter((result) => result._tag === "ItemRefused")
@@ -74,7 +74,8 @@ export const settleReceipts = (
     .reduce((ledger, { deviceSeq, seq }) => addAhead(ledger, seq, deviceSeq), pruneAhead(own.ahead, moved.seq))
 
   const batch: OwnBatch = {
-    ...settleOrMark(stored, sealed),
+    // What lies ahead of the cursor stays, so that it can be sent again where the log turns out not to hold it.
+    ...settleOrMark(stored, sealed, moved.seq),
     unseal: forked.map((part) => part.deviceSeq),
     own: { cursor: moved, ahead, ...(stored.length > 0 ? { lastReceiptAt: at } : {}) }
   }
@@ -109,13 +110,15 @@ const believable = ({ answer, sealed, sent }: ReceiptsInput): ReadonlyArray<Push
 const advance = (
   chaining: Chaining,
   cursor: Cursor,
-  sealed: ReadonlyMap<DeviceSeq, SealedItem>,
+  { own, sealed }: Pick<ReceiptsInput, "own" | "sealed">,
   stored: ReadonlyArray<Stored>
 ): Cursor | undefined => {
   let moved = cursor
   for (const receipt of stored.toSorted((a, b) => a.seq - b.seq)) {
     const item = sealed.get(receipt.deviceSeq)
     if (item === undefined || receipt.seq !== moved.seq + 1) continue
+    // An earlier receipt put another item there: the log itself has to show which it is.
+    if (aheadWithin(own.ahead, moved.seq, receipt.seq).some(({ deviceSeq }) => deviceSeq !== receipt.deviceSeq)) break
     const chain = chaining.chainNext(moved.chain, chaining.hash(item.bytes))
     if (chain !== receipt.chain) return undefined
     moved = { logId: moved.logId satisfies LogId, seq: receipt.seq, chain }
@@ -124,12 +127,13 @@ const advance = (
 }
 
 /**
- * Settles the items of which every part is stored, and marks the stored parts of the others. `stored` names parts with
- * the Seqs just learned; parts learned earlier carry theirs.
+ * Settles the items of which every part is stored at `through` or before, and marks the stored parts of the others. `stored`
+ * names parts with the Seqs just learned; parts learned earlier carry theirs.
  */
 export const settleOrMark = (
   stored: ReadonlyArray<{ readonly deviceSeq: DeviceSeq; readonly seq: Seq }>,
-  sealed: ReadonlyMap<DeviceSeq, SealedItem>
+  sealed: ReadonlyMap<DeviceSeq, SealedItem>,
+  through: Seq
 ): Required<Pick<OwnBatch, "settle" | "mark">> => {
   const seqs = new Map(stored.map(({ deviceSeq, seq }) => [deviceSeq, seq]))
   const items = new Map<DeviceSeq, Array<SealedItem>>()
@@ -141,7 +145,8 @@ export const settleOrMark = (
       const seq = seqs.get(part.deviceSeq) ?? part.seq
       return seq === undefined ? [] : [{ part, seq }]
     })
-    const isWhole = known.length === parts.length && parts.length === parts[0]?.parts
+    const reached = known.filter(({ seq }) => seq <= through)
+    const isWhole = reached.length === parts.length && parts.length === parts[0]?.parts
     if (isWhole) settle.push(...known.map(({ part, seq }) => ({ deviceSeq: part.deviceSeq, seq })))
     else mark.push(...known.filter(({ part }) => seqs.has(part.deviceSeq)).map(({ part, seq }) => ({ ...part, seq })))
   }
