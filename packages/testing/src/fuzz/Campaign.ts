@@ -8,6 +8,7 @@ import { type ChildProcess, fork } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { availableParallelism, tmpdir } from "node:os"
 import { join } from "node:path"
+import { Effect, Schedule } from "effect"
 import type { FuzzTarget } from "./FuzzTarget.ts"
 import { readFootprint } from "./Footprint.ts"
 import { type Job, type JobOrder, jobsOf, sharesOf } from "./Plan.ts"
@@ -15,7 +16,7 @@ import { type Finding, sortOf, type TargetReport } from "./RunTarget.ts"
 
 /** How long one input may keep a process silent before the process is ended. Longer than any honest wait for a core. */
 const hangMillisDefault = 60_000
-const watchMillis = 1_000
+const watchInterval = "1 second"
 /** Deaths of one job before the rest of it is given up: each costs two new processes. */
 const deathsPerJobMax = 20
 /** The JavaScript heap of one process, in megabytes. */
@@ -78,13 +79,14 @@ const runProcess = (options: CampaignOptions, order: JobOrder): Promise<Ended> =
     child.on("message", (message) => {
       if (isReport(message)) report = message
     })
-    const watch = setInterval(() => {
+    const look = Effect.sync(() => {
       const index = readFootprint(footprint)?.index ?? -1
       if (index !== seen.index) seen = { index, sinceMillis: performance.now() }
       else if (performance.now() - seen.sinceMillis > hangMillisMax) isHung = child.kill("SIGKILL")
-    }, watchMillis)
+    })
+    const watch = Effect.runFork(Effect.repeat(look, Schedule.spaced(watchInterval)))
     child.on("close", (code, signal) => {
-      clearInterval(watch)
+      watch.interruptUnsafe()
       if (report !== undefined) return resolve({ _tag: "Reported", report })
       const begun = readFootprint(footprint)
       const message = isHung

@@ -51,7 +51,7 @@ const found = async (port: number, world: CryptoWorld, statement: string, random
   const proof = runCryptoWith(random)(
     makeProof({ secret: world.owner.secret, action: "found", workspace: world.workspace, challenge })
   )
-  const founded: unknown = await post("/v1/workspaces", JSON.stringify({ statement, proof }))
+  const founded: unknown = await post("/v1/workspaces", JSON.stringify({ statements: [statement], proof }))
   if (typeof founded !== "object" || founded === null || !("logId" in founded)) {
     throw new Error(`The server did not found the fuzzer's workspace: ${JSON.stringify(founded)}`)
   }
@@ -115,22 +115,23 @@ export const exchange = (
   new Promise((resolve, reject) => {
     const chunks: Array<Buffer> = []
     const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true })
-    const farewell = setTimeout(() => {
+    const end = () => {
+      socket.end()
+      socket.setTimeout(farewellMillisMax)
+    }
+    // Silence, first of a server that has not answered yet, then of one that should have closed.
+    socket.setTimeout(patienceMillis, () => {
+      if (!socket.writableEnded) return end()
       socket.destroy()
       reject(new Error(`The server left an ended connection open for ${farewellMillisMax} ms`))
-    }, farewellMillisMax)
-    const patience = setTimeout(() => socket.end(), patienceMillis)
+    })
     socket.on("data", (chunk: Buffer) => {
       chunks.push(chunk)
-      if (isAnswered(Buffer.concat(chunks))) socket.end()
+      if (isAnswered(Buffer.concat(chunks))) end()
     })
     // A server may reset a connection whose bytes it refuses; that is an answer too.
     socket.on("error", () => socket.destroy())
-    socket.on("end", () => socket.end())
-    socket.on("close", () => {
-      clearTimeout(farewell)
-      clearTimeout(patience)
-      resolve(Buffer.concat(chunks))
-    })
+    socket.on("end", end)
+    socket.on("close", () => resolve(Buffer.concat(chunks)))
     socket.write(sent)
   })

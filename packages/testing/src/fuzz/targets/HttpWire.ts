@@ -48,7 +48,10 @@ const requestsOf = (server: ServerUnderFire, grants: ReadonlyArray<string>): Rea
       get(path, {})
     ),
     post("/v1/challenges", {}, open),
-    ...statements.map((statement) => post("/v1/workspaces", { statement, proof }, open)),
+    ...statements.map((_, count) =>
+      post("/v1/workspaces", { statements: statements.slice(0, count + 1), device: world.owner.device, proof }, open)
+    ),
+    ...[true, false].map((done) => post(`${under}/refills`, { done })),
     post(`${under}/tokens`, { device: world.owner.device, proof }, open),
     ...[...statements, ...grants].map((statement) => post(`${under}/grants`, { statement })),
     ...statements.map((statement) => post(`${under}/admissions`, { statement, proof })),
