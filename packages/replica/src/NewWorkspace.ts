@@ -4,8 +4,8 @@
  * Making one needs no network: the server learns of it at the first contact. Joining needs the network once, and no owner
  * awake: the link's own key signs the admission and opens the workspace key. Rules: docs/spec/replica.md.
  */
-import { Clock, Effect, Option, Schema } from "effect"
-import { RosterNumber, type WorkspaceId } from "@tidemark/protocol"
+import { Clock, Effect, Option, Result, Schedule, Schema } from "effect"
+import { RosterNumber, statementCountMax, type WorkspaceId } from "@tidemark/protocol"
 import {
   deviceIdOf,
   foldRoster,
@@ -55,10 +55,18 @@ export class JoinFailed extends Schema.TaggedError<JoinFailed>()("JoinFailed", {
   message: Schema.String
 }) {}
 
-/** How often an admission is built again because somebody else appended to the roster first. */
+/** How often an admission is built again because somebody else appended to the roster first, or no answer came. */
 const admitAttemptsMax = 8
 
-/** Joins by a link. `name` is this device's own word for the workspace. */
+/** Waits 0.5 s, 1 s, 2 s … 16 s: about half a minute in all, to learn whether an admission without an answer arrived. */
+const rosterSchedule = Schedule.exponential("500 millis").pipe(Schedule.upTo({ times: 6 }))
+
+/**
+ * Joins by a link. `name` is this device's own word for the workspace.
+ *
+ * A link for one device is used up by the first admission that arrives, so the same keys are kept throughout: where the
+ * answer to an admission is lost, the roster tells whether it arrived [REPLICA-23].
+ */
 export const joinWorkspace = Effect.fn("joinWorkspace")(function* (options: {
   readonly link: Link
   readonly name: string
@@ -68,8 +76,10 @@ export const joinWorkspace = Effect.fn("joinWorkspace")(function* (options: {
   const { grant, secret: linkSecret } = yield* linkKeysOf(link.linkSecret)
   const secret = yield* makeDeviceSecret
   const keys = yield* publicKeysOf(secret)
+  const identity = { workspace: link.workspace, device: deviceIdOf(keys.signing), secret, origin: link.origin, name }
+  let unanswered: JoinFailed | undefined
   for (let attempt = 0; attempt < admitAttemptsMax; attempt++) {
-    const { state, statements } = yield* pullRoster(session)
+    const { state, statements } = yield* unanswered === undefined ? pullRoster(session) : pullRosterPatiently(session)
     const granted = state.grants.get(grant)
     if (granted === undefined) return yield* failed("unknown", "This workspace knows no such link. Ask for a new one.")
     const keyring = yield* unwrapKeyring(granted.wraps, grant, linkSecret.agreementSeed).pipe(
@@ -78,16 +88,25 @@ export const joinWorkspace = Effect.fn("joinWorkspace")(function* (options: {
           new JoinFailed({ reason: "key", message: "This link does not open the workspace's key. Ask for a new link." })
       )
     )
-    const admitted = yield* admit(session, { state, grant, link, keyring, secret })
-    if (Option.isNone(admitted)) continue
-    const identity = { workspace: link.workspace, device: deviceIdOf(keys.signing), secret, origin: link.origin, name }
-    const meta = installedMeta(identity, keyring, [...statements, admitted.value])
-    return { workspace: link.workspace, install: installWorkspace(meta) }
+    const joinedBy = (all: ReadonlyArray<Uint8Array>): NewWorkspace => ({
+      workspace: link.workspace,
+      install: installWorkspace(installedMeta(identity, keyring, all))
+    })
+    if (state.devices.has(identity.device)) return joinedBy(statements)
+    const admitted = yield* Effect.result(admit(session, { state, grant, link, keyring, secret }))
+    if (Result.isFailure(admitted)) {
+      if (admitted.failure.reason !== "unreachable") return yield* admitted.failure
+      unanswered = admitted.failure
+    } else if (Option.isSome(admitted.success)) return joinedBy([...statements, admitted.success.value])
   }
+  if (unanswered !== undefined) return yield* unanswered
   return yield* failed("server", "The workspace is too busy to let this device in right now. Open the link again.")
 })
 
 const failed = (reason: JoinFailed["reason"], message: string) => new JoinFailed({ reason, message })
+
+const rosterUntrusted = () =>
+  failed("server", "The server's list of members does not check out. Do not trust this server; nothing was changed.")
 
 /** Every statement the server has, verified. */
 const pullRoster = Effect.fnUntraced(function* (session: Session) {
@@ -96,17 +115,19 @@ const pullRoster = Effect.fnUntraced(function* (session: Session) {
   for (;;) {
     const page = yield* Effect.mapError(api.roster(session, RosterNumber.make(statements.length)), joinFailedOf)
     if (page.statements.length === 0) break
+    const isTooLong = statements.length + page.statements.length > statementCountMax
+    if (page.after !== statements.length || isTooLong) return yield* rosterUntrusted()
     statements.push(...page.statements)
   }
   const { refusedAt, state } = yield* foldRoster(statements)
   if (state === undefined || refusedAt !== undefined || state.workspace !== session.workspace) {
-    return yield* failed(
-      "server",
-      "The server's list of members does not check out. Do not trust this server; nothing was changed."
-    )
+    return yield* rosterUntrusted()
   }
   return { state, statements }
 })
+
+const pullRosterPatiently = (session: Session) =>
+  Effect.retry(pullRoster(session), { schedule: rosterSchedule, while: ({ reason }) => reason === "unreachable" })
 
 /** Appends the admission. None: the roster has moved on; pull it and build the statement again. */
 const admit = Effect.fnUntraced(function* (

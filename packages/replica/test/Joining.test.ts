@@ -1,0 +1,98 @@
+/** Joining by a link over a network that loses answers, and from a server that lies. Rules: docs/spec/replica.md. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { RosterNumber, statementCountMax } from "@tidemark/protocol"
+import { type Link, Primitives } from "@tidemark/crypto"
+import { joinWorkspace, Membership } from "@tidemark/replica"
+import { LocalStoreMemory, MemoryDisk } from "@tidemark/sync"
+import { RosterServer, withLink } from "./support/rosterServer.ts"
+
+const run = Effect.provide(Primitives.layerWebCrypto)
+
+const join = (server: RosterServer, link: Link) => Effect.provide(joinWorkspace({ link, name: "w" }), server.layer)
+
+describe("a link for one device", () => {
+  it.effect("REPLICA-23 an admission whose answer was lost lets the device in, without a second one", () =>
+    Effect.gen(function* () {
+      const { link, statements } = yield* withLink
+      const server = new RosterServer(statements)
+      server.fates = ["answerLost"]
+      const { install } = yield* join(server, link)
+      const context = yield* Layer.build(
+        Membership.layer.pipe(
+          Layer.provide(Layer.effectDiscard(install)),
+          Layer.provide(LocalStoreMemory.layer(new MemoryDisk()))
+        )
+      )
+      const membership = yield* Effect.provideContext(Membership, context)
+      const roster = yield* membership.roster
+      assert.strictEqual(roster.devices.get(membership.identity.device)?.role, "editor")
+      assert.deepStrictEqual([server.admits, Number(roster.number)], [1, server.statements.length])
+    }).pipe(run, Effect.scoped)
+  )
+
+  it.effect("REPLICA-23 also where the network is gone for a while after that", () =>
+    Effect.gen(function* () {
+      const { link, statements } = yield* withLink
+      const server = new RosterServer(statements)
+      server.fates = ["answerLost"]
+      server.rosterFailures = 5
+      const joining = yield* Effect.forkChild(join(server, link))
+      // The cryptography takes real time, so the seconds pass until it is done.
+      while (joining.pollUnsafe() === undefined) {
+        yield* TestClock.adjust("1 second")
+        yield* Effect.yieldNow
+      }
+      assert.strictEqual(joining.pollUnsafe()?._tag, "Success")
+      assert.strictEqual(server.admits, 1)
+    }).pipe(run, Effect.scoped)
+  )
+
+  it.effect("REPLICA-23 an admission that did not arrive is sent again, a few times and not for ever", () =>
+    Effect.gen(function* () {
+      const { link, statements } = yield* withLink
+      const server = new RosterServer(statements)
+      server.fates = ["lost", "lost"]
+      yield* join(server, link)
+      assert.strictEqual(server.admits, 3)
+      const deaf = new RosterServer(statements)
+      deaf.fates = Array.from({ length: 100 }, () => "lost" as const)
+      const error = yield* Effect.flip(join(deaf, link))
+      assert.deepStrictEqual([error.reason, deaf.admits], ["unreachable", 8])
+    }).pipe(run, Effect.scoped)
+  )
+
+  it.effect("REPLICA-23 a link that somebody else has used up is refused at once", () =>
+    Effect.gen(function* () {
+      const { link, statements } = yield* withLink
+      const server = new RosterServer(statements)
+      yield* join(server, link)
+      const error = yield* Effect.flip(join(server, link))
+      assert.deepStrictEqual([error.reason, server.admits], ["spent", 2])
+    }).pipe(run, Effect.scoped)
+  )
+})
+
+describe("a roster that does not end", () => {
+  const changes: ReadonlyArray<readonly [string, (all: ReadonlyArray<Uint8Array>) => RosterServer["changePage"]]> = [
+    ["repeats its first page", (all) => () => ({ after: RosterNumber.make(0), statements: all })],
+    [
+      "repeats it as if it went on",
+      (all) =>
+        ({ after }) => ({ after, statements: all })
+    ]
+  ]
+  for (const [what, changePage] of changes) {
+    it.effect(`REPLICA-24 joining ends where the server ${what}`, () =>
+      Effect.gen(function* () {
+        const { link, statements } = yield* withLink
+        const server = new RosterServer(statements)
+        server.changePage = changePage(statements)
+        const error = yield* Effect.flip(join(server, link))
+        assert.strictEqual(error.reason, "server")
+        assert.isAtMost(server.rosterPulls, statementCountMax)
+      }).pipe(run, Effect.scoped)
+    )
+  }
+})
