@@ -1,0 +1,129 @@
+/** Every arm of `npm run chaos`, one after the other, each with its control arms. Rules: docs/spec/chaos.md. */
+import { Effect, type Scope } from "effect"
+import type { Primitives } from "@tidemark/crypto"
+import { SeededRandom } from "../SeededRandom.ts"
+import { runArm } from "./Arm.ts"
+import type { MountRefused } from "./LoopImage.ts"
+import { type PostgresProcess, startPostgres } from "./PostgresProcess.ts"
+import { controlReport, type Finished, realReport } from "./Report.ts"
+import type { ServerDidNotStart } from "./ServerProcess.ts"
+import { postgresStand, powerCutStand, sqliteStand, type Stand } from "./Stand.ts"
+import { runVisibility } from "./Visibility.ts"
+
+/** The parts that can be run alone. */
+export const storeNames = ["sqlite", "postgres", "powercut"] as const
+export type StoreName = (typeof storeNames)[number]
+
+/** Whether a text names a part. */
+export const isStoreName = (name: string): name is StoreName => storeNames.some((one) => one === name)
+
+export interface ChaosOptions {
+  readonly rounds?: number | undefined
+  readonly only?: StoreName | undefined
+  readonly seed: string
+}
+
+/** How often an arm is hit where nobody says. */
+const killRounds = 200
+const powerCutRounds = 20
+/** Control arms lose at once; more blows would only show it again. */
+const controlRounds = 5
+/** Rows of the visibility arms. */
+const visibilityRows = 2_000
+
+type MadeStand<E> = Effect.Effect<Stand, E, Scope.Scope>
+type Told = (finished: Finished) => void
+
+const realArm = <E>(name: string, stand: MadeStand<E>, random: SeededRandom, rounds: number) =>
+  Effect.map(Effect.scoped(Effect.flatMap(stand, (made) => runArm(made, random.fork(name), rounds))), (tally) =>
+    realReport(name, tally)
+  )
+
+const controlArm = <E>(name: string, stand: MadeStand<E>, random: SeededRandom, rounds: number) =>
+  Effect.map(
+    Effect.scoped(Effect.flatMap(stand, (made) => runArm(made, random.fork(name), rounds))),
+    ({ acknowledged, wrongs }) =>
+      controlReport(name, `rounds=${rounds} acknowledged=${acknowledged}`, "lost", wrongs.get("lost") ?? 0)
+  )
+
+const sqliteArms = (random: SeededRandom, rounds: number) => [
+  realArm("sqlite-kill", sqliteStand(random.fork("sqlite")), random, rounds),
+  controlArm(
+    "sqlite-kill-acknowledge-before-commit",
+    sqliteStand(random.fork("early"), "acknowledgeBeforeCommit"),
+    random,
+    controlRounds
+  )
+]
+
+const visibilityArm = (postgres: PostgresProcess, random: SeededRandom, numbering: "headRow" | "globalSequence") =>
+  Effect.map(runVisibility(postgres.url, numbering, random, visibilityRows), ({ committed, skipped }): Finished =>
+    numbering === "headRow"
+      ? {
+          line: `arm=postgres-visibility-head-row committed=${committed} skipped=${skipped}`,
+          notes: [],
+          isGood: skipped === 0
+        }
+      : controlReport("postgres-visibility-global-sequence", `committed=${committed}`, "skipped", skipped)
+  )
+
+const postgresArms = (postgres: PostgresProcess, random: SeededRandom, rounds: number) => [
+  realArm("postgres-kill", postgresStand(postgres, random.fork("postgres")), random, rounds),
+  controlArm(
+    "postgres-kill-acknowledge-before-commit",
+    postgresStand(postgres, random.fork("early"), "acknowledgeBeforeCommit"),
+    random,
+    controlRounds
+  ),
+  visibilityArm(postgres, random.fork("rows"), "headRow"),
+  visibilityArm(postgres, random.fork("numbers"), "globalSequence")
+]
+
+const powerCutArms = (random: SeededRandom, rounds: number) => [
+  realArm("powercut", powerCutStand(random.fork("power")), random, rounds),
+  controlArm(
+    "powercut-synchronous-off",
+    powerCutStand(random.fork("unsynced"), "synchronousOff", true),
+    random,
+    controlRounds
+  )
+]
+
+type Arm = Effect.Effect<Finished, unknown, Primitives>
+
+const runAll = (arms: ReadonlyArray<Arm>, told: Told) =>
+  Effect.map(
+    Effect.forEach(arms, (arm) => Effect.tap(arm, (finished) => Effect.sync(() => told(finished)))),
+    (all) => all.every(({ isGood }) => isGood)
+  )
+
+/** A machine that does not let us mount shows nothing about power cuts, and says so. */
+const withoutMounting = (isAsked: boolean, told: Told) => (error: unknown) => {
+  const refused = error as MountRefused | ServerDidNotStart
+  if (refused._tag !== "MountRefused") return Effect.fail(error)
+  const line = `arm=powercut rounds=0 this machine does not let us mount an image, so no power was cut (${refused.message})`
+  return Effect.sync(() => {
+    told({ line, notes: [], isGood: !isAsked })
+    return !isAsked
+  })
+}
+
+/** Runs the arms asked for, and tells each when it is finished; whether all found what they must. */
+export const chaos = ({ only, rounds, seed }: ChaosOptions, told: Told) =>
+  Effect.gen(function* () {
+    const random = new SeededRandom(`chaos ${seed}`)
+    const isAsked = (name: StoreName) => only === undefined || only === name
+    const results: Array<boolean> = []
+    if (isAsked("sqlite")) results.push(yield* runAll(sqliteArms(random, rounds ?? killRounds), told))
+    if (isAsked("postgres")) {
+      const arms = Effect.flatMap(startPostgres, (postgres) =>
+        runAll(postgresArms(postgres, random, rounds ?? killRounds), told)
+      )
+      results.push(yield* Effect.scoped(arms))
+    }
+    if (isAsked("powercut")) {
+      const arms = runAll(powerCutArms(random, rounds ?? powerCutRounds), told)
+      results.push(yield* Effect.catch(arms, withoutMounting(only === "powercut", told)))
+    }
+    return results.every((isGood) => isGood)
+  })

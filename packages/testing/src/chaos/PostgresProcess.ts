@@ -1,0 +1,51 @@
+/**
+ * A throwaway PostgreSQL of our own, by the script that makes one for the tests.
+ *
+ * The script runs as a child whose input we hold: when we end, however we end, it stops the cluster and removes it.
+ */
+import { Effect, Fiber } from "effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
+
+const scriptPath = fileURLToPath(new URL("../../../../scripts/environment/postgres.ts", import.meta.url))
+
+export interface PostgresProcess {
+  readonly url: string
+  /** `pg_ctl restart -m immediate`: ends it as a crash does and starts it again. */
+  readonly restart: Effect.Effect<void>
+}
+
+/** Starts one for the scope. Dies with what the script printed where there is no PostgreSQL. */
+export const startPostgres = Effect.gen(function* () {
+  const child = yield* Effect.acquireRelease(
+    Effect.sync(() => spawn(process.execPath, [scriptPath], { stdio: ["pipe", "pipe", "inherit"] })),
+    (started) =>
+      Effect.promise(async () => {
+        if (started.exitCode !== null) return
+        const ended = once(started, "exit")
+        started.stdin.end()
+        await ended
+      })
+  )
+  const lines = createInterface({ input: child.stdout })
+  const line = () =>
+    Effect.callback<string, Error>((resume) => {
+      const onLine = (text: string) => resume(Effect.succeed(text))
+      const onExit = () => resume(Effect.fail(new Error("no PostgreSQL could be started")))
+      lines.once("line", onLine)
+      child.once("exit", onExit)
+      return Effect.sync(() => {
+        lines.off("line", onLine)
+        child.off("exit", onExit)
+      })
+    })
+  const url = yield* Effect.orDie(line())
+  const restart = Effect.gen(function* () {
+    const restarted = yield* Effect.forkChild(line(), { startImmediately: true })
+    child.stdin.write("restart\n")
+    yield* Fiber.join(restarted)
+  }).pipe(Effect.orDie)
+  return { url, restart } satisfies PostgresProcess
+})

@@ -1,0 +1,108 @@
+/**
+ * The real server as a process of its own, to be killed.
+ *
+ * Only processes started here are ended, by their pid. A spoiled server is the same program with one thing made wrong
+ * (`Spoil.ts`): the control arm of a test of durability. Rules: docs/spec/chaos.md.
+ */
+import { Effect, Schema } from "effect"
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { setTimeout as delay } from "node:timers/promises"
+import { fileURLToPath } from "node:url"
+import type { SpoilName } from "./Spoil.ts"
+
+const mainPath = fileURLToPath(new URL("../../../../apps/server/src/main.ts", import.meta.url))
+const spoiledPath = fileURLToPath(new URL("../bin/spoiled-server.ts", import.meta.url))
+
+/** How long a start may take, recovery included, in milliseconds. */
+const startMillisMax = 60_000
+/** More than the load asks for: limits of rate are not what these tests are about. */
+const requestsPerSecondMax = 100_000
+
+/** The server ended, or did not listen in time; the message quotes what it printed. */
+export class ServerDidNotStart extends Schema.TaggedError<ServerDidNotStart>()("ServerDidNotStart", {
+  message: Schema.String
+}) {}
+
+/** Where and over what a server runs; a second start with the same continues it. */
+export interface ServerPlace {
+  readonly port: number
+  readonly dataFolder: string
+  readonly databaseUrl?: string | undefined
+  readonly spoil?: SpoilName | undefined
+}
+
+/** A started server. */
+export interface ServerProcess {
+  readonly origin: string
+  readonly pid: number
+  /** SIGKILL, and waits for its end. Harmless when it has ended. */
+  readonly kill: Effect.Effect<void>
+  /** Settles with the exit code, `null` for a signal. */
+  readonly ended: Effect.Effect<number | null>
+  /** Everything it wrote to stdout and stderr. */
+  readonly printed: () => string
+}
+
+const environmentOf = ({ databaseUrl }: ServerPlace): Record<string, string> =>
+  databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }
+
+const programOf = ({ spoil }: ServerPlace): ReadonlyArray<string> =>
+  spoil === undefined ? [mainPath] : [spoiledPath, spoil]
+
+const endOf = async (child: ChildProcess): Promise<number | null> => {
+  if (child.exitCode === null && child.signalCode === null) await once(child, "exit")
+  return child.exitCode
+}
+
+/** Starts the program and returns at once, before it listens. */
+export const spawnServer = (place: ServerPlace): ServerProcess => {
+  const { dataFolder, port } = place
+  const flags = [
+    ...["--port", String(port), "--data", dataFolder, "--web", `${dataFolder}/no-app`],
+    ...["--requests-per-second-max", String(requestsPerSecondMax)]
+  ]
+  const child = spawn(process.execPath, [...programOf(place), ...flags], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: environmentOf(place)
+  })
+  let printed = ""
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk: Buffer) => (printed = (printed + chunk.toString()).slice(-20_000)))
+  }
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    pid: child.pid ?? 0,
+    kill: Effect.promise(async () => {
+      child.kill("SIGKILL")
+      await endOf(child)
+    }),
+    ended: Effect.promise(() => endOf(child)),
+    printed: () => printed
+  }
+}
+
+/** Waits until the server says that it listens. */
+export const untilListening = (server: ServerProcess) =>
+  Effect.gen(function* () {
+    const deadline = performance.now() + startMillisMax
+    let hasEnded = false
+    yield* Effect.forkChild(Effect.tap(server.ended, () => Effect.sync(() => (hasEnded = true))))
+    while (!server.printed().includes("Tidemark is at")) {
+      if (hasEnded || performance.now() > deadline) {
+        return yield* new ServerDidNotStart({ message: `The server did not start:\n${server.printed()}` })
+      }
+      yield* Effect.promise(() => delay(5))
+    }
+    return server
+  })
+
+/** Starts a server, ended with the scope, and waits until it listens. */
+export const startServer = (place: ServerPlace) =>
+  Effect.flatMap(
+    Effect.acquireRelease(
+      Effect.sync(() => spawnServer(place)),
+      (server) => server.kill
+    ),
+    untilListening
+  )

@@ -1,0 +1,47 @@
+/**
+ * Faults that no server is allowed to have, put into the real one for the control arms.
+ *
+ * Each is an edit of the server's own source text while it is loaded: the rest is the program that is shipped. An edit
+ * whose place is not found ends the process, so that a control arm never runs an unspoiled server. Rules: docs/spec/chaos.md.
+ */
+
+interface Edit {
+  /** How the path of the edited file ends. */
+  readonly file: string
+  readonly from: string
+  readonly to: string
+}
+
+/** How long a spoiled commit follows its acknowledgement, an Effect duration. */
+const commitDelay = "25 millis"
+
+const acknowledgeBeforeCommit: ReadonlyArray<Edit> = [
+  {
+    file: "packages/server/src/LogSql.ts",
+    from: "import { Array as Arr, Effect, Layer, Metric }",
+    to: "import { Array as Arr, Deferred, Effect, Layer, Metric }"
+  },
+  {
+    file: "packages/server/src/LogSql.ts",
+    from: "sql.withTransaction,",
+    to: `(body) => Effect.gen(function* () {
+      const answered = yield* Deferred.make()
+      const late = Effect.tap(body, (answers) =>
+        Effect.andThen(Deferred.succeed(answered, answers), Effect.sleep("${commitDelay}")))
+      yield* Effect.forkDetach(Effect.catchCause(sql.withTransaction(late), (cause) => Deferred.failCause(answered, cause)))
+      return yield* Deferred.await(answered)
+    }),`
+  }
+]
+
+const synchronousOff: ReadonlyArray<Edit> = [
+  { file: "packages/server/src/SqliteClient.ts", from: "PRAGMA synchronous = FULL", to: "PRAGMA synchronous = OFF" }
+]
+
+/** The faults, by name. */
+export const spoils = { acknowledgeBeforeCommit, synchronousOff } as const
+
+export type SpoilName = keyof typeof spoils
+
+/** Whether a text names a fault. */
+export const isSpoilName = (name: string): name is SpoilName => Object.hasOwn(spoils, name)

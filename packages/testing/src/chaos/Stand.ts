@@ -1,0 +1,131 @@
+/** What stands under the clients: server processes over one store, and the blow that this kind of stand gets. */
+import { Effect, type Scope } from "effect"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { SeededRandom } from "../SeededRandom.ts"
+import { freePort } from "./internal/freePort.ts"
+import { makeLoopImage } from "./LoopImage.ts"
+import type { PostgresProcess } from "./PostgresProcess.ts"
+import {
+  type ServerDidNotStart,
+  type ServerPlace,
+  type ServerProcess,
+  spawnServer,
+  untilListening
+} from "./ServerProcess.ts"
+import type { SpoilName } from "./Spoil.ts"
+
+export interface Stand {
+  readonly origins: ReadonlyArray<string>
+  /** Breaks something at once, repairs it, and returns what it was; the servers listen again then. */
+  readonly strike: Effect.Effect<string, ServerDidNotStart>
+  /** Called when the crew is complete and no load runs yet. */
+  readonly settled: Effect.Effect<void>
+}
+
+/** A folder that goes with the scope. */
+export const chaosFolder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "tidemark-chaos-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
+
+/** A server that can be started again and again at one place; ended with the scope. */
+export const makeRestartable = Effect.fnUntraced(function* (place: ServerPlace): Effect.fn.Return<
+  {
+    readonly origin: string
+    readonly now: () => ServerProcess
+    readonly start: Effect.Effect<ServerProcess, ServerDidNotStart>
+    readonly spawn: () => ServerProcess
+  },
+  ServerDidNotStart,
+  Scope.Scope
+> {
+  let server = spawnServer(place)
+  yield* Effect.addFinalizer(() => Effect.suspend(() => server.kill))
+  const spawn = () => (server = spawnServer(place))
+  yield* untilListening(server)
+  return { origin: server.origin, now: () => server, spawn, start: Effect.suspend(() => untilListening(spawn())) }
+})
+
+type Restartable = Effect.Success<ReturnType<typeof makeRestartable>>
+
+/** How long a start may go on before it is killed in its turn, in milliseconds: from before to after recovery. */
+const startMillisMax = 1_300
+
+/** Kills a server, now and then kills its next start too, and starts it. */
+const killAndStart = (server: Restartable, random: SeededRandom) =>
+  Effect.gen(function* () {
+    yield* server.now().kill
+    if (random.chance(0.1)) {
+      const starting = server.spawn()
+      yield* Effect.sleep(random.between(1, startMillisMax))
+      yield* starting.kill
+    }
+    yield* server.start
+  })
+
+/** One server over SQLite; every blow is SIGKILL. */
+export const sqliteStand = Effect.fnUntraced(function* (random: SeededRandom, spoil?: SpoilName) {
+  const dataFolder = yield* chaosFolder
+  const server = yield* makeRestartable({ port: yield* freePort(random), dataFolder, spoil })
+  const strike = Effect.as(killAndStart(server, random), "kill")
+  return { origins: [server.origin], strike, settled: Effect.void } satisfies Stand
+})
+
+/** The chance that a blow hits the database rather than a server. */
+const databaseChance = 0.15
+
+/** Two servers over one PostgreSQL; a blow is SIGKILL to one or both of them, or an immediate restart of the database. */
+export const postgresStand = Effect.fnUntraced(function* (
+  postgres: PostgresProcess,
+  random: SeededRandom,
+  spoil?: SpoilName
+) {
+  const dataFolder = yield* chaosFolder
+  const start = Effect.gen(function* () {
+    return yield* makeRestartable({ port: yield* freePort(random), dataFolder, databaseUrl: postgres.url, spoil })
+  })
+  const first = yield* start
+  const second = yield* start
+  const strike = Effect.suspend(() => {
+    const one = random.chance(0.5) ? first : second
+    if (random.chance(databaseChance)) return Effect.as(postgres.restart, "database")
+    return random.chance(0.1)
+      ? Effect.as(
+          Effect.all(
+            [first, second].map((server) => killAndStart(server, random)),
+            { concurrency: 2 }
+          ),
+          "both"
+        )
+      : Effect.as(killAndStart(one, random), "kill")
+  })
+  return { origins: [first.origin, second.origin], strike, settled: Effect.void } satisfies Stand
+})
+
+/** How long the load may go on before the power fails, in milliseconds, so that not all of it is in one commit. */
+const loadMillisMax = 300
+
+/**
+ * One server over SQLite on a disk of its own, whose power is cut. `isSyncedAtFirst`: the control arm starts from a disk
+ * that holds the empty log, or it would have nothing to come back to.
+ */
+export const powerCutStand = Effect.fnUntraced(function* (
+  random: SeededRandom,
+  spoil?: SpoilName,
+  isSyncedAtFirst = false
+) {
+  const disk = yield* makeLoopImage(yield* chaosFolder)
+  const dataFolder = join(disk.mountPoint, "server")
+  const server = yield* makeRestartable({ port: yield* freePort(random), dataFolder, spoil })
+  const strike = Effect.gen(function* () {
+    yield* Effect.sleep(random.between(0, loadMillisMax))
+    const { kill, pid } = server.now()
+    yield* Effect.orDie(disk.cut(pid, kill))
+    yield* server.start
+    return "power"
+  })
+  const settled = isSyncedAtFirst ? Effect.orDie(disk.sync) : Effect.void
+  return { origins: [server.origin], strike, settled } satisfies Stand
+})
