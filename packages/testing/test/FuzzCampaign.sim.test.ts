@@ -2,7 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { join } from "node:path"
 import { runCampaign } from "../src/fuzz/Campaign.ts"
-import { faulty } from "./fixtures/faultyFuzzProcess.ts"
+import { faulty, unprepared } from "./fixtures/faultyFuzzProcess.ts"
+
+const program = join(import.meta.dirname, "fixtures", "faultyFuzzProcess.ts")
 
 describe("a campaign", () => {
   it("goes on behind an input that kills, hangs, or leaves a rejection, and names it", async () => {
@@ -10,7 +12,7 @@ describe("a campaign", () => {
       targets: [faulty()],
       total: 12,
       seed: "campaign",
-      program: join(import.meta.dirname, "fixtures", "faultyFuzzProcess.ts"),
+      program,
       hangMillisMax: 3_000
     })
     const found = report.findings.map(({ index, input, kind }) => [kind, index, Buffer.from(input, "base64")[0]])
@@ -24,5 +26,14 @@ describe("a campaign", () => {
     )
     assert.match(report.findings.find(({ kind }) => kind === "died")?.message ?? "", /code 7/)
     assert.strictEqual(report.findingCount, 3)
+  })
+
+  it("says why a target could not begin", async () => {
+    const report = await runCampaign({ targets: [unprepared], total: 5, seed: "campaign", program })
+    assert.deepStrictEqual(
+      report.findings.map(({ index, kind }) => [kind, index]),
+      [["died", -1]]
+    )
+    assert.match(report.findings[0]?.message ?? "", /no samples/)
   })
 })

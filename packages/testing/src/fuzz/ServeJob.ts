@@ -7,7 +7,7 @@ import { Schema } from "effect"
 import { openFootprint } from "./Footprint.ts"
 import type { FuzzTarget } from "./FuzzTarget.ts"
 import { JobOrder } from "./Plan.ts"
-import { runStretch, type TargetReport } from "./RunTarget.ts"
+import { runStretch, type TargetReport, wordsOf } from "./RunTarget.ts"
 
 const runJob = async (targets: ReadonlyArray<FuzzTarget>, order: JobOrder): Promise<TargetReport> => {
   const target = targets.find(({ name }) => name === order.target)
@@ -23,7 +23,13 @@ const runJob = async (targets: ReadonlyArray<FuzzTarget>, order: JobOrder): Prom
 
 /** Serves the job this process was started for, and ends it. */
 export const serveJob = async (targets: ReadonlyArray<FuzzTarget>): Promise<void> => {
-  const report = await runJob(targets, Schema.decodeSync(JobOrder)(process.argv.at(-1) ?? ""))
+  const order = Schema.decodeSync(JobOrder)(process.argv.at(-1) ?? "")
+  const report = await runJob(targets, order).catch((error: unknown) => {
+    // The target could not make its samples. What it has opened would keep the process, and look like a hang.
+    process.stderr.write(wordsOf(error), () => process.exit(1))
+    return undefined
+  })
+  if (report === undefined) return
   // Whatever a target left open must not keep the process; the message is out when the callback comes.
   process.send?.(report, () => process.exit(0))
 }
