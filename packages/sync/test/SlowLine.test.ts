@@ -10,11 +10,14 @@ import { idText, ServerModel } from "./serverModel.ts"
 
 const lengthOf = (entries: ReadonlyArray<Uint8Array>) => entries.reduce((sum, { length }) => sum + length, 0)
 
+/** A transfer that ends once the TestClock has moved on by so many milliseconds. */
+const transfer = (millis: number) => Effect.asVoid(Effect.timeoutOption(Effect.never, millis))
+
 /** A server behind a line of so many bytes a second, both ways. */
 const slowServer = (bytesPerSecond: number) => {
   const server = new ServerModel()
   const remote = server.remote.bind(server)
-  const passing = (bytes: number) => Effect.sleep(Math.ceil((1_000 * bytes) / bytesPerSecond))
+  const passing = (bytes: number) => transfer(Math.ceil((1_000 * bytes) / bytesPerSecond))
   server.remote = (device, learn) => {
     const real = remote(device, learn)
     return {
@@ -81,7 +84,7 @@ describe("the pace", () => {
   const most = 4 * transferBytesMin
   const took = (pace: ReturnType<typeof makePace>, millis: number, bytes = pace.bytesMax()) =>
     Effect.gen(function* () {
-      const running = yield* Effect.forkChild(pace.timed(Effect.sleep(millis), bytes))
+      const running = yield* Effect.forkChild(pace.timed(transfer(millis), bytes))
       yield* TestClock.adjust(millis)
       yield* quiet
       assert.isDefined(running.pollUnsafe())
