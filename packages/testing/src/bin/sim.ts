@@ -3,7 +3,7 @@
  *
  *   --seeds N     how many seeds (default 40)          --from N      the first one (default 1)
  *   --seed N      one seed, with its whole trace       --jobs N      threads (default: processors, at most 4)
- *   --devices N   devices a World                      --steps N     steps in which things go wrong (default 4,000)
+ *   --devices N   devices a World                      --steps N     steps in which things go wrong (default 2,000)
  *   --storage memory|sqlite   the server's storage (default: SQLite for every eighth seed)
  */
 import { availableParallelism } from "node:os"

@@ -2,7 +2,7 @@
  * The last look at a World at rest: the log is opened from scratch, and everybody is compared with it [WORLD-6].
  */
 import { Effect, Layer, Option, Result } from "effect"
-import { type OpenedPart, joinParts, openEntry, type RosterState } from "@tidemark/crypto"
+import { foldRoster, joinParts, type OpenedPart, openEntry, type RosterState } from "@tidemark/crypto"
 import type { DocId } from "@tidemark/protocol"
 import { ShardDoc } from "@tidemark/model"
 import { Membership } from "@tidemark/replica"
@@ -149,14 +149,15 @@ const compare = (world: World, whose: string, left: RowTexts, right: RowTexts): 
   }
 }
 
-/** Opens every entry with the founder's keys and the roster it holds. */
+/** Opens every entry with the founder's keys and the roster as the server has it. */
 const readLog = (world: World, founder: SimulatedDevice): LogView | undefined => {
   const { chronicle, server } = world
   const entries = founder.workspace === undefined ? [] : server.storage.entries(founder.workspace)
   const primitives = layerPrimitives(new SeededRandom("audit"))
   const reading = Effect.gen(function* () {
-    const { identity, keyring, roster: current } = yield* Membership
-    const roster = yield* current
+    const { identity, keyring } = yield* Membership
+    const { refusedAt, state: roster } = yield* foldRoster(server.storage.statements(identity.workspace))
+    if (roster === undefined || refusedAt !== undefined) return yield* Effect.die("the server's roster does not fold")
     const updates = new Map<DocId, Array<Uint8Array>>()
     const partsByItem = new Map<string, Array<OpenedPart>>()
     for (const { bytes, seq } of entries) {

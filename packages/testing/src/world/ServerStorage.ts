@@ -50,6 +50,8 @@ export interface ServerStorage {
   readonly logOf: (
     workspace: WorkspaceId
   ) => { readonly id: LogId; readonly end: { readonly seq: Seq; readonly chain: Hash } } | undefined
+  /** The roster's statements, `found` first. */
+  readonly statements: (workspace: WorkspaceId) => ReadonlyArray<Uint8Array>
   /** Removes what only this run needed. */
   readonly dispose: () => void
 }
@@ -85,6 +87,7 @@ export const makeMemoryStorage = ({ primitives, secret }: StorageOptions): Serve
       const row = store.workspaces.get(workspace)?.row
       return row === undefined ? undefined : { id: row.logId, end: { seq: row.head, chain: row.chain } }
     },
+    statements: (workspace) => store.workspaces.get(workspace)?.statements ?? [],
     dispose: () => undefined
   }
 }
@@ -136,6 +139,11 @@ export const makeSqliteStorage = ({ primitives, secret }: StorageOptions): Serve
       const end = { seq: Seq.make(Number(row["head"])), chain: Hash.make(String(row["chain"])) }
       return { id: LogId.make(String(row["log_id"])), end }
     },
+    statements: (workspace) =>
+      look()
+        .prepare("SELECT statement FROM statements WHERE workspace = ? ORDER BY number")
+        .all(workspace)
+        .flatMap(({ statement }) => (statement instanceof Uint8Array ? [statement] : [])),
     dispose: () => {
       looking?.close()
       rmSync(folder, { recursive: true })
