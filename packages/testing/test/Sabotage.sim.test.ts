@@ -13,15 +13,15 @@ const sabotaged = (name: SabotageName) => {
 }
 
 describe("control arms", () => {
-  it("WORLD-8 a server that acknowledges without storing is caught giving early receipts, and edits as lost", () => {
+  it("WORLD-8 a server that acknowledges without storing is caught, and the devices send those edits again", () => {
     const { violations } = sabotaged("acknowledgeWithoutStoring")
     assert.isAbove(violations("earlyReceipt"), 0)
-    assert.isAbove(violations("lost"), 0)
+    assert.strictEqual(violations("lost"), 0)
   })
 
   it("WORLD-8 a server that hides entries is noticed by the chain, and nobody diverges", () => {
     const { count, violations } = sabotaged("hideEntries")
-    assert.isAbove(count("status: Stalled (log)"), 0)
+    assert.isAbove(count("sabotage: pull answered with a lie"), 0)
     assert.strictEqual(violations("diverged"), 0)
     assert.strictEqual(violations("lost"), 0)
   })

@@ -82,12 +82,12 @@ export class SimulatedServer {
   receive(wire: WireRequest, reply: (answer: WireAnswer) => void, died: () => void): void {
     const service = this.#service
     if (service === undefined) return died()
-    const lie = this.#lie?.(wire, undefined)
+    const lie = this.#lieTo(wire, undefined)
     if (lie !== undefined) return reply(lie)
     const forget = this.#onDeath(died)
     this.#process.run(answerRequest(service, wire), (exit) => {
       forget()
-      if (Exit.isSuccess(exit)) return reply(this.#lie?.(wire, exit.value) ?? exit.value)
+      if (Exit.isSuccess(exit)) return reply(this.#lieTo(wire, exit.value) ?? exit.value)
       this.#chronicle.violate("broken", `the server died answering ${wire.route}: ${String(exit.cause)}`)
       return died()
     })
@@ -121,6 +121,12 @@ export class SimulatedServer {
         process.run(Scope.close(scope, Exit.void), () => undefined)
       }
     }
+  }
+
+  #lieTo(wire: WireRequest, answer: WireAnswer | undefined): WireAnswer | undefined {
+    const lie = this.#lie?.(wire, answer)
+    if (lie !== undefined) this.#chronicle.count(`sabotage: ${wire.route} answered with a lie`)
+    return lie
   }
 
   #onDeath(listener: () => void): () => void {
