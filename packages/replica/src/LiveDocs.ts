@@ -47,6 +47,11 @@ export class LiveDocs {
     this.#store = store
   }
 
+  /** The app's schema, with which every doc is opened. */
+  get workspace(): Workspace {
+    return this.#workspace
+  }
+
   /** The docs in memory. */
   get all(): ReadonlyArray<LiveDoc> {
     return [...this.#docs.values()]

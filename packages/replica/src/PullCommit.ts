@@ -129,6 +129,7 @@ const decideSlice = (input: SliceInput, view: WriteView): Decision<Attempt> => {
       release: slice.release,
       settle: slice.settle,
       meta: new Map([
+        ...(slice.meta ?? []),
         [metaKeys.cursor, Schema.encodeSync(CursorJson)(slice.next)],
         ...(slice.settle.length === 0 ? [] : [[metaKeys.lastReceiptAt, JSON.stringify(at)] as const])
       ])

@@ -69,8 +69,8 @@ const makeSession = Effect.fnUntraced(function* () {
   })
 
   const isMember = Effect.map(membership.roster, ({ devices }) => {
-    const held = devices.get(device)
-    return held !== undefined && held.revokedAt === undefined
+    const member = devices.get(device)
+    return member !== undefined && member.revokedAt === undefined
   })
 
   /** Whether the server does not know what our roster tells: no such workspace, or no such device. */
@@ -169,6 +169,7 @@ export const layerRemote: Layer.Layer<Remote, never, RemoteSession | Membership 
       head: head(),
       push: (entries) => call((one) => api.push(one, entries)),
       pull: (after, bytesMax) => call((one) => api.pull(one, after, bytesMax)),
+      refill: (done) => call((one) => api.refill(one, done)),
       live: Stream.mapError(session.stream(api.live), remoteErrorOf),
       refreshRoster: refreshRoster()
     })

@@ -10,6 +10,7 @@ import { byPeerThenStart, OperationSpan } from "@tidemark/model"
 import { Docs, type ItemToSeal, type Span, type StoredUpdate } from "@tidemark/sync"
 import { catchUp } from "./LiveDocs.ts"
 import { commitSlice } from "./PullCommit.ts"
+import { makeLogSurvey } from "./LogSurvey.ts"
 import { WritePath } from "./WritePath.ts"
 
 const decodeSpans = Schema.decodeUnknownResult(Schema.Array(OperationSpan))
@@ -65,6 +66,7 @@ export const layer: Layer.Layer<Docs, never, WritePath> = Layer.effect(
 
     return Docs.of({
       collect,
+      survey: makeLogSurvey(path.store, path.live.workspace, sealableBytesMax),
       apply: (slice) =>
         path.exclusively(commitSlice(path.store, path.live, slice)).pipe(
           // The slice is committed; a fold that fails is tried again after the next one.

@@ -3,9 +3,9 @@
  *
  * Implemented by `replica`, where the model is. Rules: docs/spec/pull.md, docs/spec/push.md.
  */
-import { Context, type Effect } from "effect"
+import { Context, type Effect, type Scope } from "effect"
 import type { Cursor, DeviceId, DeviceSeq, DocId, LocalSeq, Seq } from "@tidemark/protocol"
-import type { HeldEntry, StoredUpdate, StoreFailed } from "./LocalStore.ts"
+import type { HeldEntry, NewUpdate, StoredUpdate, StoreFailed } from "./LocalStore.ts"
 import type { FenceLost } from "./SyncErrors.ts"
 
 /** One doc's own operations as one export, and the updates they stand for. */
@@ -39,8 +39,20 @@ export interface Slice {
   readonly hold: ReadonlyArray<HeldEntry>
   /** Held parts that became part of an item of this slice. */
   readonly release: ReadonlyArray<Seq>
+  /** Values of the engine to put with the cursor. */
+  readonly meta?: ReadonlyMap<string, string>
   /** Own items met in the log whose receipt was lost: settled now. */
   readonly settle: ReadonlyArray<{ readonly deviceSeq: DeviceSeq; readonly seq: Seq }>
+}
+
+/** What the server's log holds, counted item by item and compared with this device; for one comparison. */
+export interface Survey {
+  /** Counts opened items, in the order of the log. */
+  readonly add: (items: ReadonlyArray<RemoteItem>) => Effect.Effect<void>
+  /** Own unsealed updates of which the log holds every operation, with a Seq at which it does. */
+  readonly confirmed: Effect.Effect<ReadonlyArray<{ readonly localSeq: LocalSeq; readonly seq: Seq }>, StoreFailed>
+  /** What this device holds, and neither the log nor the outbox: as updates for the outbox, other devices' operations included. */
+  readonly missing: Effect.Effect<ReadonlyArray<NewUpdate>, StoreFailed>
 }
 
 export class Docs extends Context.Service<
@@ -50,5 +62,7 @@ export class Docs extends Context.Service<
     readonly collect: (updates: ReadonlyArray<StoredUpdate>) => Effect.Effect<ReadonlyArray<ItemToSeal>, StoreFailed>
     /** Commits a slice: updates, rows, held entries, settled items and the cursor together [PULL-1]. */
     readonly apply: (slice: Slice) => Effect.Effect<void, StoreFailed | FenceLost>
+    /** An empty survey; its memory goes with the scope. */
+    readonly survey: Effect.Effect<Survey, never, Scope.Scope>
   }
 >()("@tidemark/sync/Docs") {}

@@ -1,11 +1,12 @@
 /**
  * The first words of a connection: is the server's log the one this device knows, and where does each side stand.
  *
- * A device without a cursor takes the server's log as its own. A device that has one refuses another log, a head before
- * its cursor, or another chain at its cursor [PULL-3]. Rules: docs/spec/pull.md.
+ * A device without a cursor takes the server's log as its own. A device that has one does not follow another log, a head
+ * before its cursor, or another chain at its cursor [PULL-3]: `Amnesia` settles that. Rules: docs/spec/pull.md.
  */
 import { Effect } from "effect"
 import { type Cursor, type DeviceSeq, type LogHead, type RosterNumber, Seq } from "@tidemark/protocol"
+import type { Amnesia } from "./Amnesia.ts"
 import { otherLog } from "./internal/chainedPage.ts"
 import { withDeadline } from "./internal/failures.ts"
 import { numberAfter } from "./internal/nextNumber.ts"
@@ -18,8 +19,13 @@ import type { FenceLost, RemoteError } from "./SyncErrors.ts"
 import type { Place } from "./SyncEvent.ts"
 
 export interface Hello {
-  /** Asks the server and compares. */
-  readonly connect: Effect.Effect<Place, RemoteError | StoreFailed | FenceLost>
+  /**
+   * Asks the server and compares; where its log is not the one we know, goes back to the last common position first
+   * [AMNESIA-5]. `isDoubted`: a page or a receipt showed another chain, which the head alone does not.
+   */
+  readonly connect: (
+    isDoubted: boolean
+  ) => Effect.Effect<Place & { readonly isForgetful: boolean }, RemoteError | StoreFailed | FenceLost>
   /** Compares the head in a socket's welcome. Our cursor may have moved past it meanwhile: that proves nothing. */
   readonly welcome: (log: LogHead) => Effect.Effect<Place, RemoteError | StoreFailed | FenceLost>
   /** The roster stands at `number` on the server: pulls it unless it is known to be here. */
@@ -29,6 +35,7 @@ export interface Hello {
 /** `rosterMoved` runs after every pull of the roster that brought a number not seen in this run. */
 export const makeHello = Effect.fnUntraced(function* (
   turn: Turn,
+  amnesia: Amnesia,
   rosterMoved: Effect.Effect<void, RemoteError | StoreFailed | FenceLost>
 ): Effect.fn.Return<Hello, never, LocalStore | Remote | Sealer> {
   const store = yield* LocalStore
@@ -64,7 +71,13 @@ export const makeHello = Effect.fnUntraced(function* (
 
   return {
     followRoster,
-    connect: Effect.flatMap(withDeadline(remote.head), (log) => compare(log, false)),
+    connect: Effect.fnUntraced(function* (isDoubted: boolean) {
+      const log = yield* withDeadline(remote.head)
+      const known = yield* fencedWrite(store, turn, {}, ({ cursor }) => ({ value: cursor }))
+      const isForgetful = known !== undefined && (isDoubted || !canBeOurs(log, known, false))
+      if (isForgetful) yield* amnesia.settle(log)
+      return { ...(yield* compare(log, false)), isForgetful }
+    }),
     welcome: (log) => compare(log, true)
   }
 })

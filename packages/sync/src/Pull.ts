@@ -12,9 +12,10 @@ import { type ChainedItem, continuePage, otherLog } from "./internal/chainedPage
 import { openHeldAgain } from "./internal/heldAgain.ts"
 import { makeOpener } from "./internal/opener.ts"
 import { meetOwnEntries, type OwnEntries, sendLostAgain, yieldNumbers } from "./internal/ownEntries.ts"
+import { addMark, type Marks } from "./internal/marks.ts"
 import { makePace } from "./internal/pace.ts"
 import { nextSliceCount } from "./internal/sliceCount.ts"
-import { fencedWrite, type OwnMeta, type Turn } from "./internal/turn.ts"
+import { fencedWrite, marksMeta, type OwnMeta, type Turn } from "./internal/turn.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
 import { Remote } from "./Remote.ts"
 import { Sealer } from "./Sealer.ts"
@@ -54,7 +55,7 @@ export const makePull = Effect.fnUntraced(function* (
 
   /** Stores items that follow `from`, slice by slice. The caller holds the lock. */
   const storeItems = Effect.fnUntraced(function* (
-    from: { readonly cursor: Cursor; readonly ahead: Ahead },
+    from: { readonly cursor: Cursor; readonly ahead: Ahead; readonly marks: Marks | undefined },
     items: ReadonlyArray<ChainedItem>,
     stored: (through: Seq) => Effect.Effect<void>
   ) {
@@ -62,6 +63,7 @@ export const makePull = Effect.fnUntraced(function* (
     const own = yield* meetOwnEntries(store, sealer, turn, from, items)
     const opener = yield* makePageOpener(items)
     let expected = from.cursor
+    let marks = from.marks
     let start = 0
     while (start < items.length) {
       const slice = items.slice(start, start + sliceCount)
@@ -70,7 +72,8 @@ export const makePull = Effect.fnUntraced(function* (
       yield* yieldNumbers(store, sealer, turn, opened)
       const settle = slice.flatMap(({ item }) => own.settle.get(item.seq) ?? [])
       const began = yield* Clock.currentTimeMillis
-      yield* docs.apply({ nonce: turn.nonce, expected, next, settle, ...opened })
+      marks = addMark(marks, next)
+      yield* docs.apply({ nonce: turn.nonce, expected, next, settle, meta: marksMeta(marks), ...opened })
       const took = (yield* Clock.currentTimeMillis) - began
       sliceCount = nextSliceCount(sliceCount, slice.length, took)
       expected = next
@@ -89,14 +92,15 @@ export const makePull = Effect.fnUntraced(function* (
     return yield* turn.lock.withPermit(
       Effect.gen(function* () {
         // Receipts may have moved the cursor while the page was on its way.
-        const { ahead, cursor } = yield* knownPlace(yield* ownMeta)
+        const place = yield* knownPlace(yield* ownMeta)
+        const { cursor } = place
         const continuation = continuePage(sealer, cursor, page)
         if (continuation._tag === "OtherLog") return yield* otherLog(page.through)
         if (continuation._tag !== "Next") return yield* misfit()
         const head = Seq.make(Math.max(page.head, cursor.seq))
         // A page with nothing that was asked for, and the word that there is more, would be asked for again for ever.
         if (page.through.seq <= asked.seq && page.head > page.through.seq) return yield* misfit()
-        yield* storeItems({ ahead, cursor }, continuation.items, (through) => stored({ through, head }))
+        yield* storeItems(place, continuation.items, (through) => stored({ through, head }))
         // Receipts that came before the page was asked for, and lie beyond its head: the server has lost what they named.
         yield* sendLostAgain(store, turn, before.ahead, page.head)
         const through = Seq.make(Math.max(page.through.seq, cursor.seq))
@@ -117,10 +121,11 @@ export const makePull = Effect.fnUntraced(function* (
   const applyLive = (page: Page) =>
     turn.lock.withPermit(
       Effect.gen(function* (): Effect.fn.Return<LivePage, PullError> {
-        const { ahead, cursor } = yield* knownPlace(yield* ownMeta)
+        const place = yield* knownPlace(yield* ownMeta)
+        const { cursor } = place
         const continuation = continuePage(sealer, cursor, page)
         if (continuation._tag !== "Next") return { _tag: "Gap", head: page.head }
-        yield* storeItems({ ahead, cursor }, continuation.items, () => Effect.void)
+        yield* storeItems(place, continuation.items, () => Effect.void)
         const through = Seq.make(Math.max(page.through.seq, cursor.seq))
         return { _tag: "Stored", through, head: Seq.make(Math.max(page.head, through)) }
       })
@@ -136,7 +141,8 @@ export const makePull = Effect.fnUntraced(function* (
 })
 
 /** The cursor, and the receipts ahead of it. */
-const knownPlace = (own: OwnMeta) => Effect.map(knownCursor(own), (cursor) => ({ cursor, ahead: own.ahead }))
+const knownPlace = (own: OwnMeta) =>
+  Effect.map(knownCursor(own), (cursor) => ({ cursor, ahead: own.ahead, marks: own.marks }))
 
 /** Hello stores a cursor before the first pull. */
 const knownCursor = (own: { readonly cursor: Cursor | undefined }): Effect.Effect<Cursor, Unreachable> =>

@@ -5,7 +5,7 @@
  * Rules: docs/spec/push.md, docs/spec/pull.md, docs/spec/live.md.
  */
 import { Context, type Effect, type Stream } from "effect"
-import type { Cursor, LogHead, Page, PushAnswer, RosterNumber, Seq } from "@tidemark/protocol"
+import type { Cursor, LogHead, Page, PushAnswer, RefillAnswer, RosterNumber, Seq } from "@tidemark/protocol"
 import type { RemoteError } from "./SyncErrors.ts"
 
 /** What the live socket tells. The stream begins with `Welcome`; it ends or fails when the socket does. */
@@ -26,6 +26,8 @@ export class Remote extends Context.Service<
     readonly pull: (after: Cursor | undefined, bytesMax: number) => Effect.Effect<Page, RemoteError>
     /** Opens a live socket; closing the stream closes it. */
     readonly live: Stream.Stream<LiveEvent, RemoteError>
+    /** Leases the right to refill the log, or gives it back [AMNESIA-7]. */
+    readonly refill: (done: boolean) => Effect.Effect<RefillAnswer, RemoteError>
     /** Pulls, verifies and stores the roster; returns where it stands. */
     readonly refreshRoster: Effect.Effect<RosterNumber, RemoteError>
   }

@@ -24,6 +24,18 @@ export const liveGapMillis = 1_000
 /** Edits that got no receipt for this long of connected time are shown as stalled, in milliseconds [STATUS-4]. */
 export const stalledMillis = 30_000
 
+/** How long the first device that finds something missing on the server lets others send their own edits, in milliseconds. */
+export const refillPatienceMillis = 2_000
+
+/** How often the lease of a refill is asked for, or for more of it, in milliseconds; well below how long it lasts. */
+export const refillAskMillis = 5_000
+
+/** Bytes of found losses put into the outbox in one transaction. */
+export const refillAppendBytesMax = 1_048_576
+
+/** How many failed attempts in a row to agree with the server's log are not yet worth a word to the user. */
+export const logAttemptCountMax = 4
+
 /** How far the next DeviceSeq moves at most on the word of the server alone. No device is that far behind itself. */
 export const deviceSeqJumpMax = 1_000_000
 

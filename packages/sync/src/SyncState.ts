@@ -29,10 +29,10 @@ export type BrokenLink =
   | {
       readonly _tag: "waiting"
       readonly attempt: number
-      readonly cause: "unreachable" | "store" | "offline"
+      readonly cause: "unreachable" | "store" | "offline" | "log"
       readonly message: string
     }
-  /** The server said no, or its log is not ours; a slow timer asks again. */
+  /** The server said no; a slow timer asks again. */
   | { readonly _tag: "refused"; readonly cause: RefusedCause; readonly message: string }
 
 /** The connection. */

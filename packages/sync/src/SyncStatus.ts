@@ -8,7 +8,7 @@
 import { Schema } from "effect"
 import { stuckMillis } from "./internal/stuckClock.ts"
 import type { OutboxCounts } from "./LocalStore.ts"
-import { stalledMillis } from "./SyncLimits.ts"
+import { logAttemptCountMax, stalledMillis } from "./SyncLimits.ts"
 import { type LinkState, placeOf, type SyncState } from "./SyncState.ts"
 
 /** What every status carries. */
@@ -61,6 +61,8 @@ export interface StatusInput {
   readonly counts: OutboxCounts
   /** Why the store could not be counted again since its last change, in words: then `counts` may be out of date. */
   readonly countsFailure?: string | undefined
+  /** Whether this device has yet to find out what a server that forgot has lost. */
+  readonly refillDue?: boolean
   readonly refusalMessage: string | undefined
   readonly lastReceiptAt: number | undefined
   readonly at: number
@@ -81,7 +83,8 @@ export const statusOf = (input: StatusInput): SyncStatus => {
   const { at, counts, state } = input
   const { push } = state
   const link = shownLink(state.link)
-  const pending = counts.unsealed + counts.sealed
+  // What the server may have lost besides is not counted yet; that it has to be looked for is one thing that waits.
+  const pending = counts.unsealed + counts.sealed + (input.refillDue === true ? 1 : 0)
   const seen = {
     pending,
     refused: counts.refused,
@@ -94,6 +97,9 @@ export const statusOf = (input: StatusInput): SyncStatus => {
   if (link._tag === "stopped") return { _tag: "Stopped", ...seen }
   if (link._tag === "refused") return stalled(link.cause === "log" ? "log" : "refused", link.message)
   if (link._tag === "waiting") {
+    if (link.cause === "log") {
+      return link.attempt < logAttemptCountMax ? { _tag: "Connecting", ...seen } : stalled("log", link.message)
+    }
     return link.cause === "store" ? stalled("store", link.message) : { _tag: "Offline", ...seen, message: link.message }
   }
   if (push._tag === "waiting" && push.cause === "store") return stalled("store", push.message)

@@ -146,6 +146,8 @@ describe("the chain", () => {
         const tab = yield* openTab({ disk, server })
         yield* tab.edit("mine")
         yield* Effect.forkScoped(tab.engine.run)
+        yield* tab.becomes("Connecting")
+        yield* TestClock.adjust("20 seconds")
         const status = yield* tab.becomes("Stalled")
         assert.deepStrictEqual([status._tag === "Stalled" && status.cause, status.pending], ["log", 1])
         assert.deepStrictEqual([yield* tab.received, server.pushes], [[], []])
@@ -193,40 +195,27 @@ describe("the chain", () => {
     }
   }
   for (const [what, lose] of Object.entries(losses)) {
-    it.effect(`PULL-3 ${what} stops push and pull, keeps everything, says so, and is asked again each minute`, () =>
+    it.effect(`PULL-3 ${what} is not followed from the old cursor: the device goes back and loses nothing`, () =>
       Effect.gen(function* () {
         const server = new ServerModel()
         const disk = new MemoryDisk()
         server.append(theirs(3))
         const { tab } = yield* start(server, disk)
         yield* tab.becomes("Synced")
-        const kept = server.stored.map((entry) => entry.bytes)
-        const { logId } = server
         server.isDown = true
         yield* tab.engine.syncNow
         yield* tab.becomes("Offline")
         yield* tab.edit("mine")
         lose(server)
-        const [stored, cursor] = [server.stored.length, yield* tab.cursor]
         server.isDown = false
         yield* tab.engine.syncNow
-        const status = yield* tab.status((found) => found._tag === "Stalled" && found.pending === 1)
-        assert.strictEqual(status._tag === "Stalled" && status.cause, "log")
-        assert.deepStrictEqual([server.pushes.length, server.stored.length], [0, stored])
-        assert.deepStrictEqual([yield* tab.received, yield* tab.cursor], [names(3), cursor])
-
-        const heads = server.heads
-        yield* TestClock.adjust("59 seconds")
-        assert.strictEqual(server.heads, heads)
-        server.logId = logId
-        server.stored = []
-        server.append(kept)
-        yield* TestClock.adjust("1 second")
+        yield* quiet
+        yield* TestClock.adjust("10 seconds")
         yield* tab.becomes("Synced")
-        assert.deepStrictEqual(
-          server.stored.map((entry) => textOf(entry.bytes)),
-          [...names(3), "mine"]
-        )
+        const there = server.stored.map((entry) => textOf(entry.bytes)).join("")
+        for (const text of [...names(3), "mine"]) assert.include(there, text)
+        for (const text of names(3)) assert.include(yield* tab.received, text)
+        assert.deepStrictEqual(yield* tab.cursor, server.cursorAt(server.stored.length))
       })
     )
   }

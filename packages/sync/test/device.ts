@@ -13,6 +13,7 @@ import {
   DocId,
   encodeHeader,
   KeyId,
+  LocalSeq,
   RosterNumber,
   Seq
 } from "@tidemark/protocol"
@@ -25,6 +26,7 @@ import {
   LocalStore,
   LocalStoreMemory,
   type MemoryDisk,
+  type NewUpdate,
   metaKeys,
   type Opened,
   Remote,
@@ -173,6 +175,36 @@ const makeDocs = (store: LocalStore["Service"], settings: Settings): Docs["Servi
         })
       )
     ),
+  survey: Effect.sync(() => {
+    // A doc's operations are its texts: what an item's text contains, the log holds.
+    const texts = new Map<DocId, { text: string; seq: Seq }>()
+    const holds = ({ bytes, doc }: { readonly bytes: Uint8Array; readonly doc: DocId }) =>
+      texts.get(doc)?.text.includes(toText(bytes)) === true
+    return {
+      add: (items) =>
+        Effect.sync(() => {
+          for (const { bytes, doc, seq } of items) {
+            texts.set(doc, { text: `${texts.get(doc)?.text ?? ""}${toText(bytes)}`, seq })
+          }
+        }),
+      confirmed: Effect.map(store.unsealed(Infinity), (updates) =>
+        updates.filter(holds).map(({ doc, localSeq }) => ({ localSeq, seq: texts.get(doc)?.seq ?? Seq.make(0) }))
+      ),
+      missing: Effect.gen(function* () {
+        const all: Array<NewUpdate> = []
+        for (const doc of yield* store.docs) {
+          const { updates } = yield* store.tail(doc, LocalSeq.make(0))
+          const waiting = new Set(updates.filter(({ own, seq }) => own && seq === 0).map(({ bytes }) => toText(bytes)))
+          for (const update of updates) {
+            if (holds(update) || waiting.has(toText(update.bytes))) continue
+            waiting.add(toText(update.bytes))
+            all.push({ doc, bytes: update.bytes, own: true, spans: [], seq: Seq.make(0) })
+          }
+        }
+        return all
+      })
+    }
+  }),
   apply: Effect.fnUntraced(function* (slice) {
     yield* settings.beforeApply
     const written = yield* store.write({ docs: [], meta: [metaKeys.cursor, metaKeys.syncer] }, (view) => {
@@ -183,7 +215,7 @@ const makeDocs = (store: LocalStore["Service"], settings: Settings): Docs["Servi
       if (!isOurs) return { _tag: "Abort", value: undefined }
       const updates = slice.items.map(({ bytes, doc, seq }) => ({ doc, bytes, own: false, spans: [], seq }))
       const { hold, release, settle } = slice
-      const meta = new Map([[metaKeys.cursor, Schema.encodeSync(CursorJson)(slice.next)]])
+      const meta = new Map([...(slice.meta ?? []), [metaKeys.cursor, Schema.encodeSync(CursorJson)(slice.next)]])
       return { _tag: "Commit", batch: { updates, hold, release, settle, meta }, value: undefined }
     })
     if (!written.committed) return yield* new FenceLost({ message: "Another tab syncs." })

@@ -66,6 +66,10 @@ export class ServerModel {
   heads = 0
   socketsOpened = 0
   rosterPulls = 0
+  /** Who may refill the log, and how each asking ended. */
+  lease: DeviceId | undefined
+  leaseAsks: Array<string> = []
+  refuseRefill: Refused | undefined
   /** Refuses an item in its answer. */
   refuseItem: (entry: Uint8Array, deviceSeq: DeviceSeq) => ItemRefusedReason | undefined = () => undefined
   /** Refuses a whole call, or changes its answer. */
@@ -214,6 +218,15 @@ export class ServerModel {
           return yield* Effect.never
         })
       ),
+      refill: (done) =>
+        Effect.suspend(() => {
+          if (this.isDown) return Effect.fail(down())
+          if (this.refuseRefill !== undefined) return Effect.fail(this.refuseRefill)
+          const isFree = this.lease === undefined || this.lease === device
+          if (isFree) this.lease = done ? undefined : device
+          this.leaseAsks.push(`${device === this.lease ? "granted" : done ? "done" : "denied"}`)
+          return Effect.succeed({ granted: isFree && !done, millis: 1_000 })
+        }),
       refreshRoster: Effect.suspend(() => {
         if (this.isDown) return Effect.fail(down())
         this.rosterPulls += 1

@@ -43,6 +43,8 @@ const attemptOf = (state: LinkState): number =>
 const fail = (state: LinkState, failure: Failure, moment: Moment): LinkStep => {
   if (failure.kind === "refused") {
     const { cause, message } = failure
+    // Hello finds where the two logs part, and goes on from there.
+    if (cause === "log") return lookAgain(state, message, moment)
     return to({ _tag: "refused", cause, message }, hangUp, setTimer(refusedRetryMillis))
   }
   const attempt = attemptOf(state) + 1
@@ -51,6 +53,15 @@ const fail = (state: LinkState, failure: Failure, moment: Moment): LinkStep => {
     { _tag: "waiting", attempt, cause: failure.kind, message: failure.message },
     hangUp,
     setTimer(backoffMillis(attempt, moment.random, retryAfterMillis))
+  )
+}
+
+const lookAgain = (state: LinkState, message: string, moment: Moment): LinkStep => {
+  const attempt = attemptOf(state) + 1
+  return to(
+    { _tag: "waiting", attempt, cause: "log", message },
+    hangUp,
+    setTimer(backoffMillis(attempt, moment.random))
   )
 }
 

@@ -30,9 +30,11 @@ export const makeStatusBoard: Effect.Effect<StatusBoard, never, LocalStore> = Ef
   const recount = Effect.gen(function* () {
     const counts = yield* store.counts
     const refusalMessage = counts.refused === 0 ? undefined : (yield* store.refused)[0]?.refusal?.message
-    const receipt = (yield* store.meta([metaKeys.lastReceiptAt])).get(metaKeys.lastReceiptAt)
+    const meta = yield* store.meta([metaKeys.lastReceiptAt, metaKeys.refill])
+    const receipt = meta.get(metaKeys.lastReceiptAt)
+    const refillDue = meta.has(metaKeys.refill)
     const lastReceiptAt = receipt === undefined ? undefined : Option.getOrUndefined(decodeMillis(receipt))
-    seen = { ...seen, counts, countsFailure: undefined, refusalMessage, lastReceiptAt }
+    seen = { ...seen, counts, countsFailure: undefined, refillDue, refusalMessage, lastReceiptAt }
     return counts.unsealed + counts.sealed
   }).pipe(Effect.tapError(({ message }) => Effect.sync(() => (seen = { ...seen, countsFailure: message }))))
 

@@ -4,10 +4,11 @@
  * A transaction that finds another nonce in the store commits nothing and fails with `FenceLost` [PUSH-7].
  */
 import { Effect, Result, Schema, type Semaphore } from "effect"
-import { Cursor, DeviceSeq } from "@tidemark/protocol"
+import { Cursor, DeviceSeq, LogId } from "@tidemark/protocol"
 import { type Batch, type LocalStore, metaKeys, StoreFailed, type WriteRequest, type WriteView } from "../LocalStore.ts"
 import { FenceLost } from "../SyncErrors.ts"
 import { Ahead } from "./ahead.ts"
+import { addMark, Marks } from "./marks.ts"
 
 /** `lock` orders everything of this tab that reads the cursor or the next number and then moves it. */
 export interface Turn {
@@ -22,6 +23,9 @@ export interface OwnMeta {
   readonly nextDeviceSeq: DeviceSeq
   readonly ahead: Ahead
   readonly lastReceiptAt: number | undefined
+  readonly marks: Marks | undefined
+  /** The log that is to be compared with what this device holds. */
+  readonly refill: LogId | undefined
 }
 
 const CursorJson = Schema.fromJsonString(Cursor)
@@ -29,13 +33,17 @@ const DeviceSeqJson = Schema.fromJsonString(DeviceSeq)
 const TextJson = Schema.fromJsonString(Schema.String)
 const AheadJson = Schema.fromJsonString(Ahead)
 const MillisJson = Schema.fromJsonString(Schema.Int)
+const MarksJson = Schema.fromJsonString(Marks)
+const LogIdJson = Schema.fromJsonString(LogId)
 
 const encode = {
   cursor: Schema.encodeSync(CursorJson),
   nextDeviceSeq: Schema.encodeSync(DeviceSeqJson),
   syncer: Schema.encodeSync(TextJson),
   ahead: Schema.encodeSync(AheadJson),
-  lastReceiptAt: Schema.encodeSync(MillisJson)
+  lastReceiptAt: Schema.encodeSync(MillisJson),
+  marks: Schema.encodeSync(MarksJson),
+  refill: Schema.encodeSync(LogIdJson)
 } as const
 
 const keys: ReadonlyArray<string> = Object.values(metaKeys)
@@ -58,7 +66,9 @@ const decodeMeta = (meta: ReadonlyMap<string, string>): Result.Result<OwnMeta, S
       cursor: yield* read(CursorJson, metaKeys.cursor),
       nextDeviceSeq: (yield* read(DeviceSeqJson, metaKeys.nextDeviceSeq)) ?? DeviceSeq.make(1),
       ahead: (yield* read(AheadJson, metaKeys.ahead)) ?? [],
-      lastReceiptAt: yield* read(MillisJson, metaKeys.lastReceiptAt)
+      lastReceiptAt: yield* read(MillisJson, metaKeys.lastReceiptAt),
+      marks: yield* read(MarksJson, metaKeys.marks),
+      refill: yield* read(LogIdJson, metaKeys.refill)
     }
   })
 
@@ -69,12 +79,21 @@ export interface OwnBatch extends Omit<Batch, "meta"> {
     readonly nextDeviceSeq?: DeviceSeq
     readonly ahead?: Ahead
     readonly lastReceiptAt?: number
+    /** A cursor leaves a mark by itself. */
+    readonly marks?: Marks
+    readonly refill?: LogId | "done"
   }
 }
 
-const toBatch = ({ own = {}, ...batch }: OwnBatch): Batch => {
-  const meta = new Map<string, string>()
+/** The marks with that of a cursor, as a meta value: for the slice that moves the cursor. */
+export const marksMeta = (marks: Marks): ReadonlyMap<string, string> => new Map([[metaKeys.marks, encode.marks(marks)]])
+
+const toBatch = ({ own = {}, ...batch }: OwnBatch, found: OwnMeta): Batch => {
+  const meta = new Map<string, string | undefined>()
   if (own.cursor !== undefined) meta.set(metaKeys.cursor, encode.cursor(own.cursor))
+  const marks = own.marks ?? (own.cursor === undefined ? undefined : addMark(found.marks, own.cursor))
+  if (marks !== undefined) meta.set(metaKeys.marks, encode.marks(marks))
+  if (own.refill !== undefined) meta.set(metaKeys.refill, own.refill === "done" ? undefined : encode.refill(own.refill))
   if (own.nextDeviceSeq !== undefined) meta.set(metaKeys.nextDeviceSeq, encode.nextDeviceSeq(own.nextDeviceSeq))
   if (own.ahead !== undefined) meta.set(metaKeys.ahead, encode.ahead(own.ahead))
   if (own.lastReceiptAt !== undefined) meta.set(metaKeys.lastReceiptAt, encode.lastReceiptAt(own.lastReceiptAt))
@@ -106,7 +125,7 @@ export const fencedWrite = Effect.fnUntraced(function* <A>(
       const { batch, value } = decide(own.success, view)
       return batch === undefined
         ? { _tag: "Abort", value: Result.succeed(value) }
-        : { _tag: "Commit", batch: toBatch(batch), value: Result.succeed(value) }
+        : { _tag: "Commit", batch: toBatch(batch, own.success), value: Result.succeed(value) }
     }
   )
   return yield* Effect.fromResult(written.value)

@@ -4,12 +4,14 @@
  * A piece that fails reports how; `FenceLost` passes through, because it ends the engine. Rules: docs/spec/sync-state.md.
  */
 import { Effect, Schedule, Stream } from "effect"
+import { makeAmnesia } from "../Amnesia.ts"
 import { makeHello } from "../Hello.ts"
 import { makeLive } from "../Live.ts"
 import { LocalStore, type StoreFailed } from "../LocalStore.ts"
 import { makeOutbox } from "../Outbox.ts"
 import { makePull } from "../Pull.ts"
 import { makePush } from "../Push.ts"
+import { makeRefill } from "../Refill.ts"
 import type { FenceLost, RemoteError } from "../SyncErrors.ts"
 import type { SyncEvent } from "../SyncEvent.ts"
 import { failureOf } from "./failures.ts"
@@ -36,28 +38,45 @@ const recountSchedule = Schedule.spaced("2 seconds")
 
 type WorkError = RemoteError | StoreFailed | FenceLost
 
-/** Reports every failure but the lost fence by `toEvent`. */
-const reported = (
-  work: Effect.Effect<void, WorkError>,
-  report: Report,
-  toEvent: (error: RemoteError | StoreFailed) => SyncEvent
-): Effect.Effect<void, FenceLost> =>
-  work.pipe(Effect.catch((error) => (error._tag === "FenceLost" ? Effect.fail(error) : report(toEvent(error)))))
-
 const linkFailed = (error: RemoteError | StoreFailed): SyncEvent => ({ _tag: "LinkFailed", failure: failureOf(error) })
 
 export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusBoard) {
   const store = yield* LocalStore
   const outbox = yield* makeOutbox(turn)
   const pull = yield* makePull(turn)
-  const hello = yield* makeHello(turn, pull.reopenHeld)
+  const amnesia = yield* makeAmnesia(turn)
+  const hello = yield* makeHello(turn, amnesia, pull.reopenHeld)
+  const refill = yield* makeRefill(turn, Effect.asVoid(board.recount))
   const push = yield* makePush(turn, outbox)
   const live = yield* makeLive(hello, pull)
+
+  /** Something showed another chain than ours since the last hello that succeeded. */
+  let isLogDoubted = false
+
+  /** Reports every failure but the lost fence by `toEvent`. */
+  const reported = (
+    work: Effect.Effect<void, WorkError>,
+    report: Report,
+    toEvent: (error: RemoteError | StoreFailed) => SyncEvent
+  ): Effect.Effect<void, FenceLost> =>
+    work.pipe(
+      Effect.catch((error) => {
+        if (error._tag === "FenceLost") return Effect.fail(error)
+        if (error._tag === "Behind" && error.what === "log") isLogDoubted = true
+        return report(toEvent(error))
+      })
+    )
 
   const works: Works = {
     connect: (report) =>
       reported(
-        Effect.flatMap(hello.connect, (place) => report({ _tag: "HeadKnown", ...place })),
+        Effect.gen(function* () {
+          const place = yield* hello.connect(isLogDoubted)
+          isLogDoubted = false
+          // What was forgotten is counted before anything is shown as synced.
+          if (place.isForgetful) yield* board.recount
+          yield* report({ _tag: "HeadKnown", through: place.through, head: place.head })
+        }),
         report,
         linkFailed
       ),
@@ -80,11 +99,12 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
     push: (report) =>
       reported(
         Effect.gen(function* () {
-          const blocked = yield* push.drain(
+          const drain = push.drain(
             Effect.fnUntraced(function* (settled) {
               yield* report({ _tag: "Pushed", settled: settled.settled, ...settled.place })
             })
           )
+          const blocked = yield* refill.around(drain)
           yield* report(blocked === undefined ? { _tag: "PushDrained" } : { _tag: "PushFailed", failure: blocked })
         }),
         report,

@@ -1,0 +1,145 @@
+/**
+ * What the server's log holds, in scratch docs beside those of this device, and what it lacks.
+ *
+ * Compared are the operations themselves, doc by doc: so a loss is found whoever wrote it and wherever this device keeps it,
+ * folded or not, and operations that came back meanwhile by another way are not sent again. Scratch docs hold everything
+ * the log holds, in memory, for one comparison. Rules: docs/spec/amnesia.md.
+ */
+import { Effect, Result, type Scope } from "effect"
+import { type DocId, LocalSeq, Seq } from "@tidemark/protocol"
+import { type OperationSpan, PeerId, ShardDoc, type Workspace } from "@tidemark/model"
+import type { LocalStore, NewUpdate, RemoteItem, StoredUpdate, Survey } from "@tidemark/sync"
+
+/** A doc as the log has it, with the Seq of the last item met. */
+interface Scratch {
+  readonly shard: ShardDoc
+  seq: Seq
+}
+
+/** An empty survey; its docs are freed with the scope. `itemBytesMax`: the largest update that can be sealed. */
+export const makeLogSurvey = Effect.fnUntraced(function* (
+  store: LocalStore["Service"],
+  workspace: Workspace,
+  itemBytesMax: number
+): Effect.fn.Return<Survey, never, Scope.Scope> {
+  const scratches = new Map<DocId, Scratch>()
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      for (const { shard } of scratches.values()) shard.free()
+    })
+  )
+  const open = (doc: DocId, updates: ReadonlyArray<Uint8Array>, snapshot?: Uint8Array) =>
+    Result.map(ShardDoc.open({ workspace, doc, snapshot, updates }), ({ shard }) => shard)
+
+  const addTo = (doc: DocId, items: ReadonlyArray<RemoteItem>) => {
+    const seq = items.at(-1)?.seq ?? Seq.make(0)
+    const known = scratches.get(doc)
+    const updates = items.map(({ bytes }) => bytes)
+    if (known !== undefined && !known.shard.importUpdates(updates).poisoned) {
+      known.seq = seq
+      return
+    }
+    // A panic: what this doc's earlier items held counts as not there, and is sent once more.
+    known?.shard.free()
+    scratches.delete(doc)
+    const opened = open(doc, updates)
+    if (Result.isSuccess(opened)) scratches.set(doc, { shard: opened.success, seq })
+  }
+
+  /** Whether the log holds all operations of an own update. One that names none cannot be shown to be there. */
+  const isHeld = ({ doc, spans }: StoredUpdate): boolean => {
+    const shard = scratches.get(doc)?.shard
+    return (
+      shard !== undefined &&
+      spans.length > 0 &&
+      spans.every(({ end, peer }) => shard.counterOf(PeerId.make(peer)) >= end)
+    )
+  }
+
+  const missingOf = Effect.fnUntraced(function* (doc: DocId) {
+    const tail = yield* store.tail(doc, LocalSeq.make(0))
+    const waiting = tail.updates.filter(({ own, seq }) => own && seq === 0).flatMap(({ spans }) => spans)
+    const bytes = tail.updates.map((update) => update.bytes)
+    const opened = open(doc, bytes, tail.snapshot?.bytes)
+    // A doc that cannot be read here can be given by another device only.
+    if (Result.isFailure(opened)) return []
+    const shard = opened.success
+    const held = scratches.get(doc)?.shard
+    const lacking = spansOf(shard).flatMap(({ end, peer }) =>
+      without({ peer, start: held?.counterOf(peer) ?? 0, end }, waiting)
+    )
+    const updates = exportCut(shard, lacking, itemBytesMax)
+    shard.free()
+    return updates
+  })
+
+  return {
+    add: (items) =>
+      Effect.sync(() => {
+        for (const [doc, own] of Map.groupBy(items, (item) => item.doc)) addTo(doc, own)
+      }),
+    confirmed: Effect.map(store.unsealed(Infinity), (updates) =>
+      updates.filter(isHeld).map(({ doc, localSeq }) => ({ localSeq, seq: scratches.get(doc)?.seq ?? Seq.make(0) }))
+    ),
+    missing: Effect.gen(function* () {
+      const missing: Array<NewUpdate> = []
+      for (const doc of yield* store.docs) {
+        missing.push(...(yield* missingOf(doc)))
+        // Between two docs everybody else has a turn.
+        yield* Effect.yieldNow
+      }
+      return missing
+    })
+  }
+})
+
+/** Everything a doc holds, peer by peer. */
+const spansOf = (shard: ShardDoc): ReadonlyArray<OperationSpan> =>
+  shard
+    .version()
+    .split(",")
+    .flatMap((text) => {
+      const [peer, end] = text.split(":")
+      return peer === undefined || end === undefined ? [] : [{ peer: PeerId.make(peer), start: 0, end: Number(end) }]
+    })
+
+/** What is left of a span when those of the same peer are taken out. */
+const without = (
+  span: OperationSpan,
+  taken: ReadonlyArray<{ readonly peer: string; readonly start: number; readonly end: number }>
+): ReadonlyArray<OperationSpan> => {
+  const left: Array<OperationSpan> = []
+  let start = span.start
+  for (const one of taken.filter(({ peer }) => peer === span.peer).toSorted((a, b) => a.start - b.start)) {
+    if (one.start > start) left.push({ ...span, start, end: Math.min(one.start, span.end) })
+    start = Math.max(start, one.end)
+  }
+  if (start < span.end) left.push({ ...span, start })
+  return left.filter((one) => one.end > one.start)
+}
+
+/** One update with these operations; halves of it where it would be too large to be sent. */
+const exportCut = (
+  shard: ShardDoc,
+  spans: ReadonlyArray<OperationSpan>,
+  bytesMax: number
+): ReadonlyArray<NewUpdate> => {
+  if (spans.length === 0) return []
+  const exported = shard.exportSpans(spans)
+  if (Result.isFailure(exported)) return []
+  const bytes = exported.success
+  const [first] = spans
+  const isOne = spans.length === 1 && first !== undefined && first.end - first.start <= 1
+  if (bytes.length <= bytesMax || isOne || first === undefined) {
+    return [{ doc: shard.id, bytes, own: true, spans, seq: Seq.make(0) }]
+  }
+  if (spans.length === 1) {
+    const middle = Math.floor((first.start + first.end) / 2)
+    return [
+      ...exportCut(shard, [{ ...first, end: middle }], bytesMax),
+      ...exportCut(shard, [{ ...first, start: middle }], bytesMax)
+    ]
+  }
+  const half = Math.floor(spans.length / 2)
+  return [...exportCut(shard, spans.slice(0, half), bytesMax), ...exportCut(shard, spans.slice(half), bytesMax)]
+}

@@ -1,0 +1,247 @@
+/** Servers that forget, against a real server over a real SQLite file. Rules: docs/spec/amnesia.md. */
+import { cpSync, readdirSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Scope } from "effect"
+import { type MemoryDisk, metaKeys } from "@tidemark/sync"
+import {
+  createOn,
+  dataFolder,
+  type Device,
+  joinBy,
+  linkFor,
+  openDevice,
+  reaches,
+  startServer,
+  until
+} from "./support/network.ts"
+import { insertTask, rowsOf } from "./support/tabs.ts"
+
+const titles = (disk: MemoryDisk) =>
+  rowsOf(disk, "tasks")
+    .map((row) => String(row["title"]))
+    .toSorted()
+
+/** A server that can be stopped, lose its files, and start again at the same address. */
+const makeServer = Effect.gen(function* () {
+  const folder = yield* dataFolder
+  const copy = yield* dataFolder
+  let scope = yield* Scope.make()
+  const origin = yield* Scope.provide(startServer(folder), scope)
+  const stop = Effect.suspend(() => Scope.close(scope, Exit.void))
+  yield* Effect.addFinalizer(() => stop)
+  const start = Effect.gen(function* () {
+    scope = yield* Scope.make()
+    yield* Scope.provide(startServer(folder, Number(new URL(origin).port)), scope)
+  })
+  /** The database's files, without the secret. */
+  const filesIn = (where: string) => readdirSync(where).filter((name) => name !== "secret" && !name.includes("lock"))
+  const wipe = Effect.sync(() => {
+    for (const name of filesIn(folder)) rmSync(join(folder, name), { recursive: true })
+  })
+  return {
+    origin,
+    stop,
+    start,
+    /** What the stopped server holds is thrown away; its secret stays. */
+    wipe,
+    loseSecret: Effect.sync(() => rmSync(join(folder, "secret"))),
+    /** Copies what the stopped server holds, or puts the copy back. */
+    backup: Effect.sync(() => {
+      for (const name of filesIn(folder)) cpSync(join(folder, name), join(copy, name), { recursive: true })
+    }),
+    restore: Effect.andThen(
+      wipe,
+      Effect.sync(() => cpSync(copy, folder, { recursive: true }))
+    ),
+    /** The entries of the log. */
+    entryCount: Effect.sync(() => {
+      const name = filesIn(folder).find((one) => one.endsWith(".sqlite") || one.endsWith(".db"))
+      const database = new DatabaseSync(join(folder, name ?? "none"), { readOnly: true })
+      const row = database.prepare("SELECT count(*) AS count FROM entries").get()
+      database.close()
+      return Number(row?.["count"])
+    })
+  }
+})
+
+/** Runs a device for as long as `use` takes. */
+const during = <A, E, R>(disk: MemoryDisk, use: (device: Device) => Effect.Effect<A, E, R>) =>
+  Effect.scoped(Effect.flatMap(openDevice(disk), use))
+
+const synced = (device: Device) => reaches(device, "Synced")
+
+/** Writes, and waits until the server has it. */
+const write = (device: Device, ...names: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    for (const name of names) yield* device.replica.change([insertTask(name)])
+    yield* until(device.disk, (disk) => disk.unsealed.size + disk.sealed.size === 0)
+    yield* synced(device)
+  })
+
+/** An owner and two editors that have seen the same rows; none of them runs. */
+const threeDevices = (origin: string) =>
+  Effect.gen(function* () {
+    const owner = yield* createOn(origin)
+    const [first, second] = yield* during(owner, (device) =>
+      Effect.gen(function* () {
+        yield* write(device, "by the owner")
+        return [
+          yield* joinBy(yield* linkFor(device, "editor")),
+          yield* joinBy(yield* linkFor(device, "editor"))
+        ] as const
+      })
+    )
+    yield* during(first, (device) => write(device, "by the first"))
+    yield* during(second, (device) => write(device, "by the second"))
+    for (const disk of [owner, first, second]) yield* during(disk, synced)
+    return { owner, first, second }
+  })
+
+const all = ["by the first", "by the owner", "by the second"]
+
+/** What somebody sees who has nothing but the server's log. */
+const seenByNewcomer = (owner: MemoryDisk) =>
+  Effect.gen(function* () {
+    const link = yield* during(owner, (device) => Effect.andThen(synced(device), linkFor(device, "reader")))
+    const newcomer = yield* joinBy(link)
+    yield* during(newcomer, synced)
+    return titles(newcomer)
+  })
+
+describe("a server that forgets", () => {
+  it.live(
+    "AMNESIA-5 AMNESIA-6 the database is dropped: a device that is not the founder refills it alone",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* makeServer
+        const { first, owner, second } = yield* threeDevices(server.origin)
+        yield* server.stop
+        yield* server.wipe
+        yield* server.start
+        yield* during(first, synced)
+        const refilled = yield* server.entryCount
+        assert.isFalse(first.meta.has(metaKeys.refill))
+        // The log alone is enough now, although the authors of the rest have not come back.
+        for (const disk of [second, owner]) {
+          yield* during(disk, synced)
+          assert.deepStrictEqual(titles(disk), all)
+        }
+        assert.strictEqual(yield* server.entryCount, refilled, "nothing was sent twice")
+        assert.deepStrictEqual(yield* seenByNewcomer(owner), all)
+      }),
+    60_000
+  )
+
+  it.live(
+    "AMNESIA-5 AMNESIA-6 an older copy is restored: what came after it is sent again by whoever has it",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* makeServer
+        const { first, owner, second } = yield* threeDevices(server.origin)
+        yield* server.stop
+        yield* server.backup
+        yield* server.start
+        yield* during(second, (device) => write(device, "later 1", "later 2"))
+        yield* during(first, synced)
+        yield* server.stop
+        yield* server.restore
+        yield* server.start
+        // The author never comes back; the first device has only received them.
+        yield* during(first, synced)
+        assert.deepStrictEqual(yield* seenByNewcomer(owner), [...all, "later 1", "later 2"])
+        assert.deepStrictEqual(titles(owner), [...all, "later 1", "later 2"])
+      }),
+    60_000
+  )
+
+  it.live(
+    "AMNESIA-5 a restored copy that others have written past the old head before the first device is back",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* makeServer
+        const { first, owner, second } = yield* threeDevices(server.origin)
+        yield* server.stop
+        yield* server.backup
+        yield* server.start
+        yield* during(first, (device) => write(device, "lost 1", "lost 2"))
+        yield* server.stop
+        yield* server.restore
+        yield* server.start
+        yield* during(second, (device) =>
+          Effect.forEach(["a", "b", "c", "d", "e"], (name) => write(device, `grown ${name}`), { discard: true })
+        )
+        yield* during(first, (device) => write(device, "after"))
+        const rows = ["after", ...all, "grown a", "grown b", "grown c", "grown d", "grown e", "lost 1", "lost 2"]
+        for (const disk of [first, second, owner]) {
+          yield* during(disk, synced)
+          assert.deepStrictEqual(titles(disk), rows)
+        }
+        assert.deepStrictEqual(yield* seenByNewcomer(owner), rows)
+      }),
+    60_000
+  )
+
+  it.live(
+    "AMNESIA-6 secret and database are lost, and all devices come back at once: the work is done once",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* makeServer
+        const { first, owner, second } = yield* threeDevices(server.origin)
+        const before = yield* server.entryCount
+        // One of them has edits that no server ever saw.
+        yield* server.stop
+        yield* server.wipe
+        yield* server.loseSecret
+        yield* during(second, (device) => device.replica.change([insertTask("offline")]))
+        yield* server.start
+        yield* Effect.all(
+          [owner, first, second].map((disk) =>
+            during(disk, (device) =>
+              Effect.andThen(
+                until(disk, (one) => titles(one).length === 4),
+                synced(device)
+              )
+            )
+          ),
+          { concurrency: 3 }
+        )
+        for (const disk of [owner, first, second]) assert.deepStrictEqual(titles(disk), [...all, "offline"].toSorted())
+        assert.isAtMost(yield* server.entryCount, before + 1, "every device sent its own, once")
+        assert.deepStrictEqual(yield* seenByNewcomer(owner), [...all, "offline"].toSorted())
+      }),
+    60_000
+  )
+
+  it.live(
+    "AMNESIA-1 a revoked device stays out of a workspace that was founded again",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* makeServer
+        const { first, owner, second } = yield* threeDevices(server.origin)
+        yield* during(owner, (device) =>
+          Effect.gen(function* () {
+            yield* synced(device)
+            const { device: revoked } = yield* during(second, ({ replica }) => replica.identity)
+            yield* device.replica.revoke({ device: revoked })
+          })
+        )
+        yield* during(first, synced)
+        yield* server.stop
+        yield* server.wipe
+        yield* server.start
+        yield* during(first, synced)
+        yield* during(second, (device) =>
+          Effect.gen(function* () {
+            yield* device.replica.change([insertTask("kept")])
+            const stalled = yield* reaches(device, "Stalled")
+            assert.isTrue("message" in stalled && stalled.message.includes("ended this access"))
+            assert.include(titles(second), "kept")
+          })
+        )
+        assert.deepStrictEqual(yield* seenByNewcomer(owner), all)
+      }),
+    60_000
+  )
+})

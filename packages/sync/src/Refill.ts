@@ -1,0 +1,156 @@
+/**
+ * Gives a server back what it lost, once: compares its log with everything this device holds, and sends the difference.
+ *
+ * Runs in the place of a push after `Amnesia` has found a loss, until the comparison finds nothing missing; a crash, a lost
+ * connection or a lost lease begins it again. Own edits go first, and what the log turns out to hold already is not sent
+ * again. Rules: docs/spec/amnesia.md.
+ */
+import { Effect, Random, Result, type Scope } from "effect"
+import { type Cursor, Seq } from "@tidemark/protocol"
+import { Docs, type Survey } from "./Docs.ts"
+import { continuePage, otherLog } from "./internal/chainedPage.ts"
+import { withDeadline } from "./internal/failures.ts"
+import { fencedWrite, type Turn } from "./internal/turn.ts"
+import { type HeldEntry, LocalStore, type NewUpdate, type StoreFailed } from "./LocalStore.ts"
+import { Remote } from "./Remote.ts"
+import { type Opened, Sealer } from "./Sealer.ts"
+import { type FenceLost, type RemoteError, Unreachable } from "./SyncErrors.ts"
+import type { Failure } from "./SyncEvent.ts"
+import { pullBytesMax, refillAskMillis, refillAppendBytesMax, refillPatienceMillis } from "./SyncLimits.ts"
+
+export type RefillError = RemoteError | StoreFailed | FenceLost
+
+export interface Refill {
+  /** Sends the outbox by `drain`, and what the server lost besides, where that is still to be done. */
+  readonly around: (drain: Drain) => Drain
+}
+
+/** Sends the outbox until it is empty; returns why the server takes nothing more. */
+type Drain = Effect.Effect<Failure | undefined, RefillError>
+
+/** `finished` runs when the comparison has ended with nothing missing. */
+export const makeRefill = Effect.fnUntraced(function* (
+  turn: Turn,
+  finished: Effect.Effect<void, StoreFailed>
+): Effect.fn.Return<Refill, never, LocalStore | Docs | Remote | Sealer> {
+  const store = yield* LocalStore
+  const docs = yield* Docs
+  const remote = yield* Remote
+  const sealer = yield* Sealer
+  const ownMeta = fencedWrite(store, turn, {}, (own) => ({ value: own }))
+
+  /** Opens entries; one that cannot be followed counts as not there. */
+  const open = Effect.fnUntraced(function* (
+    entries: ReadonlyArray<{ readonly seq: Seq; readonly bytes: Uint8Array }>,
+    parts: ReadonlyArray<HeldEntry>
+  ) {
+    const first = yield* Effect.result(sealer.open(entries, parts))
+    if (Result.isSuccess(first)) return first.success
+    yield* withDeadline(remote.refreshRoster)
+    const opened: Array<Opened> = []
+    for (const entry of entries) {
+      const held = opened.flatMap((one) => (one._tag === "Held" && one.entry.kind === "part" ? [one.entry] : []))
+      const one = yield* Effect.result(sealer.open([entry], [...parts, ...held]))
+      if (Result.isSuccess(one)) opened.push(...one.success)
+    }
+    return opened
+  })
+
+  /** Reads the server's log into a survey, from where it stopped the last time up to the head. */
+  const makeReader = Effect.fnUntraced(function* (survey: Survey) {
+    const known = (yield* ownMeta).cursor
+    if (known === undefined) return yield* new Unreachable({ message: "The server has not said which log it holds." })
+    let seen: Cursor = { logId: known.logId, seq: Seq.make(0), chain: sealer.chainStart(known.logId) }
+    let parts: ReadonlyArray<HeldEntry> = []
+    return Effect.gen(function* () {
+      for (;;) {
+        const page = yield* withDeadline(remote.pull(seen.seq === 0 ? undefined : seen, pullBytesMax), pullBytesMax)
+        const continuation = continuePage(sealer, seen, page)
+        if (continuation._tag !== "Next") return yield* otherLog(page.through)
+        const entries = continuation.items.flatMap(({ item }) => (item._tag === "Entry" ? [item] : []))
+        const opened = yield* open(entries, parts)
+        const released = new Set(opened.flatMap((one) => (one._tag === "Item" ? one.release : [])))
+        const held = opened.flatMap((one) => (one._tag === "Held" && one.entry.kind === "part" ? [one.entry] : []))
+        parts = [...parts, ...held].filter(({ seq }) => !released.has(seq))
+        yield* survey.add(opened.flatMap((one) => (one._tag === "Item" ? [one.item] : [])))
+        seen = continuation.items.at(-1)?.cursor ?? seen
+        if (page.items.length === 0 || seen.seq >= page.head) return
+      }
+    })
+  })
+
+  const ask = (done: boolean) => withDeadline(remote.refill(done))
+
+  const append = Effect.fnUntraced(function* (missing: ReadonlyArray<NewUpdate>) {
+    for (const updates of chunksOf(missing)) {
+      yield* turn.lock.withPermit(fencedWrite(store, turn, {}, () => ({ value: undefined, batch: { updates } })))
+    }
+  })
+
+  const finish = turn.lock.withPermit(
+    fencedWrite(store, turn, {}, () => ({ value: undefined, batch: { own: { refill: "done" } } }))
+  )
+
+  /** With the lease: what is still missing is appended and sent, and the log read again, until nothing is. */
+  const give = Effect.fnUntraced(function* (drain: Drain, read: Effect.Effect<void, RefillError>, survey: Survey) {
+    const keepLease = Effect.forever(Effect.andThen(Effect.sleep(refillAskMillis), Effect.ignore(ask(false))))
+    for (;;) {
+      yield* read
+      const missing = yield* survey.missing
+      if (missing.length === 0) return undefined
+      yield* append(missing)
+      const blocked = yield* Effect.raceFirst(drain, keepLease)
+      if (blocked !== undefined) return blocked
+    }
+  })
+
+  const run = Effect.fnUntraced(function* (
+    drain: Drain
+  ): Effect.fn.Return<Failure | undefined, RefillError, Scope.Scope> {
+    const survey = yield* docs.survey
+    const read = yield* makeReader(survey)
+    yield* read
+    const confirm = yield* survey.confirmed
+    if (confirm.length > 0) {
+      yield* turn.lock.withPermit(fencedWrite(store, turn, {}, () => ({ value: undefined, batch: { confirm } })))
+    }
+    const blocked = yield* drain
+    if (blocked !== undefined) return blocked
+    for (let patience = refillPatienceMillis; ; patience = 0) {
+      yield* read
+      if ((yield* survey.missing).length === 0) break
+      // The others that come back now send their own edits first: what they send need not be sent for them.
+      if (patience > 0) yield* Effect.sleep(yield* Random.nextIntBetween(patience, 2 * patience))
+      const { granted, millis } = yield* ask(false)
+      if (!granted) {
+        yield* Effect.sleep(Math.min(Math.max(millis, 1), refillAskMillis))
+        continue
+      }
+      const refused = yield* Effect.ensuring(give(drain, read, survey), Effect.ignore(ask(true)))
+      if (refused !== undefined) return refused
+      break
+    }
+    yield* finish
+    yield* finished
+    return undefined
+  }, Effect.scoped)
+
+  return {
+    around: (drain) => Effect.flatMap(ownMeta, (own) => (own.refill === undefined ? drain : run(drain)))
+  }
+})
+
+/** Cuts updates so that each transaction stays small. */
+const chunksOf = (updates: ReadonlyArray<NewUpdate>): ReadonlyArray<ReadonlyArray<NewUpdate>> => {
+  const chunks: Array<Array<NewUpdate>> = []
+  let bytes = 0
+  for (const update of updates) {
+    bytes += update.bytes.length
+    const last = chunks.at(-1)
+    if (last === undefined || bytes > refillAppendBytesMax) {
+      chunks.push([update])
+      bytes = update.bytes.length
+    } else last.push(update)
+  }
+  return chunks
+}
