@@ -52,7 +52,7 @@ const sqliteArms = (random: SeededRandom, rounds: number) => [
     "sqlite-kill-acknowledge-before-commit",
     sqliteStand(random.fork("early"), "acknowledgeBeforeCommit"),
     random,
-    controlRounds
+    Math.min(rounds, controlRounds)
   )
 ]
 
@@ -73,7 +73,7 @@ const postgresArms = (postgres: PostgresProcess, random: SeededRandom, rounds: n
     "postgres-kill-acknowledge-before-commit",
     postgresStand(postgres, random.fork("early"), "acknowledgeBeforeCommit"),
     random,
-    controlRounds
+    Math.min(rounds, controlRounds)
   ),
   visibilityArm(postgres, random.fork("rows"), "headRow"),
   visibilityArm(postgres, random.fork("numbers"), "globalSequence")
@@ -85,7 +85,7 @@ const powerCutArms = (random: SeededRandom, rounds: number) => [
     "powercut-synchronous-off",
     powerCutStand(random.fork("unsynced"), "synchronousOff", true),
     random,
-    controlRounds
+    Math.min(rounds, controlRounds)
   )
 ]
 

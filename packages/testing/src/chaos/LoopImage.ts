@@ -75,7 +75,7 @@ export const makeLoopImage = Effect.fnUntraced(function* (folder: string) {
     writeFileSync(image, "")
     truncateSync(image, imageBytes)
   })
-  yield* run("mkfs.ext4", "-q", "-F", image)
+  yield* run("mkfs.ext4", "-q", "-F", "-m", "0", image)
   let isMounted = false
   yield* Effect.addFinalizer(() => (isMounted ? Effect.ignore(unmount(mountPoint)) : Effect.void))
   yield* mount

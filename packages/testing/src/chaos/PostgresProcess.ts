@@ -32,14 +32,15 @@ export const startPostgres = Effect.gen(function* () {
   const lines = createInterface({ input: child.stdout })
   const line = () =>
     Effect.callback<string, Error>((resume) => {
-      const onLine = (text: string) => resume(Effect.succeed(text))
-      const onExit = () => resume(Effect.fail(new Error("no PostgreSQL could be started")))
-      lines.once("line", onLine)
-      child.once("exit", onExit)
-      return Effect.sync(() => {
+      const settle = (effect: Effect.Effect<string, Error>) => {
         lines.off("line", onLine)
         child.off("exit", onExit)
-      })
+        resume(effect)
+      }
+      const onLine = (text: string) => settle(Effect.succeed(text))
+      const onExit = () => settle(Effect.fail(new Error("the throwaway PostgreSQL has ended")))
+      lines.on("line", onLine)
+      child.on("exit", onExit)
     })
   const url = yield* Effect.orDie(line())
   const restart = Effect.gen(function* () {

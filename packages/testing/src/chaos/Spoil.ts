@@ -13,7 +13,7 @@ interface Edit {
 }
 
 /** How long a spoiled commit follows its acknowledgement, an Effect duration. */
-const commitDelay = "25 millis"
+const commitDelay = "200 millis"
 
 const acknowledgeBeforeCommit: ReadonlyArray<Edit> = [
   {
@@ -38,8 +38,16 @@ const synchronousOff: ReadonlyArray<Edit> = [
   { file: "packages/server/src/SqliteClient.ts", from: "PRAGMA synchronous = FULL", to: "PRAGMA synchronous = OFF" }
 ]
 
+const bufferWithoutBound: ReadonlyArray<Edit> = [
+  {
+    file: "packages/server/src/LiveSocket.ts",
+    from: "return isFull ? Effect.succeed(false)",
+    to: "return isFull && Number.isNaN(0) ? Effect.succeed(false)"
+  }
+]
+
 /** The faults, by name. */
-export const spoils = { acknowledgeBeforeCommit, synchronousOff } as const
+export const spoils = { acknowledgeBeforeCommit, bufferWithoutBound, synchronousOff } as const
 
 export type SpoilName = keyof typeof spoils
 
