@@ -77,6 +77,7 @@ export class SimulatedDevice {
     for (const tab of tabs) {
       this.world.chronicle.note(`crash of ${tab.name}`)
       tab.kill()
+      this.world.buried(tab.process)
       this.#remove(tab)
     }
     this.passLock()

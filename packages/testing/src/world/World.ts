@@ -70,6 +70,7 @@ export class World {
   profile: Profile
   readonly #observer: Observer
   #later: Array<() => void> = []
+  readonly #graves: Array<SimulatedProcess> = []
 
   constructor({ devices, sabotage, seed, steps = stepsDefault, storage = storageOf(seed) }: WorldOptions) {
     this.random = new SeededRandom(`world ${seed}`)
@@ -131,6 +132,7 @@ export class World {
   /** Runs without faults until everybody is at rest. */
   rest(): void {
     const end = this.timeline.now + restMillisMax
+    this.#settle()
     for (let steps = 0; steps < restStepsMax && !this.chronicle.has("broken"); steps++) {
       if (this.#runSomething() || this.#deliverSomething()) continue
       if (this.#observer.isAtRest()) return
@@ -170,6 +172,11 @@ export class World {
     this.#later.push(run)
   }
 
+  /** A dead process that may still wait for a transaction's end, to give the disk's lock back. */
+  buried(process: SimulatedProcess): void {
+    this.#graves.push(process)
+  }
+
   /** A device's disk after a crash. */
   restarted(device: SimulatedDevice): void {
     this.sabotage?.restart?.(device.disk)
@@ -195,7 +202,8 @@ export class World {
       case "network":
         return disturbNetwork(this)
       case "crash":
-        return crashSomething(this)
+        crashSomething(this)
+        return this.#settle()
       case "store":
         return breakStore(this)
       case "server":
@@ -256,6 +264,7 @@ export class World {
   /** What had to wait until the task was over, and what must be so between two tasks. */
   #settle(): void {
     while (this.#later.length > 0) for (const run of this.#later.splice(0)) run()
+    for (const process of this.#graves) while (!process.isIdle) process.step()
     this.#observer.checkStatus()
   }
 
