@@ -16,6 +16,7 @@ import { Ledger, type Wrong, wrongs } from "./Ledger.ts"
 import { LogView } from "./LogView.ts"
 import { followForEver, pullForEver, pullToHead } from "./Reader.ts"
 import type { Stand } from "./Stand.ts"
+import { pauseFor } from "./internal/wallClock.ts"
 
 /** Blows a crew goes through; its tokens outlast them. */
 const crewRoundsMax = 25
@@ -50,7 +51,7 @@ const apiOf = Effect.fnUntraced(function* (origin: string) {
 /** Waits until that many answers have come in; whether they came in time. */
 const untilAnswered = (ledger: Ledger, count: number) =>
   Effect.gen(function* () {
-    while (ledger.acknowledged.size + ledger.repeated < count) yield* Effect.sleep("2 millis")
+    while (ledger.acknowledged.size + ledger.repeated < count) yield* pauseFor(2)
   }).pipe(Effect.timeoutOption(recovery), Effect.map(Option.isSome))
 
 /** The blows a crew goes through, each after some work. */
@@ -64,7 +65,7 @@ const strikes = Effect.fnUntraced(function* (
   for (let round = 0; round < rounds; round++) {
     const wanted = ledger.acknowledged.size + ledger.repeated + random.between(answersMin, answersMax)
     if (!(yield* untilAnswered(ledger, wanted))) ledger.report("stalls", `no ${wanted} answers, round ${round}`)
-    yield* Effect.sleep(random.next() * pauseMillisMax)
+    yield* pauseFor(random.next() * pauseMillisMax)
     const kind = yield* stand.strike
     blows.set(kind, (blows.get(kind) ?? 0) + 1)
   }
@@ -78,7 +79,7 @@ const finish = (ledger: Ledger, what: string, effect: Effect.Effect<unknown>) =>
 
 const untilAt = (view: LogView, seq: number) =>
   Effect.gen(function* () {
-    while (view.seq < seq) yield* Effect.sleep("5 millis")
+    while (view.seq < seq) yield* pauseFor(5)
   })
 
 /** A crew's whole life: founded, at work under blows, done, audited. */

@@ -11,6 +11,7 @@ import type { ServerApi } from "@tidemark/replica"
 import type { SeededRandom } from "../SeededRandom.ts"
 import type { Member } from "./Crew.ts"
 import { type AuthoredEntry, keyOf, type Ledger } from "./Ledger.ts"
+import { pauseFor } from "./internal/wallClock.ts"
 
 /** Entries of one push. */
 const batchCountMax = 5
@@ -81,7 +82,7 @@ const push = (options: AuthorOptions, batch: Batch): Effect.Effect<boolean> =>
       .every((isSettled) => isSettled)
   })
 
-const pause = ({ random }: AuthorOptions) => Effect.sleep(random.between(1, pauseMillisMax))
+const pause = ({ random }: AuthorOptions) => pauseFor(random.between(1, pauseMillisMax))
 
 const pushUntilSettled = (options: AuthorOptions, batch: Batch): Effect.Effect<void> =>
   Effect.gen(function* () {

@@ -9,6 +9,7 @@ import { Effect, Schema } from "effect"
 import { execFile } from "node:child_process"
 import { constants, copyFileSync, mkdirSync, readFileSync, renameSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { pauseFor } from "./internal/wallClock.ts"
 
 /** The size of an image, in bytes: copied at every cut, and sparse where the file system can. */
 const imageBytes = 96 * 1_048_576
@@ -41,7 +42,7 @@ const isStopped = (pid: number): boolean => {
 const stop = (pid: number) =>
   Effect.gen(function* () {
     yield* Effect.sync(() => process.kill(pid, "SIGSTOP"))
-    while (!isStopped(pid)) yield* Effect.sleep("1 millis")
+    while (!isStopped(pid)) yield* pauseFor(1)
   })
 
 const unmount = (mountPoint: string) =>
@@ -52,7 +53,7 @@ const unmount = (mountPoint: string) =>
         Effect.catch((error) => (attempt < unmountAttemptsMax ? Effect.succeed(false) : Effect.fail(error)))
       )
       if (isDone) return
-      yield* Effect.sleep("20 millis")
+      yield* pauseFor(20)
     }
   })
 

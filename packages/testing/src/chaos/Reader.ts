@@ -4,6 +4,7 @@ import type { Page, Seq } from "@tidemark/protocol"
 import type { ServerApi, ServerError, Session } from "@tidemark/replica"
 import type { SeededRandom } from "../SeededRandom.ts"
 import type { LogView } from "./LogView.ts"
+import { pauseFor } from "./internal/wallClock.ts"
 
 /** Small pages, so that there are many. */
 const pageBytesMax = 16_384
@@ -39,7 +40,7 @@ const meet = ({ view }: ReaderOptions, error: ServerError) =>
     }
   })
 
-const pause = ({ random }: ReaderOptions) => Effect.sleep(random.between(1, pauseMillisMax))
+const pause = ({ random }: ReaderOptions) => pauseFor(random.between(1, pauseMillisMax))
 
 const withAny = <A, E>(options: ReaderOptions, use: (api: Api) => Effect.Effect<A, E>) =>
   Effect.suspend(() => {

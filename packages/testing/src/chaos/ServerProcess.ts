@@ -7,9 +7,9 @@
 import { Effect, Schema } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { setTimeout as delay } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import type { SpoilName } from "./Spoil.ts"
+import { pauseFor } from "./internal/wallClock.ts"
 
 const mainPath = fileURLToPath(new URL("../../../../apps/server/src/main.ts", import.meta.url))
 const spoiledPath = fileURLToPath(new URL("../bin/spoiled-server.ts", import.meta.url))
@@ -92,7 +92,7 @@ export const untilListening = (server: ServerProcess) =>
       if (hasEnded || performance.now() > deadline) {
         return yield* new ServerDidNotStart({ message: `The server did not start:\n${server.printed()}` })
       }
-      yield* Effect.promise(() => delay(5))
+      yield* pauseFor(5)
     }
     return server
   })

@@ -15,6 +15,7 @@ import {
   untilListening
 } from "./ServerProcess.ts"
 import type { SpoilName } from "./Spoil.ts"
+import { pauseFor } from "./internal/wallClock.ts"
 
 export interface Stand {
   readonly origins: ReadonlyArray<string>
@@ -59,7 +60,7 @@ const killAndStart = (server: Restartable, random: SeededRandom) =>
     yield* server.now().kill
     if (random.chance(0.1)) {
       const starting = server.spawn()
-      yield* Effect.sleep(random.between(1, startMillisMax))
+      yield* pauseFor(random.between(1, startMillisMax))
       yield* starting.kill
     }
     yield* server.start
@@ -120,7 +121,7 @@ export const powerCutStand = Effect.fnUntraced(function* (
   const dataFolder = join(disk.mountPoint, "server")
   const server = yield* makeRestartable({ port: yield* freePort(random), dataFolder, spoil })
   const strike = Effect.gen(function* () {
-    yield* Effect.sleep(random.between(0, loadMillisMax))
+    yield* pauseFor(random.between(0, loadMillisMax))
     const { kill, pid } = server.now()
     yield* Effect.orDie(disk.cut(pid, kill))
     yield* server.start

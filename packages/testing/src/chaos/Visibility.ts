@@ -10,6 +10,7 @@ import { Effect, Fiber, Redacted, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { Postgres } from "@tidemark/server"
 import type { SeededRandom } from "../SeededRandom.ts"
+import { pauseFor } from "./internal/wallClock.ts"
 
 /** Where a row's number comes from. */
 export type Numbering = "globalSequence" | "headRow"
@@ -64,7 +65,7 @@ export const runVisibility = (url: string, numbering: Numbering, random: SeededR
     const writeOne = Effect.gen(function* () {
       const [number = 0] = yield* numbersOf(yield* take)
       yield* sql`INSERT INTO chaos_rows ${sql.insert({ number })}`
-      if (random.chance(0.3)) yield* Effect.sleep(random.next() * holdMillisMax)
+      if (random.chance(0.3)) yield* pauseFor(random.next() * holdMillisMax)
       if (random.chance(rollbackChance)) return yield* new RolledBack()
     }).pipe(
       sql.withTransaction,
