@@ -122,14 +122,24 @@ const runCrew = Effect.fnUntraced(function* (
   return ledger
 }, Effect.scoped)
 
+/** Told after each crew: blows so far, and how often each wrong was seen by this crew. */
+export type Progress = (rounds: number, ledger: Ledger) => void
+
 /** Runs an arm. The random stream decides every choice of ours; the machine decides when things happen. */
-export const runArm = Effect.fnUntraced(function* (stand: Stand, random: SeededRandom, rounds: number) {
+export const runArm = Effect.fnUntraced(function* (
+  stand: Stand,
+  random: SeededRandom,
+  rounds: number,
+  progress?: Progress
+) {
   const startedAt = performance.now()
   const blows = new Map<string, number>()
   const ledgers: Array<Ledger> = []
   for (let done = 0; done < rounds; done += crewRoundsMax) {
     const count = Math.min(crewRoundsMax, rounds - done)
-    ledgers.push(yield* runCrew(stand, random.fork(`crew ${done}`), count, blows))
+    const ledger = yield* runCrew(stand, random.fork(`crew ${done}`), count, blows)
+    progress?.(done + count, ledger)
+    ledgers.push(ledger)
   }
   const sum = (of: (ledger: Ledger) => number) => ledgers.reduce((total, ledger) => total + of(ledger), 0)
   return {

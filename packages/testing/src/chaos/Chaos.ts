@@ -2,7 +2,7 @@
 import { Effect, type Scope } from "effect"
 import type { Primitives } from "@tidemark/crypto"
 import { SeededRandom } from "../SeededRandom.ts"
-import { runArm } from "./Arm.ts"
+import { type Progress, runArm } from "./Arm.ts"
 import type { MountRefused } from "./LoopImage.ts"
 import { type PostgresProcess, startPostgres } from "./PostgresProcess.ts"
 import { controlReport, type Finished, realReport } from "./Report.ts"
