@@ -244,4 +244,57 @@ describe("a server that forgets", () => {
       }),
     60_000
   )
+
+  it.live(
+    "AMNESIA-6 what is folded into a snapshot on the device, and has no update of its own any more, is refilled too",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* makeServer
+        const owner = yield* createOn(server.origin)
+        const names = Array.from({ length: 400 }, (_, index) => `task ${index}`)
+        yield* during(owner, (device) => write(device, ...names.slice(0, 2)))
+        // Received and own updates, folded on both.
+        const guest = yield* during(owner, (device) => Effect.flatMap(linkFor(device, "editor"), joinBy))
+        yield* during(guest, (device) => write(device, ...names.slice(2, 30)))
+        yield* during(owner, (device) => Effect.andThen(synced(device), write(device, ...names.slice(30))))
+        assert.isAbove(owner.snapshots.size, 0)
+        yield* server.stop
+        yield* server.wipe
+        yield* server.start
+        yield* during(owner, synced)
+        assert.isAtMost(yield* server.entryCount, 10, "coalesced, not one by one")
+        assert.deepStrictEqual(yield* seenByNewcomer(owner), names.toSorted())
+      }),
+    60_000
+  )
+
+  it.live(
+    "AMNESIA-3 a device whose list of members went another way stops, says so, and keeps everything",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* makeServer
+        const { first, owner } = yield* threeDevices(server.origin)
+        yield* server.stop
+        yield* server.backup
+        yield* server.start
+        const before = owner.copy()
+        yield* during(owner, (device) => Effect.andThen(synced(device), linkFor(device, "reader")))
+        yield* during(first, synced)
+        yield* server.stop
+        yield* server.restore
+        yield* server.start
+        yield* during(before, (device) =>
+          Effect.andThen(synced(device), Effect.andThen(linkFor(device, "editor"), linkFor(device, "editor")))
+        )
+        yield* during(first, (device) =>
+          Effect.gen(function* () {
+            yield* device.replica.change([insertTask("kept")])
+            const stalled = yield* reaches(device, "Stalled")
+            assert.isTrue("message" in stalled && stalled.message.length > 40)
+            assert.deepStrictEqual(titles(first), [...all, "kept"])
+          })
+        )
+      }),
+    60_000
+  )
 })

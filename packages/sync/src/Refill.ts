@@ -124,6 +124,9 @@ export const makeRefill = Effect.fnUntraced(function* (
       const { granted, millis } = yield* ask(false)
       if (!granted) {
         yield* Effect.sleep(Math.min(Math.max(millis, 1), refillAskMillis))
+        // What was edited meanwhile does not wait for somebody else's refill.
+        const stopped = yield* drain
+        if (stopped !== undefined) return stopped
         continue
       }
       const refused = yield* Effect.ensuring(give(drain, read, survey), Effect.ignore(ask(true)))

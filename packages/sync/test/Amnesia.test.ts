@@ -134,6 +134,14 @@ describe("the last common position", () => {
         const numbers = yield* device.nextDeviceSeq
         server.fork(server.logId, 1)
         server.isDown = false
+        server.faults.push.push("hang")
+        const unsynced = () => [...disk.updates.values()].filter(({ own, seq }) => own && seq === 0).length
+        assert.strictEqual(unsynced(), 1)
+        yield* device.engine.syncNow
+        yield* quiet
+        yield* TestClock.adjust("1 second")
+        yield* quiet
+        assert.strictEqual(unsynced(), 3, "receipts above the common position are undone, those below are not")
         yield* device.engine.syncNow
         yield* settled
         yield* device.becomes("Synced")
@@ -251,6 +259,30 @@ describe("the refill", () => {
         }
         assert.strictEqual(textsOn(server), "gone;")
       })
+  )
+
+  it.effect("AMNESIA-6 while another device holds the lease nothing of others is sent, and own edits still are", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      server.append(theirs(2))
+      const disk = new MemoryDisk()
+      const before = yield* running({ disk, server })
+      yield* before.becomes("Synced")
+      yield* before.end
+      server.fork(LogId.make(idText(9)), 0)
+      server.lease = deviceTwo
+      const device = yield* running({ disk, server })
+      yield* settled
+      yield* device.edit("mine;", docB)
+      yield* settled
+      assert.strictEqual(textsOn(server), "mine;")
+      assert.strictEqual((yield* device.engine.status)._tag, "Pending")
+      server.lease = undefined
+      yield* settled
+      yield* device.becomes("Synced")
+      for (const text of ["mine;", "t1;", "t2;"]) assert.strictEqual(occurrences(textsOn(server), text), 1)
+      yield* device.end
+    })
   )
 
   it.effect("AMNESIA-6 a device that may not write says so while it alone has what is missing", () =>
