@@ -219,7 +219,7 @@ export class ServerModel {
         })
       ),
       refill: (done) =>
-        Effect.suspend(() => {
+        Effect.suspend((): Effect.Effect<{ readonly granted: boolean; readonly millis: number }, RemoteError> => {
           if (this.isDown) return Effect.fail(down())
           if (this.refuseRefill !== undefined) return Effect.fail(this.refuseRefill)
           const isFree = this.lease === undefined || this.lease === device
