@@ -34,10 +34,20 @@ const visibilityRows = 2_000
 type MadeStand<E> = Effect.Effect<Stand, E, Scope.Scope>
 type Told = (finished: Finished) => void
 
-const realArm = <E>(name: string, stand: MadeStand<E>, random: SeededRandom, rounds: number) =>
-  Effect.map(Effect.scoped(Effect.flatMap(stand, (made) => runArm(made, random.fork(name), rounds))), (tally) =>
-    realReport(name, tally)
-  )
+/** A long arm says on stderr how far it is. */
+const progressOf =
+  (name: string, rounds: number): Progress =>
+  (done, { acknowledged, counts }) => {
+    const wrong = [...counts].map(([what, count]) => ` ${what}=${count}`).join("")
+    if (done < rounds)
+      process.stderr.write(`  ${name}: ${done} of ${rounds}, ${acknowledged.size} acknowledged${wrong}\n`)
+  }
+
+const realArm = <E>(name: string, stand: MadeStand<E>, random: SeededRandom, rounds: number) => {
+  const progress = progressOf(name, rounds)
+  const tallied = Effect.flatMap(stand, (made) => runArm(made, random.fork(name), rounds, progress))
+  return Effect.map(Effect.scoped(tallied), (tally) => realReport(name, tally))
+}
 
 const controlArm = <E>(name: string, stand: MadeStand<E>, random: SeededRandom, rounds: number) =>
   Effect.map(
