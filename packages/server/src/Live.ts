@@ -14,7 +14,7 @@ import {
   negotiateVersion,
   protocolRange,
   RateLimited,
-  type RosterNumber,
+  RosterNumber,
   Seq,
   type ServerMessage,
   socketsPerDeviceMax,
@@ -106,14 +106,23 @@ const makeLive = Effect.gen(function* () {
         missedHead = Seq.make(Math.max(missedHead ?? 0, head))
       })
 
+    const missRoster = (number: RosterNumber) =>
+      Effect.sync(() => {
+        isParked = true
+        missedRoster = RosterNumber.make(Math.max(missedRoster ?? 0, number))
+      })
+
+    // Each is taken before it is offered: what is missed while the offer runs must not be forgotten with it.
     const drained: Effect.Effect<void> = Effect.gen(function* () {
-      if (missedRoster !== undefined) {
-        if (!(yield* offer({ _tag: "RosterMoved", number: missedRoster }))) return
+      while (missedRoster !== undefined || missedHead !== undefined) {
+        const [number, head] = [missedRoster, missedHead]
         missedRoster = undefined
-      }
-      if (missedHead !== undefined) {
-        if (!(yield* offer({ _tag: "Behind", head: missedHead }))) return
         missedHead = undefined
+        if (number !== undefined && !(yield* offer({ _tag: "RosterMoved", number }))) {
+          if (head !== undefined) yield* park(head)
+          return yield* missRoster(number)
+        }
+        if (head !== undefined && !(yield* offer({ _tag: "Behind", head }))) return yield* park(head)
       }
       isParked = false
     })
@@ -138,10 +147,7 @@ const makeLive = Effect.gen(function* () {
           : Effect.flatMap(offer({ _tag: "Behind", head }), (isTaken) => (isTaken ? Effect.void : park(head))),
       rosterMoved: (number) =>
         Effect.gen(function* () {
-          if (isParked || !(yield* offer({ _tag: "RosterMoved", number }))) {
-            isParked = true
-            missedRoster = number
-          }
+          if (isParked || !(yield* offer({ _tag: "RosterMoved", number }))) yield* missRoster(number)
           yield* checkRevoked(number)
         })
     }

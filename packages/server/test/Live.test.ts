@@ -114,6 +114,30 @@ describe("Live", () => {
       }).pipe(Effect.scoped, Effect.provide(memoryStore()))
   )
 
+  it.effect("FAN-4 what commits while a parked reader hears what it missed is not forgotten", () =>
+    Effect.gen(function* () {
+      const owner = yield* makeOwner
+      const sync = yield* SyncService
+      const { heard, sink, state } = makeSink(1)
+      let isBusy = true
+      // A slow write: another commit comes in the middle of it.
+      const offer: Sink["offer"] = (message) =>
+        Effect.gen(function* () {
+          const isTaken = yield* sink.offer(message)
+          if (said(message) !== "Behind 1" || !isBusy) return isTaken
+          isBusy = false
+          yield* Effect.orDie(Effect.provideService(push(owner, 2, 1), SyncService, sync))
+          return isTaken
+        })
+      const session = yield* open(owner, { ...sink, offer })
+      yield* push(owner, 1, 1)
+      state.room = 9
+      yield* session.drained
+      yield* push(owner, 3, 1)
+      assert.deepStrictEqual(heard, ["Welcome", "Behind 1", "Behind 2", "page 3"])
+    }).pipe(Effect.scoped, Effect.provide(memoryStore()))
+  )
+
   it.effect("FAN-4 room for only one message after being parked keeps the reader parked", () =>
     Effect.gen(function* () {
       const owner = yield* makeOwner
