@@ -137,6 +137,30 @@ describe("two devices", () => {
     await untilTasks(eve.page, typed)
   })
 
+  it("APP-8 a server whose data was deleted is filled again by the devices, with nothing asked and nothing lost", async () => {
+    const { ada, ben } = await twoPeople()
+    await addTask(ben.page, "Written by Ben")
+    await untilStatus(ben.page, /^Sync status: Synced$/)
+    await taskItem(ada.page, "Written by Ben").waitFor()
+    ben.network.cut()
+    await server.kill()
+    await rm(data, { recursive: true })
+    server = await startServer({ data, web, port: server.port })
+    await ada.page.evaluate(() => globalThis.dispatchEvent(new Event("online")))
+    await addTask(ada.page, "Written after the loss")
+    await untilStatus(ada.page, /^Sync status: Synced$/)
+    // Ben is away, and yet what he wrote is on the server: a new device gets all of it.
+    const eve = await person()
+    const link = await makeLink(ada, "Reader")
+    await joinByLink(eve, link, "Theirs")
+    const all = ["o Buy milk", "o Written by Ben", "o Written after the loss"]
+    await untilTasks(eve.page, all)
+    ben.network.heal()
+    await ben.page.evaluate(() => globalThis.dispatchEvent(new Event("online")))
+    await untilTasks(ben.page, all)
+    await untilStatus(ben.page, /^Sync status: Synced$/)
+  })
+
   it("APP-4 a new page opens and is edited without a network after one visit", async () => {
     const ada = await person()
     await createWorkspace(ada, "Alone")

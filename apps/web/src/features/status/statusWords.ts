@@ -84,7 +84,7 @@ const stalledWayOut = ({ cause }: Stalled): string => {
     case "refused":
       return "Nothing is lost: your edits stay on this device. Ask an owner of the workspace, or reload if the app is out of date."
     case "log":
-      return "The server shows another history than this device knows. Nothing is removed here. Ask whoever runs the server."
+      return "The server shows another history than this device knows. It is compared again by itself, and nothing is removed here. If it lasts, ask whoever runs the server."
     case "store":
       return "Free some space on this device and reload. Do not clear the site's stored content."
   }
