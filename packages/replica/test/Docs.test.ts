@@ -1,38 +1,10 @@
 /** What the engine gets to send, and how it commits what it pulled. Rules: docs/spec/replica.md. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { type Cursor, DeviceId, DeviceSeq, DocId, Hash, LogId, Seq } from "@tidemark/protocol"
-import { MemoryDisk, metaKeys, type RemoteItem, type Slice } from "@tidemark/sync"
+import { DocId, Seq } from "@tidemark/protocol"
+import { MemoryDisk, metaKeys } from "@tidemark/sync"
+import { cursorAt, itemOf, sliceOf, syncing } from "./support/slices.ts"
 import { insertTask, none, openTab, rowsOf } from "./support/tabs.ts"
-
-const device = DeviceId.make("A".repeat(22))
-const cursorAt = (seq: number): Cursor => ({
-  logId: LogId.make("A".repeat(22)),
-  seq: Seq.make(seq),
-  chain: Hash.make("A".repeat(43))
-})
-const itemOf = (doc: DocId, bytes: Uint8Array, seq: number): RemoteItem => ({
-  seq: Seq.make(seq),
-  doc,
-  device,
-  deviceSeq: DeviceSeq.make(seq),
-  codec: 1,
-  bytes
-})
-const sliceOf = (items: ReadonlyArray<RemoteItem>, from: Cursor | undefined, to: number): Slice => ({
-  nonce: "ours",
-  expected: from,
-  next: cursorAt(to),
-  items,
-  hold: [],
-  release: [],
-  settle: []
-})
-const syncing = () => {
-  const disk = new MemoryDisk()
-  disk.meta.set(metaKeys.syncer, JSON.stringify("ours"))
-  return disk
-}
 
 /** What an empty answer is read as: its bytes fail wherever they are used. */
 const nothing = { doc: DocId.make("N".repeat(21) + "A"), bytes: new Uint8Array(0) }

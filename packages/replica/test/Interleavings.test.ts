@@ -2,40 +2,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Latch, Semaphore } from "effect"
 import { Base64Url } from "effect/encoding"
-import { type Cursor, DeviceId, DeviceSeq, DocId, Hash, LogId, Seq } from "@tidemark/protocol"
-import { MemoryDisk, metaKeys, type RemoteItem, type Slice, StoreFailed } from "@tidemark/sync"
+import { DocId, Seq } from "@tidemark/protocol"
+import { MemoryDisk, StoreFailed } from "@tidemark/sync"
 import { recordsPerShardMax } from "@tidemark/model"
+import { itemOf, sliceOf, syncing } from "./support/slices.ts"
 import { insertTask, none, openTab, rowsOf } from "./support/tabs.ts"
 import { panicUpdate } from "./support/panicUpdate.ts"
 
-const device = DeviceId.make("A".repeat(22))
-const cursorAt = (seq: number): Cursor => ({
-  logId: LogId.make("A".repeat(22)),
-  seq: Seq.make(seq),
-  chain: Hash.make("A".repeat(43))
-})
-const itemOf = (doc: DocId, bytes: Uint8Array, seq: number): RemoteItem => ({
-  seq: Seq.make(seq),
-  doc,
-  device,
-  deviceSeq: DeviceSeq.make(seq),
-  codec: 1,
-  bytes
-})
-const sliceOf = (items: ReadonlyArray<RemoteItem>, from: Cursor | undefined, to: number): Slice => ({
-  nonce: "ours",
-  expected: from,
-  next: cursorAt(to),
-  items,
-  hold: [],
-  release: [],
-  settle: []
-})
-const syncing = () => {
-  const disk = new MemoryDisk()
-  disk.meta.set(metaKeys.syncer, JSON.stringify("ours"))
-  return disk
-}
 const lost = (reason: StoreFailed["reason"]) => Effect.fail(new StoreFailed({ reason, message: "made to fail" }))
 const titles = (disk: MemoryDisk) =>
   rowsOf(disk, "tasks")
