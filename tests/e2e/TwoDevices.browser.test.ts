@@ -137,7 +137,7 @@ describe("two devices", () => {
     await untilTasks(eve.page, typed)
   })
 
-  it("APP-8 a server whose data was deleted is filled again by the devices, with nothing asked and nothing lost", async () => {
+  it("APP-12 a server whose data was deleted is filled again by the devices, with nothing asked and nothing lost", async () => {
     const { ada, ben } = await twoPeople()
     await addTask(ben.page, "Written by Ben")
     await untilStatus(ben.page, /^Sync status: Synced$/)
