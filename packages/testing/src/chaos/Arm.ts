@@ -64,7 +64,8 @@ const strikes = Effect.fnUntraced(function* (
 ) {
   for (let round = 0; round < rounds; round++) {
     const wanted = ledger.acknowledged.size + ledger.repeated + random.between(answersMin, answersMax)
-    if (!(yield* untilAnswered(ledger, wanted))) ledger.report("stalls", `no ${wanted} answers, round ${round}`)
+    if (!(yield* untilAnswered(ledger, wanted)))
+      ledger.report("stalls", `no ${wanted} answers, round ${round}; ${ledger.waiting()}`)
     yield* pauseFor(random.next() * pauseMillisMax)
     const kind = yield* stand.strike
     blows.set(kind, (blows.get(kind) ?? 0) + 1)
@@ -74,7 +75,7 @@ const strikes = Effect.fnUntraced(function* (
 /** Waits for an end that must come by itself. */
 const finish = (ledger: Ledger, what: string, effect: Effect.Effect<unknown>) =>
   Effect.flatMap(Effect.timeoutOption(effect, recovery), (ended) =>
-    Effect.sync(() => (Option.isNone(ended) ? ledger.report("stalls", what) : undefined))
+    Effect.sync(() => (Option.isNone(ended) ? ledger.report("stalls", `${what}; ${ledger.waiting()}`) : undefined))
   )
 
 const untilAt = (view: LogView, seq: number) =>

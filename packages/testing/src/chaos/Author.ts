@@ -67,7 +67,10 @@ const push = (options: AuthorOptions, batch: Batch): Effect.Effect<boolean> =>
     const api = random.pick(apis)
     if (api === undefined) return false
     const entries = batch.map(({ bytes }) => bytes)
+    const sent = { at: performance.now(), server: apis.indexOf(api) }
+    ledger.underWay.add(sent)
     const answer = yield* Effect.result(api.push(member.session, entries))
+    ledger.underWay.delete(sent)
     if (Result.isFailure(answer)) {
       const { _tag } = answer.failure
       if (!["Unreachable", "StorageFailed"].includes(_tag)) ledger.report("refusals", `a push: ${_tag}`)

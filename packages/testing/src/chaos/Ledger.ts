@@ -59,6 +59,8 @@ export class Ledger {
   /** The first few in words, for the report of a failure. */
   readonly notes: Array<string> = []
   repeated = 0
+  /** Pushes without an answer yet: when each was sent, by `performance.now`. */
+  readonly underWay = new Set<{ readonly at: number; readonly server: number }>()
   /** Set when no new entries are to be made. */
   isClosing = false
 
@@ -66,6 +68,14 @@ export class Ledger {
     if (count === 0) return
     this.counts.set(wrong, (this.counts.get(wrong) ?? 0) + count)
     if (this.notes.length < 10) this.notes.push(`${wrong}: ${note}`)
+  }
+
+  /** What is under way, for the note of a stall: a lost answer and a slow machine look different. */
+  waiting(): string {
+    const pushes = [...this.underWay].map(
+      ({ at, server }) => `${Math.round(performance.now() - at)} ms at server ${server}`
+    )
+    return `answered ${this.acknowledged.size + this.repeated}, under way: ${pushes.join(", ") || "nothing"}`
   }
 
   /** Takes down one answer of a push; whether the entry is settled. */
