@@ -24,12 +24,20 @@ export const pageState = (page: PageScope, frozen: boolean): PageState => ({
   frozen
 })
 
-/** Calls `changed` with the new state at every event, synchronously, until the returned function is called [TAB-8]. */
-export const watchPage = (page: PageScope, changed: (state: PageState) => void): (() => void) => {
+/**
+ * Calls `changed` with the new state at every event, synchronously, until the returned function is called [TAB-8]. A freeze
+ * calls `freezing` first: what the page does not do in that very call it does after the thaw.
+ */
+export const watchPage = (
+  page: PageScope,
+  changed: (state: PageState) => void,
+  freezing: () => void = () => undefined
+): (() => void) => {
   let frozen = false
   const listen = ({ type }: Event): void => {
     if (type === "freeze" || type === "pagehide") frozen = true
     if (type === "resume" || type === "pageshow") frozen = false
+    if (type === "freeze") freezing()
     changed(pageState(page, frozen))
   }
   for (const type of documentEvents) page.document.addEventListener(type, listen)

@@ -35,6 +35,8 @@ export interface WorkerSession {
   ) => Stream.Stream<A, E | WorkerStopped | WorkerDefect>
   /** Succeeds when the worker is gone. */
   readonly died: Effect.Effect<void>
+  /** Terminates the worker at once, in this very call: its locks and its transactions end with it. */
+  readonly terminate: () => void
 }
 
 /** Starts a worker. The scope's end terminates it; ask it to `close` before. */
@@ -44,7 +46,7 @@ export const startWorkerSession = (options: {
 }): Effect.Effect<WorkerSession, WorkerStopped | WorkerDefect, Scope.Scope> =>
   Effect.gen(function* () {
     const died = yield* Deferred.make<void>()
-    const spawn = yield* spawner(options.worker, died)
+    const { spawn, terminate } = yield* spawner(options.worker, died)
     const protocol = yield* Layer.build(
       RpcClient.layerProtocolWorker({ size: 1, concurrency: callsMax }).pipe(Layer.provide(BrowserWorker.layer(spawn)))
     ).pipe(Effect.mapError(() => workerStopped(false)))
@@ -60,7 +62,11 @@ export const startWorkerSession = (options: {
           Stream.interruptWhen(whenDied),
           Stream.catchCause((cause) => Stream.fromEffect(failTranslated(cause)))
         ),
-      died: Deferred.await(died)
+      died: Deferred.await(died),
+      terminate: () => {
+        terminate()
+        Deferred.doneUnsafe(died, Effect.void)
+      }
     }
     const lifeLock = `tidemark-worker-${globalThis.crypto.randomUUID()}`
     yield* session
@@ -80,15 +86,14 @@ export const startWorkerSession = (options: {
 const spawner = (worker: SpawnWorker, died: Deferred.Deferred<void>) =>
   Effect.gen(function* () {
     const started: Array<Worker | MessagePort> = []
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => {
-        for (const one of started) {
-          if ("terminate" in one) one.terminate()
-          else one.close()
-        }
-      })
-    )
-    return (): Worker | MessagePort => {
+    const terminate = (): void => {
+      for (const one of started) {
+        if ("terminate" in one) one.terminate()
+        else one.close()
+      }
+    }
+    yield* Effect.addFinalizer(() => Effect.sync(terminate))
+    const spawn = (): Worker | MessagePort => {
       const one = worker()
       started.push(one)
       const end = () => Deferred.doneUnsafe(died, Effect.void)
@@ -96,6 +101,7 @@ const spawner = (worker: SpawnWorker, died: Deferred.Deferred<void>) =>
       one.addEventListener("messageerror", end)
       return one
     }
+    return { spawn, terminate }
   })
 
 const failTranslated = <E>(

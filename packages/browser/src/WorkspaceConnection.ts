@@ -29,6 +29,12 @@ export interface WorkspaceConnection {
   readonly status: Watched<SyncStatus>
   /** To be called when the page's own connection to the rows was taken away: the status says so from then on. */
   readonly databaseGone: () => void
+  /**
+   * The browser freezes the page with the end of this call. A worker frozen in the middle of a transaction would keep the
+   * database from every other tab, so it is ended, and the next one starts when the page thaws [TAB-8].
+   */
+  readonly freezing: () => void
+  readonly thawed: () => void
 }
 
 export interface ConnectOptions {
@@ -54,6 +60,10 @@ export const connectWorkspace = (
     }
     const first = yield* Deferred.make<Identity, OpenFailure>()
     let session = Deferred.makeUnsafe<WorkerSession, OpenFailure>()
+    // The worker that serves the workspace now.
+    let serving: WorkerSession | undefined
+    let thaw: Deferred.Deferred<void> | undefined
+    let isEndedByFreeze = false
 
     /** One worker, from its start to its death; returns how long it lived, in milliseconds. */
     const life = Effect.gen(function* () {
@@ -61,6 +71,7 @@ export const connectWorkspace = (
       const identity = yield* openIn(started, options.workspace, options.page())
       const openedAt = yield* Clock.currentTimeMillis
       yield* Deferred.succeed(session, started)
+      serving = started
       yield* Deferred.succeed(first, identity)
       const tell = Stream.runForEach(
         started.stream((client) => client.status()),
@@ -73,10 +84,17 @@ export const connectWorkspace = (
 
     const supervise = Effect.gen(function* () {
       for (let diedYoung = 0; ;) {
+        if (thaw !== undefined) yield* Deferred.await(thaw)
         const exit = yield* Effect.exit(life)
         if (Exit.isFailure(exit)) {
           yield* Deferred.failCause(session, exit.cause)
           yield* Deferred.failCause(first, exit.cause)
+        }
+        serving = undefined
+        if (isEndedByFreeze) {
+          // Calls made since then wait already for the next worker.
+          isEndedByFreeze = false
+          continue
         }
         diedYoung = diedYoungInRow(diedYoung, Exit.isSuccess(exit) ? exit.value : 0)
         const stopped = workerStopped(false)
@@ -97,5 +115,22 @@ export const connectWorkspace = (
       isGone = true
       show(status.current())
     }
-    return { identity, session: Effect.suspend(() => Deferred.await(session)), status, databaseGone }
+    return {
+      identity,
+      session: Effect.suspend(() => Deferred.await(session)),
+      status,
+      databaseGone,
+      freezing: () => {
+        thaw ??= Deferred.makeUnsafe()
+        if (serving === undefined) return
+        isEndedByFreeze = true
+        session = Deferred.makeUnsafe()
+        serving.terminate()
+        serving = undefined
+      },
+      thawed: () => {
+        if (thaw !== undefined) Deferred.doneUnsafe(thaw, Effect.void)
+        thaw = undefined
+      }
+    }
   })

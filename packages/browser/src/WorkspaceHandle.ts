@@ -80,7 +80,7 @@ const openIn = Effect.fnUntraced(function* <W extends Workspace>(
     workspace: id,
     page: () => page
   })
-  const tables = yield* openTables(schema, id, connection.databaseGone)
+  const rows = yield* openTables(schema, id, connection.databaseGone)
   const closed = yield* Deferred.make<never, WorkspaceClosed>()
   let isClosing = false
 
@@ -91,11 +91,20 @@ const openIn = Effect.fnUntraced(function* <W extends Workspace>(
       Effect.flatMap(connection.session, ({ call }) => call(use))
     )
 
-  const stopWatching = watchPage(globalThis, (state) => {
-    page = state
-    // A worker that is just being started reads `page` when it opens.
-    Effect.runFork(Effect.ignore(ask((client) => client.pageChanged(state))))
-  })
+  const stopWatching = watchPage(
+    globalThis,
+    (state) => {
+      page = state
+      if (!state.frozen) connection.thawed()
+      // A worker that is just being started reads `page` when it opens. One that starts later is told what is true then:
+      // that the page was once about to be frozen would close the workspace under the first change after the thaw.
+      Effect.runFork(Effect.ignore(ask((client) => client.pageChanged(page))))
+    },
+    () => {
+      rows.freezing()
+      connection.freezing()
+    }
+  )
   yield* Effect.addFinalizer(() => Effect.sync(stopWatching))
 
   const storage = watchStoragePersistence(globalThis.navigator.storage)
@@ -119,7 +128,7 @@ const openIn = Effect.fnUntraced(function* <W extends Workspace>(
 
   const handle: WorkspaceHandle<W> = {
     identity: connection.identity,
-    tables,
+    tables: rows.tables,
     mutations: workspaceMutations(schema, change),
     change,
     status: connection.status,

@@ -17,6 +17,21 @@ const makePage = () => {
   return { page, document, navigator, window }
 }
 
+it("TAB-8 warns of a freeze, and of nothing else, before it tells of it", () => {
+  const { document, page, window } = makePage()
+  const told: Array<string> = []
+  watchPage(
+    page,
+    ({ frozen }) => told.push(frozen ? "frozen" : "awake"),
+    () => told.push("freezing")
+  )
+  document.dispatchEvent(new Event("visibilitychange"))
+  document.dispatchEvent(new Event("freeze"))
+  document.dispatchEvent(new Event("resume"))
+  window.dispatchEvent(new Event("pagehide"))
+  assert.deepStrictEqual(told, ["awake", "freezing", "frozen", "awake", "frozen"])
+})
+
 it("TAB-8 tells of each event at once, and of none after it was stopped", () => {
   const { document, navigator, page, window } = makePage()
   const told: Array<PageState> = []

@@ -38,6 +38,8 @@ export interface WorkspaceDbOptions {
   readonly tables: ReadonlyArray<TableSchema>
   /** `relaxed` only for what can be fetched again, as a new device's first projection. Default: `strict`. */
   readonly durability?: "strict" | "relaxed"
+  /** Whether a query opens it again after `close({ disableAutoOpen: false })`; it never does after a plain `close()`. */
+  readonly reopens?: boolean
   /** Called when another version of the app needed the database, which is closed by then. */
   readonly onVersionChange?: () => void
 }
@@ -45,7 +47,7 @@ export interface WorkspaceDbOptions {
 /** The name of a workspace's database in the browser's list. */
 export const workspaceDbName = (workspace: WorkspaceId): string => `tidemark-${workspace}`
 
-/** Opened by `openWorkspaceDb`. It never opens itself again once it was closed. */
+/** Opened by `openWorkspaceDb`. It never opens itself again once it was closed, but as `reopens` says. */
 export class WorkspaceDb extends Dexie {
   readonly workspace: WorkspaceId
   readonly updates: Table<UpdateRow, number, NewUpdateRow>
@@ -60,7 +62,7 @@ export class WorkspaceDb extends Dexie {
 
   constructor(options: WorkspaceDbOptions, schema: WantedSchema) {
     super(workspaceDbName(options.workspace), {
-      autoOpen: false,
+      autoOpen: options.reopens ?? false,
       chromeTransactionDurability: options.durability ?? "strict"
     })
     this.workspace = options.workspace

@@ -6,15 +6,20 @@
 import type { Browser, BrowserContext, Page } from "playwright-core"
 import type { CuttableNetwork } from "./cuttableNetwork.ts"
 
+/** A way to the server, and the address it is known by there. */
+export interface Network {
+  readonly origin: string
+}
+
 /** One person's browser profile with one page, and the network it hangs on. */
-export interface Person {
+export interface Person<N extends Network = CuttableNetwork> {
   readonly context: BrowserContext
   readonly page: Page
-  readonly network: CuttableNetwork
+  readonly network: N
 }
 
 /** A fresh profile on the app's first screen. The app is installed for a start without a network when this returns. */
-export const newPerson = async (browser: Browser, network: CuttableNetwork): Promise<Person> => {
+export const newPerson = async <N extends Network>(browser: Browser, network: N): Promise<Person<N>> => {
   const context = await browser.newContext()
   context.setDefaultTimeout(20_000)
   const page = await context.newPage()
@@ -24,14 +29,17 @@ export const newPerson = async (browser: Browser, network: CuttableNetwork): Pro
 }
 
 /** Makes a workspace and waits until its task list is there. */
-export const createWorkspace = async ({ page }: Person, name: string): Promise<void> => {
+export const createWorkspace = async ({ page }: Pick<Person, "page">, name: string): Promise<void> => {
   await page.getByLabel("Name of the workspace").fill(name)
   await page.getByRole("button", { name: "Create" }).click()
   await page.getByLabel("New task").waitFor()
 }
 
 /** Makes a link on the share screen and returns its text. */
-export const makeLink = async ({ page }: Person, role: "Reader" | "Editor" | "Owner"): Promise<string> => {
+export const makeLink = async (
+  { page }: Pick<Person, "page">,
+  role: "Reader" | "Editor" | "Owner"
+): Promise<string> => {
   await go(page, "Share")
   await page.getByRole("radiogroup", { name: "What the link allows" }).getByText(role, { exact: true }).click()
   await page.getByRole("button", { name: "Make a link" }).click()
@@ -39,7 +47,7 @@ export const makeLink = async ({ page }: Person, role: "Reader" | "Editor" | "Ow
 }
 
 /** Opens a link as one that was clicked, in the person's own network, and joins. */
-export const joinByLink = async ({ network, page }: Person, link: string, name: string): Promise<void> => {
+export const joinByLink = async ({ network, page }: Person<Network>, link: string, name: string): Promise<void> => {
   const { hash } = new URL(link)
   await page.goto(`${network.origin}/join${hash}`)
   await page.getByLabel("Name on this device").fill(name)
@@ -103,7 +111,8 @@ export const untilTasks = async (page: Page, expected: ReadonlyArray<string>, ti
         return JSON.stringify(shown) === JSON.stringify(titles)
       },
       wanted,
-      { timeout }
+      // Not by frames: a tab that was frozen draws none.
+      { timeout, polling: 50 }
     )
     .catch(async (cause: unknown) => {
       const shown = await shownTasks(page)
