@@ -2,8 +2,8 @@
  * What to do with this device's own entries when the log brings them, and with those it should bring and does not.
  *
  * - Still sealed here with the same bytes: its receipt was lost, or lay ahead of the cursor. Settled with the slice.
- * - Sealed here with other bytes, and truly signed by us: the device was cloned or restored. Both are kept: the log's entry is
- *   applied, ours is unsealed and will get a new number.
+ * - Sealed here with other bytes: the device was cloned or restored, or the entry was changed on its way. Ours is unsealed and
+ *   will get a new number; the log's entry is applied if it is truly signed by us, and held if it is not.
  * - Anything else is from another life of this device and is applied like a stranger's.
  * - Not there although a receipt named its Seq: the server has lost it. It is sent again [PULL-12].
  *
@@ -140,7 +140,13 @@ const decide = (
   const passed = page.entries.filter(
     ({ deviceSeq, seq }) => !sealed.has(deviceSeq) && isAhead(own.ahead, seq, deviceSeq)
   )
-  const batch: OwnBatch | undefined = mark.length + lost.length > 0 ? { mark: [...mark, ...lost] } : undefined
+  // The log has something else under a number of ours, whoever made it: under that number ours can never be stored.
+  const taken = page.entries.flatMap(({ bytes, deviceSeq }) => {
+    const item = sealed.get(deviceSeq)
+    return item === undefined || sameBytes(item.bytes, bytes) ? [] : partNumbers(item)
+  })
+  const isNews = mark.length + lost.length + taken.length > 0
+  const batch: OwnBatch | undefined = isNews ? { mark: [...mark, ...lost], unseal: [...new Set(taken)] } : undefined
   return {
     value: { known: new Set([...same, ...passed].map(({ seq }) => seq)), settle: settleBySeq(settle, sealed, same) },
     batch
