@@ -100,13 +100,13 @@ export const hostileProxy = async (serverPort: number): Promise<HostileProxy> =>
 
   const toServer = (): Socket => keep(connect(serverPort, "127.0.0.1"))
 
-  const cutRequest = async (bytes: Buffer, device: Duplex): Promise<void> => {
+  const cutRequest = (bytes: Buffer, device: Duplex): void => {
     const server = toServer()
-    // Ended, not reset, so that the server reads all of them.
-    server.end(bytes)
-    server.resume()
-    await once(server, "close").catch(() => undefined)
-    device.destroy()
+    // Both ends go when the bytes are out; a server that waits for the rest must not hold the device up.
+    server.end(bytes, () => {
+      server.destroy()
+      device.destroy()
+    })
   }
 
   const answer = (seen: Asked, device: Duplex, at: number, whole: () => void): void => {

@@ -1,0 +1,264 @@
+/**
+ * The built app behind a middlebox that swallows, lies, delays, cuts and shows its own page: the badge says what is true,
+ * and everything goes out by itself once it behaves. Rules: docs/spec/app.md.
+ */
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { assert, describe } from "@effect/vitest"
+import { decodeHeader, decodePush } from "@tidemark/protocol"
+import { Result } from "effect"
+import type { Browser, Page } from "playwright-core"
+import { afterAll, beforeAll, beforeEach, it, onTestFinished } from "vitest"
+import { type Asked, type HostileProxy, hostileProxy, pass, swallow, type Treatment } from "./support/hostileProxy.ts"
+import { launchChromium } from "./support/launchChromium.ts"
+import {
+  addTask,
+  createWorkspace,
+  go,
+  joinByLink,
+  makeLink,
+  newPerson,
+  type Person,
+  shownTasks,
+  untilStatus,
+  untilTasks
+} from "./support/notesApp.ts"
+import { type RunningServer, startServer } from "./support/startServer.ts"
+
+const web = join(import.meta.dirname, "..", "..", "apps", "web", "dist")
+
+/** 30 s without a receipt, and the time a loaded machine takes to say so, in milliseconds. */
+const stalledMillisMax = 40_000
+
+let data: string
+let browser: Browser
+let server: RunningServer
+
+beforeAll(async () => {
+  data = await mkdtemp(join(tmpdir(), "tidemark-hostile-"))
+  server = await startServer({ data, web })
+  browser = await launchChromium()
+})
+
+afterAll(async () => {
+  await browser.close()
+  await server.stop()
+  await rm(data, { recursive: true, force: true })
+})
+
+let ada: Person<HostileProxy>
+
+/** Ada has a workspace with one task on the server, and the app is installed. */
+beforeEach(async () => {
+  ada = await person()
+  await createWorkspace(ada, "Household")
+  await addTask(ada.page, "Buy milk")
+  await untilStatus(ada.page, /^Sync status: Synced$/)
+  await watchBadge(ada.page)
+})
+
+const person = async (): Promise<Person<HostileProxy>> => {
+  const proxy = await hostileProxy(server.port)
+  const made = await newPerson(browser, proxy)
+  onTestFinished(async () => {
+    await made.context.close()
+    await proxy.close()
+  })
+  return made
+}
+
+/** Notes every status the badge shows from now on, in `window.shown`. */
+const watchBadge = async (page: Page): Promise<void> => {
+  await page.evaluate(() => {
+    const shown: Array<string> = []
+    const note = () => {
+      const status = document.querySelector("[data-status]")?.getAttribute("data-status") ?? "none"
+      if (shown.at(-1) !== status) shown.push(status)
+    }
+    new MutationObserver(note).observe(document, { subtree: true, childList: true, attributes: true })
+    Object.assign(globalThis, { shown })
+  })
+}
+
+const shownStatuses = (page: Page): Promise<ReadonlyArray<string>> =>
+  page.evaluate(() => (globalThis as { readonly shown?: ReadonlyArray<string> }).shown ?? [])
+
+/** What the badge's details say. */
+const sentence = async (page: Page): Promise<string> => {
+  await page.getByRole("button", { name: /^Sync status/ }).click()
+  const text = await page.getByRole("dialog").innerText()
+  await page.keyboard.press("Escape")
+  return text
+}
+
+/** Waits for "Synced", and presses "Sync now" all the while, so that no wait of the engine makes the test long. */
+const untilSyncedAsking = (page: Page) =>
+  page.waitForFunction(
+    () => {
+      const badge = document.querySelector<HTMLElement>("[data-status]")
+      const button = [...document.querySelectorAll("button")].find(({ innerText }) => innerText === "Sync now")
+      ;(button ?? badge)?.click()
+      return badge?.dataset["status"] === "Synced" && badge.dataset["pending"] === "0"
+    },
+    undefined,
+    { polling: 30, timeout: 90_000 }
+  )
+
+/** A device that joins now, straight from the server, shows exactly these. */
+const untilOthersSee = async (titles: ReadonlyArray<string>): Promise<void> => {
+  const link = await makeLink(ada, "Reader")
+  await go(ada.page, "Tasks")
+  const eve = await person()
+  await joinByLink(eve, link, "Theirs")
+  await untilTasks(eve.page, titles)
+}
+
+/** The middlebox behaves: everything goes out by itself, and another device gets it. */
+const untilAllWell = async (titles: ReadonlyArray<string>): Promise<void> => {
+  ada.network.behave()
+  await untilStatus(ada.page, /^Sync status: Synced$/, 60_000)
+  await untilTasks(ada.page, titles)
+  await untilOthersSee(titles)
+}
+
+const isPush = ({ method, path }: Asked) => method === "POST" && path.endsWith("/entries")
+const isApi = ({ path }: Asked) => path.startsWith("/v1/")
+
+describe("a middlebox", () => {
+  it("APP-7 that accepts and swallows everything: pending, then the cause, never synced", async () => {
+    ada.network.treat(() => swallow, { silent: true })
+    await addTask(ada.page, "Into the void")
+    const alarm = ada.page.locator('[data-status="Stalled"], [data-status="Offline"]').first()
+    await alarm.waitFor({ timeout: stalledMillisMax })
+    assert.match(await sentence(ada.page), /did not answer|does not answer|confirmed nothing|connection/)
+    await addTask(ada.page, "Still writing")
+    const statuses = await shownStatuses(ada.page)
+    assert.notInclude(statuses.slice(statuses.indexOf("Pending")), "Synced")
+    await untilAllWell(["o Buy milk", "o Into the void", "o Still writing"])
+  })
+
+  it("APP-8 that answers pushes without storing: never synced, stalled with a cause", async () => {
+    const lies: Array<string> = []
+    ada.network.treat(async (asked) => {
+      if (!isPush(asked)) return pass
+      const kind = lies.length % 2 === 0 ? "nothing" : "otherItem"
+      lies.push(kind)
+      return invented(await madeUpAnswer(asked, kind))
+    })
+    await addTask(ada.page, "Not stored")
+    await ada.page.locator('[data-status="Stalled"]').waitFor({ timeout: stalledMillisMax })
+    assert.match(await sentence(ada.page), /names none of the edits|confirmed nothing/)
+    assert.isAtLeast(lies.length, 2)
+    const statuses = await shownStatuses(ada.page)
+    assert.notInclude(statuses.slice(statuses.indexOf("Pending")), "Synced")
+    await untilAllWell(["o Buy milk", "o Not stored"])
+  })
+
+  it("APP-8 that makes up a chain: never synced, and sent when it stops lying", async () => {
+    const lied = Promise.withResolvers<void>()
+    let lies = 0
+    ada.network.treat(async (asked) => {
+      if (!isPush(asked)) return pass
+      if (++lies === 5) lied.resolve()
+      return invented(await madeUpAnswer(asked, "chain"))
+    })
+    await addTask(ada.page, "Not stored")
+    await lied.promise
+    const statuses = await shownStatuses(ada.page)
+    assert.notInclude(statuses.slice(statuses.indexOf("Pending")), "Synced")
+    await untilAllWell(["o Buy milk", "o Not stored"])
+  })
+
+  it("APP-9 that answers far too late: the page works, and nothing is synced before its answer", async () => {
+    const moment = Promise.withResolvers<void>()
+    ada.network.treat((asked) => (isApi(asked) ? { _tag: "After", moment: moment.promise } : pass))
+    await addTask(ada.page, "Slowly")
+    await addTask(ada.page, "But surely")
+    const alarm = ada.page.locator('[data-status="Stalled"], [data-status="Offline"]').first()
+    await alarm.waitFor({ timeout: stalledMillisMax })
+    const statuses = await shownStatuses(ada.page)
+    assert.notInclude(statuses.slice(1), "Synced")
+    moment.resolve()
+    await untilAllWell(["o Buy milk", "o Slowly", "o But surely"])
+  })
+
+  it("APP-10 that cuts every request and every answer at each tenth byte: nothing lost, nothing doubled", async () => {
+    const cutter = makeCutter()
+    ada.network.treat((asked) => (isApi(asked) ? cutter.treat(asked) : pass))
+    const isDone = () => ["push", "pull", "head"].every((kind) => cutter.isDone(kind))
+    const titles = ["o Buy milk"]
+    // A push whose answer was cut may be settled by the pull after it; then only another edit is pushed again.
+    for (let round = 0; round < 150 && !isDone(); round++) {
+      const title = `Cut ${round}`
+      await addTask(ada.page, title)
+      titles.push(`o ${title}`)
+      await untilSyncedAsking(ada.page)
+    }
+    assert.isTrue(isDone(), "every cut was made")
+    assert.isAtLeast(cutter.count(), 100)
+    await untilAllWell(titles)
+    assert.deepStrictEqual(await shownTasks(ada.page), titles.toSorted())
+  })
+
+  it("APP-11 that shows its own page for everything: offline with the reason, and the app opens again", async () => {
+    ada.network.treat(() => ({ _tag: "Invent", type: "text/html", body: "<h1>Welcome to the harbour café</h1>" }))
+    await addTask(ada.page, "From the café")
+    await untilStatus(ada.page, /Sync status: Offline, 1 pending/)
+    assert.match(await sentence(ada.page), /not a Tidemark server/)
+    await ada.page.reload()
+    await addTask(ada.page, "After a reload there")
+    await untilStatus(ada.page, /Sync status: Offline, 2 pending/)
+    await untilAllWell(["o Buy milk", "o From the café", "o After a reload there"])
+  })
+})
+
+const invented = (body: object): Treatment => ({
+  _tag: "Invent",
+  type: "application/json",
+  body: JSON.stringify(body)
+})
+
+/** A well-formed answer to a push that the server never saw: its true head, and results that are not true. */
+const madeUpAnswer = async (asked: Asked, kind: "nothing" | "otherItem" | "chain"): Promise<object> => {
+  const { authorization = "" } = asked.headers
+  const version = asked.headers["tidemark-protocol"] ?? ""
+  const address = new URL(asked.path.replace(/entries$/, "head"), server.origin)
+  const answer = await fetch(address, { headers: { authorization, "tidemark-protocol": version } })
+  const { head, logId } = (await answer.json()) as { readonly head: number; readonly logId: string }
+  const [entry = new Uint8Array()] = Result.getOrThrow(decodePush(new Uint8Array(asked.body)))
+  const { deviceSeq } = Result.getOrThrow(decodeHeader(entry))
+  const chain = Buffer.alloc(32, 7).toString("base64url")
+  if (kind === "nothing") return { logId, head, results: [] }
+  const named = kind === "chain" ? deviceSeq : deviceSeq + 1_000
+  return { logId, head: head + 1, results: [{ _tag: "Stored", deviceSeq: named, seq: head + 1, chain }] }
+}
+
+/** Cuts each kind of request at byte 0, 10, 20 … of the request, then of its answer; then lets it pass. */
+const makeCutter = () => {
+  const places = new Map<string, { side: "request" | "answer" | "done"; at: number }>()
+  let count = 0
+  const kindOf = ({ isUpgrade, method, path }: Asked) => {
+    if (isUpgrade) return "live"
+    if (path.endsWith("/entries")) return method === "POST" ? "push" : "pull"
+    return path.endsWith("/head") ? "head" : "other"
+  }
+  return {
+    treat: (asked: Asked): Treatment => {
+      const kind = kindOf(asked)
+      // Without a live socket everything is pulled.
+      if (kind === "live") return { _tag: "CutRequest", at: 0 }
+      const place = places.get(kind) ?? { side: "request" as const, at: 0 }
+      places.set(kind, place)
+      if (place.side === "done") return pass
+      if (place.side === "request" && place.at >= asked.bytes.length) Object.assign(place, { side: "answer", at: 0 })
+      const { at } = place
+      place.at += 10
+      count++
+      if (place.side === "request") return { _tag: "CutRequest", at }
+      return { _tag: "CutAnswer", at, whole: () => Object.assign(place, { side: "done" }) }
+    },
+    isDone: (kind: string) => places.get(kind)?.side === "done",
+    count: () => count
+  }
+}
