@@ -59,11 +59,11 @@ describe("the checks notice", () => {
   })
 
   it("paths of machines, not routes and not addresses", () => {
-    const bad = ['"/home/alice/x"', "see /work/main", "/Users/alice", "/tmp/x", "C:\\Users", "(/root/x)"]
+    const bad = ['"/home/alice/x"', "see /mnt/disk", "/Users/alice", "/tmp/x", "C:\\Users", "(/root/x)"]
     for (const text of bad) assert.strictEqual(machinePathProblems([file(text)]).length, 1, text)
     const good = [
       "https://host/home/x",
-      "./work/main",
+      "./mnt/disk",
       "a/tmp/x",
       "/workspaces/:id",
       "/usr/lib/postgresql",
