@@ -3,7 +3,7 @@
  * this device creates records in.
  */
 import { Schema } from "effect"
-import { Archive, Ensure, MutationError, RecordId, Restore, Update } from "@tidemark/model"
+import { Archive, Ensure, MutationError, Restore, Update } from "@tidemark/model"
 
 /** Creates a record; its id is in the answer. */
 export const InsertChange = Schema.TaggedStruct("Insert", {
@@ -22,6 +22,3 @@ export class ChangeRefused extends Schema.TaggedError<ChangeRefused>()("ChangeRe
     return this.error.message
   }
 }
-
-/** The records a call touched, in the order of its changes. */
-export const ChangeAnswer = Schema.Array(RecordId)
