@@ -31,6 +31,9 @@ CREATE TABLE entries (
 -- What makes sending twice harmless.
 CREATE UNIQUE INDEX entries_by_device ON entries (workspace, device, device_seq);
 
+-- What finds one doc's entries without reading the log.
+CREATE INDEX entries_by_doc ON entries (workspace, doc, seq);
+
 CREATE TABLE statements (
   workspace TEXT NOT NULL REFERENCES workspaces (workspace),
   number BIGINT NOT NULL,

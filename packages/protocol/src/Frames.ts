@@ -1,26 +1,28 @@
 /**
- * The binary frames: a push, a page of the log, and a piece of the roster. HTTP bodies and live socket messages alike.
+ * The binary frames: a push, a page of the log, of one doc, and of the roster. HTTP bodies and live socket messages alike.
  *
  * ```text
  * push    u8 1 ‖ u8 version ‖ u16 count ‖ count × (u32 length ‖ entry)
  * page    u8 2 ‖ u8 version ‖ u16 count ‖ 16 LogId ‖ u64 after ‖ u64 through ‖ u64 head ‖ 32 chain at through
  *         ‖ count × (u8 form ‖ u64 Seq ‖ form 1: u32 length ‖ entry; form 2: 32 entry hash)
  * roster  u8 3 ‖ u8 version ‖ u16 count ‖ u32 after ‖ count × (u32 length ‖ statement)
+ * doc     u8 4 ‖ u8 version ‖ u16 count ‖ 16 LogId ‖ 16 doc ‖ u64 after ‖ u64 through ‖ u64 head ‖ count × item of a page
  * ```
  *
  * A page covers the Seqs after `after` up to `through` without a gap; an item of form 2 is the skeleton of an entry that
- * a checkpoint replaced: only its hash is left, which is enough to follow the chain [FRAME-3].
+ * a checkpoint replaced: only its hash is left, which is enough to follow the chain [FRAME-3]. A doc page holds what one doc
+ * has between the same two, so its Seqs have gaps and no chain can be followed over them [FRAME-6].
  * Lengths are checked before anything is allocated. Rules: docs/spec/protocol.md.
  */
 import { Result } from "effect"
 import { ByteReader } from "./internal/byteReader.ts"
 import { ByteWriter } from "./internal/byteWriter.ts"
-import { type Cursor, Hash, idToBytes, LogId, RosterNumber, Seq } from "./Ids.ts"
+import { type Cursor, DocId, Hash, idToBytes, LogId, RosterNumber, Seq } from "./Ids.ts"
 import { batchBytesMax, batchCountMax, entryBytesMax, statementBytesMax } from "./Limits.ts"
 import { Malformed } from "./Malformed.ts"
 
 const frameVersion = 1
-const frameKinds = { push: 1, page: 2, roster: 3 } as const
+const frameKinds = { push: 1, page: 2, roster: 3, doc: 4 } as const
 const itemForms = { entry: 1, skeleton: 2 } as const
 
 /** One item of a page: an entry's bytes, or the hash that is left of it. */
@@ -32,6 +34,16 @@ export type PageItem =
 export interface Page {
   readonly after: Seq
   readonly through: Cursor
+  readonly head: Seq
+  readonly items: ReadonlyArray<PageItem>
+}
+
+/** All that one doc has after the Seq `after` up to `through`; `head` is where the log ends. */
+export interface DocPage {
+  readonly logId: LogId
+  readonly doc: DocId
+  readonly after: Seq
+  readonly through: Seq
   readonly head: Seq
   readonly items: ReadonlyArray<PageItem>
 }
@@ -99,12 +111,14 @@ export const encodePage = (page: Page): Uint8Array<ArrayBuffer> => {
   writer.u8(frameKinds.page).u8(frameVersion).u16(page.items.length)
   writer.raw(idToBytes(page.through.logId)).u64(page.after).u64(page.through.seq).u64(page.head)
   writer.raw(idToBytes(page.through.chain))
-  for (const item of page.items) {
-    if (item._tag === "Entry") writer.u8(itemForms.entry).u64(item.seq).u32(item.bytes.length).raw(item.bytes)
-    else writer.u8(itemForms.skeleton).u64(item.seq).raw(idToBytes(item.hash))
-  }
+  for (const item of page.items) writeItem(writer, item)
   return writer.bytes
 }
+
+const writeItem = (writer: ByteWriter, item: PageItem) =>
+  item._tag === "Entry"
+    ? writer.u8(itemForms.entry).u64(item.seq).u32(item.bytes.length).raw(item.bytes)
+    : writer.u8(itemForms.skeleton).u64(item.seq).raw(idToBytes(item.hash))
 
 const readItem = (reader: ByteReader): PageItem | undefined => {
   const form = reader.u8()
@@ -144,6 +158,43 @@ export const decodePage = (bytes: Uint8Array): Result.Result<Page, Malformed> =>
         seq: Seq.make(through),
         chain: Hash.make(new ByteReader(chain).id(32))
       },
+      head: Seq.make(head),
+      items
+    })
+  })
+
+/** A page of one doc. */
+export const encodeDocPage = (page: DocPage): Uint8Array<ArrayBuffer> => {
+  const size = page.items.reduce((sum, item) => sum + pageItemBytes(item), 60)
+  const writer = new ByteWriter(size)
+  writer.u8(frameKinds.doc).u8(frameVersion).u16(page.items.length)
+  writer.raw(idToBytes(page.logId)).raw(idToBytes(page.doc)).u64(page.after).u64(page.through).u64(page.head)
+  for (const item of page.items) writeItem(writer, item)
+  return writer.bytes
+}
+
+/** A page of one doc; its entries are views of `bytes`. Fails unless its Seqs ascend from `after` to at most `through`. */
+export const decodeDocPage = (bytes: Uint8Array): Result.Result<DocPage, Malformed> =>
+  Result.flatMap(openFrame(bytes, "doc page", frameKinds.doc), ({ count, reader }) => {
+    const [logId, doc] = [reader.slice(16), reader.slice(16)]
+    const [after, through, head] = [reader.u64(), reader.u64(), reader.u64()]
+    const malformed = (message: string) => Result.fail(new Malformed({ what: "doc page", message }))
+    if (reader.failed) return malformed("This doc page is cut short")
+    const items: Array<PageItem> = []
+    for (let index = 0; index < count; index++) {
+      const item = readItem(reader)
+      if (item === undefined) return malformed(`Item ${index} of this doc page cannot be read`)
+      if (item.seq <= (items.at(-1)?.seq ?? after)) return malformed(`Item ${index} of this doc page is out of order`)
+      items.push(item)
+    }
+    if (through < (items.at(-1)?.seq ?? after) || head < through) {
+      return malformed("This doc page's Seqs do not fit its items")
+    }
+    return closeFrame(reader, "doc page", {
+      logId: LogId.make(new ByteReader(logId).id(16)),
+      doc: DocId.make(new ByteReader(doc).id(16)),
+      after: Seq.make(after),
+      through: Seq.make(through),
       head: Seq.make(head),
       items
     })

@@ -29,7 +29,7 @@ import {
   VersionUnsupported,
   WorkspaceUnknown
 } from "./Errors.ts"
-import { DeviceId, DeviceSeq, GrantId, Hash, LogId, Role, RosterNumber, Seq, WorkspaceId } from "./Ids.ts"
+import { DeviceId, DeviceSeq, DocId, GrantId, Hash, LogId, Role, RosterNumber, Seq, WorkspaceId } from "./Ids.ts"
 import { statementCountMax } from "./Limits.ts"
 import { Malformed } from "./Malformed.ts"
 import { ProtocolRange } from "./ProtocolVersion.ts"
@@ -219,6 +219,17 @@ const log = HttpApiGroup.make("log")
         /** The reader's log and chain at `after`; left out by a reader that starts from nothing. */
         logId: Schema.optionalKey(LogId),
         chain: Schema.optionalKey(Hash),
+        bytesMax: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0)))
+      },
+      success: frame,
+      error: [Forbidden, LogForked, StorageFailed]
+    }),
+    /** The entries of one doc, as doc pages: for a device whose copy of it has holes [LOG-14]. */
+    HttpApiEndpoint.get("doc", "/v1/workspaces/:workspace/docs/:doc/entries", {
+      params: { ...workspace, doc: DocId },
+      query: {
+        after: Seq,
+        logId: LogId,
         bytesMax: Schema.optionalKey(Schema.Int.check(Schema.isGreaterThan(0)))
       },
       success: frame,

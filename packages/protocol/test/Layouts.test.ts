@@ -8,6 +8,7 @@ import {
   batchCountMax,
   bytesToId,
   decodeEnvelope,
+  decodeDocPage,
   decodeHeader,
   decodePage,
   decodePush,
@@ -16,6 +17,8 @@ import {
   decodeStatement,
   DeviceSeq,
   DocId,
+  type DocPage,
+  encodeDocPage,
   encodeHeader,
   encodePage,
   encodePush,
@@ -40,7 +43,7 @@ import {
   tokenMillis,
   updateBytesMax
 } from "@tidemark/protocol"
-import { bytesFrom, cursor, header, page, statements } from "./samples.ts"
+import { bytesFrom, cursor, header, docPage, page, statements } from "./samples.ts"
 
 const isOk = <A, E>(result: Result.Result<A, E>): boolean => Result.isSuccess(result)
 const valueOf = <A, E>(result: Result.Result<A, E>): A => Result.getOrThrow(result)
@@ -164,6 +167,19 @@ describe("frames", () => {
     assert.isFalse(withItems(page.items.slice(0, 1)))
     assert.isFalse(withItems(page.items, { head: Seq.make(6) }))
     assert.isTrue(withItems(page.items, { head: Seq.make(7) }))
+  })
+
+  it("FRAME-6 a doc page is read back only if its Seqs ascend between its two ends", () => {
+    assert.deepStrictEqual(valueOf(decodeDocPage(encodeDocPage(docPage))), docPage)
+    for (const cut of prefixes(encodeDocPage(docPage))) assert.isFalse(isOk(decodeDocPage(cut)))
+    const withParts = (rest: Partial<DocPage>) => isOk(decodeDocPage(encodeDocPage({ ...docPage, ...rest })))
+    assert.isFalse(withParts({ items: docPage.items.toReversed() }))
+    assert.isFalse(withParts({ after: Seq.make(6) }))
+    assert.isFalse(withParts({ through: Seq.make(7) }))
+    assert.isFalse(withParts({ head: Seq.make(7) }))
+    assert.isTrue(withParts({ head: Seq.make(8) }))
+    assert.isTrue(withParts({ items: [], through: Seq.make(5) }))
+    assert.isFalse(withParts({ items: [], through: Seq.make(4) }))
   })
 
   it("FRAME-3 an item is an entry or the hash that is left of it", () => {

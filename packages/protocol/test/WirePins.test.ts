@@ -12,6 +12,7 @@ import {
   decodeClientMessage,
   decodeServerMessage,
   encodeClientMessage,
+  encodeDocPage,
   encodeHeader,
   encodePage,
   encodePush,
@@ -29,7 +30,7 @@ import {
   SyncApi,
   WorkspaceUnknown
 } from "@tidemark/protocol"
-import { bytesFrom, cursor, hash, header, logId, page, statements, workspace } from "./samples.ts"
+import { bytesFrom, cursor, docPage, hash, header, logId, page, statements, workspace } from "./samples.ts"
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 32)
@@ -55,6 +56,7 @@ describe(`protocol version ${protocolVersion}`, () => {
         body: hex(encodeSealedBody({ codec: 1, compression: 0, itemBytes: 4, seen: cursor, body: bytesFrom(5, 4) })),
         push: hex(encodePush(push)),
         page: hex(encodePage(page)),
+        docPage: hex(encodeDocPage(docPage)),
         roster: hex(encodeRosterPage({ after: RosterNumber.make(4), statements: push })),
         statements: statements.map((body) => sha256(hex(encodeStatementBody(body))))
       },
@@ -64,6 +66,8 @@ describe(`protocol version ${protocolVersion}`, () => {
         body: "0100000000040000000400000000000000076162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f804142434445464748494a4b4c4d4e4f50050607080000000000000000000000000000000000000000000000000000",
         push: "0101000200000003000102000000020708",
         page: "020100024142434445464748494a4b4c4d4e4f500000000000000005000000000000000700000000000000096162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f800100000000000000060000000500010203040200000000000000076162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f80",
+        docPage:
+          "040100024142434445464748494a4b4c4d4e4f503132333435363738393a3b3c3d3e3f400000000000000005000000000000000800000000000000090100000000000000060000000500010203040200000000000000086162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f80",
         roster: "030100020000000400000003000102000000020708",
         statements: [
           "4fc9a3f03bc061de9c5e631e1f003ec3",
@@ -99,7 +103,7 @@ describe(`protocol version ${protocolVersion}`, () => {
       client: Schema.toJsonSchemaDocument(ClientMessageSchema),
       server: Schema.toJsonSchemaDocument(ServerMessageSchema)
     }
-    assert.strictEqual(sha256(JSON.stringify(schemas)), "2f9c4dc13b246dbb45fe6dab825b79c4")
+    assert.strictEqual(sha256(JSON.stringify(schemas)), "631fdbcba4fc665ecdf11405bbeb5fac")
   })
 
   it("MESSAGE-1 messages are read back, and other texts are errors", () => {

@@ -5,6 +5,7 @@ import {
   DeviceId,
   DeviceSeq,
   DocId,
+  type DocPage,
   type EnvelopeHeader,
   GrantId,
   Hash,
@@ -54,6 +55,18 @@ export const page: Page = {
   items: [
     { _tag: "Entry", seq: Seq.make(6), bytes: bytesFrom(0, 5) },
     { _tag: "Skeleton", seq: Seq.make(7), hash }
+  ]
+}
+
+export const docPage: DocPage = {
+  logId,
+  doc,
+  after: Seq.make(5),
+  through: Seq.make(8),
+  head: Seq.make(9),
+  items: [
+    { _tag: "Entry", seq: Seq.make(6), bytes: bytesFrom(0, 5) },
+    { _tag: "Skeleton", seq: Seq.make(8), hash }
   ]
 }
 

@@ -169,6 +169,7 @@ export const layerRemote: Layer.Layer<Remote, never, RemoteSession | Membership 
       head: head(),
       push: (entries) => call((one) => api.push(one, entries)),
       pull: (after, bytesMax) => call((one) => api.pull(one, after, bytesMax)),
+      doc: (from, bytesMax) => call((one) => api.doc(one, from, bytesMax)),
       refill: (done) => call((one) => api.refill(one, done)),
       live: Stream.mapError(session.stream(api.live), remoteErrorOf),
       refreshRoster: refreshRoster()

@@ -8,6 +8,8 @@ import type {
   AccessList,
   Cursor,
   DeviceId,
+  DocId,
+  DocPage,
   Forbidden,
   Founding,
   LogForked,
@@ -23,6 +25,7 @@ import type {
   RosterMoved,
   RosterNumber,
   RosterPage,
+  Seq,
   StatementRefused,
   StatementText,
   StorageFailed,
@@ -57,6 +60,13 @@ export interface Session {
   readonly token: string
 }
 
+/** How far one doc's entries are known, of which log. */
+export interface DocFrom {
+  readonly doc: DocId
+  readonly logId: LogId
+  readonly after: Seq
+}
+
 export class ServerApi extends Context.Service<
   ServerApi,
   {
@@ -89,6 +99,8 @@ export class ServerApi extends Context.Service<
     readonly head: (session: Session) => Effect.Effect<LogHead, ServerError>
     readonly push: (session: Session, entries: ReadonlyArray<Uint8Array>) => Effect.Effect<PushAnswer, ServerError>
     readonly pull: (session: Session, after: Cursor | undefined, bytesMax: number) => Effect.Effect<Page, ServerError>
+    /** The entries of one doc after a place of this log. */
+    readonly doc: (session: Session, from: DocFrom, bytesMax: number) => Effect.Effect<DocPage, ServerError>
     /** Leases the right to refill the log, or gives it back. */
     readonly refill: (session: Session, done: boolean) => Effect.Effect<RefillAnswer, ServerError>
     readonly live: (session: Session) => Stream.Stream<LiveEvent, ServerError>

@@ -10,6 +10,7 @@ import { HttpApiClient, HttpApiMiddleware } from "effect/http-api"
 import { Socket } from "effect/socket"
 import {
   Authorization,
+  decodeDocPage,
   decodePage,
   decodeRosterPage,
   decodeServerMessage,
@@ -114,6 +115,12 @@ const makeServerHttp = Effect.fnUntraced(function* (origin: string) {
           : { after: after.seq, logId: after.logId, chain: after.chain, bytesMax }
       return authorized(session, client.log.pull({ params: { workspace: session.workspace }, query }), bytesMax).pipe(
         Effect.flatMap((bytes) => understood(decodePage(bytes)))
+      )
+    },
+    doc: (session, { doc, ...from }, bytesMax) => {
+      const params = { workspace: session.workspace, doc }
+      return authorized(session, client.log.doc({ params, query: { ...from, bytesMax } }), bytesMax).pipe(
+        Effect.flatMap((bytes) => understood(decodeDocPage(bytes)))
       )
     },
     refill: (session, done) =>

@@ -9,6 +9,8 @@
 import { Context, type Effect } from "effect"
 import type {
   DeviceId,
+  DocId,
+  DocPage,
   Hash,
   LogForked,
   LogHead,
@@ -28,6 +30,15 @@ export interface ReadFrom {
   readonly logId?: LogId | undefined
   readonly chain?: Hash | undefined
   /** The most bytes of page items wanted; a single entry is always given. Default `pageBytesDefault`. */
+  readonly bytesMax?: number | undefined
+}
+
+/** How far a reader has one doc's entries, of which log. */
+export interface ReadDocFrom {
+  readonly doc: DocId
+  readonly logId: LogId
+  readonly after: Seq
+  /** As in `ReadFrom`. */
   readonly bytesMax?: number | undefined
 }
 
@@ -59,5 +70,10 @@ export class Log extends Context.Service<
       workspace: WorkspaceId,
       from: ReadFrom
     ) => Effect.Effect<Page, WorkspaceUnknown | LogForked | StorageFailed>
+    /** The next entries of one doc; none for a doc that the log does not hold. A place of another log is `LogForked`. */
+    readonly readDoc: (
+      workspace: WorkspaceId,
+      from: ReadDocFrom
+    ) => Effect.Effect<DocPage, WorkspaceUnknown | LogForked | StorageFailed>
   }
 >()("@tidemark/server/Log") {}

@@ -1,17 +1,27 @@
 /** The log over memory: for tests and the World. An append is one synchronous step, so nothing can come between. */
 import { Effect, Layer } from "effect"
-import { type DeviceId, DeviceSeq, type Page, Seq, type WorkspaceId, WorkspaceUnknown } from "@tidemark/protocol"
+import {
+  batchCountMax,
+  type DeviceId,
+  DeviceSeq,
+  type DocPage,
+  type Page,
+  Seq,
+  type WorkspaceId,
+  WorkspaceUnknown
+} from "@tidemark/protocol"
 import { decideAppend, readItems } from "./internal/appendDecision.ts"
 import {
   chainBefore,
   countThatFits,
+  docPageThrough,
   forkByChain,
   forkByHead,
   pageItemsBytesMax,
   pagesOfCommit
 } from "./internal/logPages.ts"
 import { FanOut } from "./FanOut.ts"
-import { Log, type LogOptions, type ReadFrom } from "./Log.ts"
+import { Log, type LogOptions, type ReadDocFrom, type ReadFrom } from "./Log.ts"
 import { MemoryStore, type MemoryWorkspace } from "./MemoryStore.ts"
 import { activeRole, Roster } from "./RosterStore.ts"
 
@@ -31,6 +41,16 @@ const readPage = (held: MemoryWorkspace, from: ReadFrom): Page => {
     head: held.row.head,
     items: slice.map(({ bytes, seq }) => ({ _tag: "Entry", seq, bytes }))
   }
+}
+
+const readDocPage = (held: MemoryWorkspace, { after, bytesMax, doc }: ReadDocFrom): DocPage => {
+  const { head, logId } = held.row
+  const found = held.entries.filter((entry) => entry.seq > after && entry.doc === doc).slice(0, batchCountMax)
+  const sizes = found.map(({ bytes }) => bytes.length)
+  const slice = found.slice(0, countThatFits(sizes, pageItemsBytesMax(bytesMax)))
+  const through = docPageThrough(held.row, after, slice.length, found.length, slice.at(-1)?.seq)
+  const items = slice.map(({ bytes, seq }) => ({ _tag: "Entry", seq, bytes }) as const)
+  return { logId, doc, after, through, head, items }
 }
 
 /** The log over `MemoryStore`. */
@@ -94,6 +114,12 @@ export const layer = (options: LogOptions) =>
           const chain = held.entries[from.after - 1]?.chain ?? chainBefore(held.row.logId)
           const other = forkByChain(held.row, from, chain)
           return other === undefined ? readPage(held, from) : yield* other
+        }),
+
+        readDoc: Effect.fn("Log.readDoc")(function* (workspace, from) {
+          const held = yield* find(workspace)
+          const fork = forkByHead(held.row, from)
+          return fork === undefined ? readDocPage(held, from) : yield* fork
         })
       })
     })

@@ -9,8 +9,10 @@ import { Array as Arr, Effect, Layer, Metric } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import {
   type DeviceId,
+  type DocPage,
   type Hash,
   type Page,
+  type PageItem,
   type PushAnswer,
   type Seq,
   type StorageFailed,
@@ -25,11 +27,18 @@ import {
   readItems
 } from "./internal/appendDecision.ts"
 import { makeGroupCommit } from "./internal/groupCommit.ts"
-import { countThatFits, forkByChain, forkByHead, pageItemsBytesMax, pagesOfCommit } from "./internal/logPages.ts"
+import {
+  countThatFits,
+  docPageThrough,
+  forkByChain,
+  forkByHead,
+  pageItemsBytesMax,
+  pagesOfCommit
+} from "./internal/logPages.ts"
 import { makeLogStatements } from "./internal/logStatements.ts"
 import { toStorageFailed } from "./internal/sqlRows.ts"
 import { FanOut } from "./FanOut.ts"
-import { Log, type LogOptions } from "./Log.ts"
+import { Log, type LogOptions, type ReadDocFrom } from "./Log.ts"
 import { appendCommits, entriesStored, entryBytesStored } from "./Metrics.ts"
 import { activeRole, Roster } from "./RosterStore.ts"
 
@@ -81,6 +90,12 @@ const byWorkspace = (jobs: ReadonlyArray<Job>): ReadonlyArray<readonly [Workspac
   }
   return [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1))
 }
+
+/** A stored row as a page gives it: the entry, or the hash that is left of it. */
+const toPageItem = (row: { readonly entry: Uint8Array | null; readonly hash: Hash; readonly seq: Seq }): PageItem =>
+  row.entry === null
+    ? { _tag: "Skeleton", seq: row.seq, hash: row.hash }
+    : { _tag: "Entry", seq: row.seq, bytes: row.entry }
 
 /** The log over the SQL store of either dialect. */
 export const layer = (options: LogOptions) =>
@@ -174,12 +189,22 @@ export const layer = (options: LogOptions) =>
             after,
             through: { logId: row.logId, seq: through, chain: rows.at(-1)?.chain ?? chain },
             head: row.head,
-            items: rows.map(({ entry, hash, seq }) =>
-              entry === null
-                ? ({ _tag: "Skeleton", seq, hash } as const)
-                : ({ _tag: "Entry", seq, bytes: entry } as const)
-            )
+            items: rows.map(toPageItem)
           } satisfies Page
+        })
+
+      const readDocPage = (workspace: WorkspaceId, row: HeadRow, { after, bytesMax, doc }: ReadDocFrom) =>
+        Effect.gen(function* () {
+          const sizes = yield* statements.sizesAfter(workspace, after, row.head, doc)
+          const count = countThatFits(
+            sizes.map((size) => size.entry_bytes),
+            pageItemsBytesMax(bytesMax)
+          )
+          const last = sizes[count - 1]?.seq
+          const rows = last === undefined ? [] : yield* statements.entriesBetween(workspace, after, last, doc)
+          const through = docPageThrough(row, after, count, sizes.length, last)
+          const { head, logId } = row
+          return { logId, doc, after, through, head, items: rows.map(toPageItem) } satisfies DocPage
         })
 
       return Log.of({
@@ -207,6 +232,12 @@ export const layer = (options: LogOptions) =>
           const other = forkByChain(row, from, chain)
           if (other !== undefined) return yield* other
           return yield* readPage(workspace, row, from.after, chain, pageItemsBytesMax(from.bytesMax))
+        }, toStorageFailed),
+
+        readDoc: Effect.fn("Log.readDoc")(function* (workspace, from) {
+          const row = yield* headOf(workspace)
+          const fork = forkByHead(row, from)
+          return fork === undefined ? yield* readDocPage(workspace, row, from) : yield* fork
         }, toStorageFailed)
       })
     })

@@ -83,6 +83,7 @@ const logHandlers = HttpApiBuilder.group(
         Effect.flatMap(Caller, (caller) => sync.push({ caller, workspace: params.workspace, frame: payload })),
       pull: ({ params, query }) =>
         Effect.flatMap(Caller, (caller) => sync.pull({ caller, workspace: params.workspace, ...query })),
+      doc: ({ params, query }) => Effect.flatMap(Caller, (caller) => sync.doc({ caller, ...params, ...query })),
       refill: ({ params, payload }) =>
         Effect.flatMap(Caller, (caller) => sync.refill({ caller, workspace: params.workspace, ...payload }))
     })

@@ -13,6 +13,7 @@ import {
   type ClientMessage,
   decodePush,
   type DeviceId,
+  encodeDocPage,
   encodePage,
   encodeRosterPage,
   type Forbidden,
@@ -42,7 +43,7 @@ import {
 import { Access } from "./Access.ts"
 import { Callers, requireDevice, requireWorkspace } from "./Callers.ts"
 import { Live, type LiveSession, type Sink } from "./Live.ts"
-import { Log, type ReadFrom } from "./Log.ts"
+import { Log, type ReadDocFrom, type ReadFrom } from "./Log.ts"
 import { RefillLeases } from "./RefillLeases.ts"
 import { Roster } from "./RosterStore.ts"
 import { Tokens } from "./Tokens.ts"
@@ -111,6 +112,10 @@ export class SyncService extends Context.Service<
     /** A page frame. */
     readonly pull: (
       asked: Asked & ReadFrom
+    ) => Effect.Effect<Uint8Array, Forbidden | LogForked | WorkspaceUnknown | StorageFailed>
+    /** A doc page frame [LOG-14]. */
+    readonly doc: (
+      asked: Asked & ReadDocFrom
     ) => Effect.Effect<Uint8Array, Forbidden | LogForked | WorkspaceUnknown | StorageFailed>
     /** Leases the right to refill the log to an editor's device, or takes it back [AMNESIA-7]. */
     readonly refill: (
@@ -208,6 +213,11 @@ const makeSyncService = Effect.gen(function* () {
       yield* requireWorkspace(caller, workspace)
       yield* requireDevice(caller, "reader")
       return encodePage(yield* log.read(workspace, from))
+    }),
+    doc: Effect.fn("SyncService.doc")(function* ({ caller, workspace, ...from }) {
+      yield* requireWorkspace(caller, workspace)
+      yield* requireDevice(caller, "reader")
+      return encodeDocPage(yield* log.readDoc(workspace, from))
     }),
     refill: Effect.fn("SyncService.refill")(function* ({ caller, done, workspace }) {
       yield* requireWorkspace(caller, workspace)

@@ -5,7 +5,18 @@
  * Rules: docs/spec/push.md, docs/spec/pull.md, docs/spec/live.md.
  */
 import { Context, type Effect, type Stream } from "effect"
-import type { Cursor, LogHead, Page, PushAnswer, RefillAnswer, RosterNumber, Seq } from "@tidemark/protocol"
+import type {
+  Cursor,
+  DocId,
+  DocPage,
+  LogHead,
+  LogId,
+  Page,
+  PushAnswer,
+  RefillAnswer,
+  RosterNumber,
+  Seq
+} from "@tidemark/protocol"
 import type { RemoteError } from "./SyncErrors.ts"
 
 /** What the live socket tells. The stream begins with `Welcome`; it ends or fails when the socket does. */
@@ -24,6 +35,11 @@ export class Remote extends Context.Service<
     readonly push: (entries: ReadonlyArray<Uint8Array>) => Effect.Effect<PushAnswer, RemoteError>
     /** Entries after the cursor (absent: from the start), at most about `bytesMax` of them. */
     readonly pull: (after: Cursor | undefined, bytesMax: number) => Effect.Effect<Page, RemoteError>
+    /** The entries of one doc after a place of this log, at most about `bytesMax` of them [HISTORY-1]. */
+    readonly doc: (
+      from: { readonly doc: DocId; readonly logId: LogId; readonly after: Seq },
+      bytesMax: number
+    ) => Effect.Effect<DocPage, RemoteError>
     /** Opens a live socket; closing the stream closes it. */
     readonly live: Stream.Stream<LiveEvent, RemoteError>
     /** Leases the right to refill the log, or gives it back [AMNESIA-7]. */

@@ -11,6 +11,8 @@ import {
   decodeHeader,
   type DeviceId,
   type DeviceSeq,
+  type DocId,
+  type DocPage,
   Hash,
   idToBytes,
   type ItemRefusedReason,
@@ -77,6 +79,9 @@ export class ServerModel {
   refusePush: ((entries: ReadonlyArray<Uint8Array>) => Refused | undefined) | undefined
   changeAnswer: (answer: PushAnswer) => PushAnswer = (answer) => answer
   changePage: (page: Page) => Page = (page) => page
+  changeDocPage: (page: DocPage) => DocPage = (page) => page
+  /** Every doc page asked for: the doc, and after which Seq. */
+  docPulls: Array<{ readonly doc: DocId; readonly after: Seq }> = []
   changeHead: (head: LogHead) => LogHead = (head) => head
   faults: { push: Array<Fault>; pull: Array<Fault>; head: Array<Fault>; live: Array<Fault> } = {
     push: [],
@@ -158,6 +163,17 @@ export class ServerModel {
     return { after: Seq.make(after), through: this.cursorAt(after + items.length), head: this.head, items }
   }
 
+  docPage(doc: DocId, after: Seq): DocPage {
+    const all = this.page(after, this.stored.length).items
+    const ofDoc = all.filter(({ seq }) => {
+      const entry = this.stored[seq - 1]
+      return entry !== undefined && Result.getOrThrow(decodeHeader(entry.bytes)).doc === doc
+    })
+    const items = ofDoc.slice(0, this.pageCount)
+    const through = items.length === ofDoc.length ? this.head : (items.at(-1)?.seq ?? after)
+    return { logId: this.logId, doc, after, through, head: this.head, items }
+  }
+
   logHead(device: DeviceId): LogHead {
     const own = this.stored.filter((entry) => entry.device === device)
     const last = own.reduce<Stored | undefined>(
@@ -203,6 +219,13 @@ export class ServerModel {
             (after.logId === this.logId && from <= this.head && this.cursorAt(from).chain === after.chain)
           if (!isOurs) return Effect.fail(forked())
           return Effect.succeed(this.changePage(this.page(from, from + this.pageCount)))
+        }),
+      doc: ({ after, doc, logId }) =>
+        call("pull", () => {
+          this.docPulls.push({ doc, after })
+          return logId === this.logId
+            ? Effect.succeed(this.changeDocPage(this.docPage(doc, after)))
+            : Effect.fail(forked())
         }),
       live: Stream.callback<LiveEvent, RemoteError>((queue) =>
         Effect.gen({ self: this }, function* () {

@@ -60,6 +60,7 @@ export class RosterServer {
       head: () => unused,
       push: () => unused,
       pull: () => unused,
+      doc: () => unused,
       refill: () => unused,
       live: () => Stream.die("not part of joining"),
       roster: (_session, after) => Effect.suspend(() => this.#roster(after)),

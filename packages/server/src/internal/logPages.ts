@@ -10,7 +10,7 @@ import {
   pageBytesDefault,
   Seq
 } from "@tidemark/protocol"
-import type { ReadFrom } from "../Log.ts"
+import type { ReadDocFrom, ReadFrom } from "../Log.ts"
 import type { HeadRow, NewEntry } from "./appendDecision.ts"
 
 /** Bytes of a page frame before its items. */
@@ -32,18 +32,22 @@ export const countThatFits = (sizes: ReadonlyArray<number>, bytesMax: number): n
   return count
 }
 
+/** Up to where a doc page goes: the head where it holds all that is left, else its last item. */
+export const docPageThrough = (row: HeadRow, after: Seq, taken: number, found: number, last: Seq | undefined): Seq =>
+  taken === found && found < batchCountMax ? row.head : (last ?? after)
+
 const forked = (row: HeadRow, message: string) =>
   new LogForked({ logId: row.logId, head: row.head, chain: row.chain, message })
 
-/** Why a cursor cannot be on this log, by what the head row alone tells. */
-export const forkByHead = (row: HeadRow, from: ReadFrom): LogForked | undefined => {
+/** Why a cursor cannot be on this log, by what the head row alone tells. A doc is read without a chain. */
+export const forkByHead = (row: HeadRow, from: ReadFrom | ReadDocFrom): LogForked | undefined => {
   if (from.logId !== undefined && from.logId !== row.logId) {
     return forked(row, "The server has another log than this cursor means. Nothing is lost on your device.")
   }
   if (from.after > row.head) {
     return forked(row, `The server's log ends at ${row.head}, before this cursor at ${from.after}.`)
   }
-  if (from.after > 0 && (from.logId === undefined || from.chain === undefined)) {
+  if (!("doc" in from) && from.after > 0 && (from.logId === undefined || from.chain === undefined)) {
     return forked(row, "A cursor after the start must name its log and chain.")
   }
   return undefined

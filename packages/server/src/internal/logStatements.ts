@@ -5,6 +5,7 @@ import {
   batchCountMax,
   type DeviceId,
   DeviceSeq,
+  type DocId,
   Hash,
   LogId,
   RosterNumber,
@@ -98,15 +99,17 @@ export const makeLogStatements = (sql: SqlClient.SqlClient) => {
           Effect.map(([found]) => found?.chain ?? row.chain)
         )
 
-  const sizesAfter = (workspace: WorkspaceId, after: Seq, head: Seq) =>
-    sql`SELECT seq, entry_bytes FROM entries
-      WHERE workspace = ${workspace} AND seq > ${after} AND seq <= ${head} ORDER BY seq LIMIT ${batchCountMax}`.pipe(
-      Effect.flatMap(decodeSizes)
-    )
+  /** Of one doc only, where one is named. */
+  const ofDoc = (doc: DocId | undefined) => (doc === undefined ? sql`` : sql`AND doc = ${doc}`)
 
-  const entriesBetween = (workspace: WorkspaceId, after: Seq, through: Seq) =>
+  const sizesAfter = (workspace: WorkspaceId, after: Seq, head: Seq, doc?: DocId) =>
+    sql`SELECT seq, entry_bytes FROM entries
+      WHERE workspace = ${workspace} ${ofDoc(doc)} AND seq > ${after} AND seq <= ${head}
+      ORDER BY seq LIMIT ${batchCountMax}`.pipe(Effect.flatMap(decodeSizes))
+
+  const entriesBetween = (workspace: WorkspaceId, after: Seq, through: Seq, doc?: DocId) =>
     sql`SELECT seq, hash, chain, entry FROM entries
-      WHERE workspace = ${workspace} AND seq > ${after} AND seq <= ${through} ORDER BY seq`.pipe(
+      WHERE workspace = ${workspace} ${ofDoc(doc)} AND seq > ${after} AND seq <= ${through} ORDER BY seq`.pipe(
       Effect.flatMap(decodeEntries)
     )
 

@@ -1,6 +1,7 @@
 /** Every target, the expensive ones first, so that the longest runs begin first. */
 import type { FuzzTarget } from "./FuzzTarget.ts"
 import { envelopeHeader } from "./targets/EnvelopeHeader.ts"
+import { docPageFrame } from "./targets/DocPageFrame.ts"
 import { httpWire } from "./targets/HttpWire.ts"
 import { linkFragment, wholeLink } from "./targets/LinkText.ts"
 import { clientMessage, serverMessage } from "./targets/LiveText.ts"
@@ -29,6 +30,7 @@ export const targets: ReadonlyArray<FuzzTarget> = [
   tokenText,
   pushFrame,
   pageFrame,
+  docPageFrame,
   rosterFrame,
   envelopeHeader,
   sealedBodyLayout,

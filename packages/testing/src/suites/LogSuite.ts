@@ -4,11 +4,14 @@
  * Rules: docs/spec/log.md.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, type Layer } from "effect"
+import { Deferred, Effect, type Layer, Result } from "effect"
 import { chainNext, chainStart, hashOf, type Primitives } from "@tidemark/crypto"
 import {
   batchCountMax,
+  decodeDocPage,
   decodePage,
+  DocId,
+  encodeDocPage,
   entryBytesMax,
   entryBytesMin,
   Hash,
@@ -241,19 +244,84 @@ export const logSuite = (name: string, makeLayer: MakeLogLayer): void => {
       }).pipe(Effect.provide(layer))
     )
 
+    it.effect("LOG-14 one doc's entries, in order and no others, and up to which Seq they are complete", () =>
+      Effect.gen(function* () {
+        const log = yield* Log
+        const { device, workspace } = yield* founded
+        const docOf = (letter: string) => DocId.make(`${"A".repeat(20)}${letter}A`)
+        const [one, two, three] = [docOf("A"), docOf("E"), docOf("I")]
+        const docs = [one, two, one, one, two]
+        const entries = docs.map((doc, index) => makeEntry({ device, deviceSeq: index + 1, doc, bytes: 300 }))
+        yield* log.append(workspace, device, entries)
+        const { logId } = yield* log.head(workspace)
+        const read = (doc: DocId, after: number, bytesMax?: number) =>
+          log.readDoc(workspace, { doc, logId, after: Seq.make(after), bytesMax })
+        const whole = yield* read(one, 0)
+        assert.deepStrictEqual(
+          whole.items.map((item) => item._tag === "Entry" && [Number(item.seq), hashOf(item.bytes)]),
+          entries.flatMap((entry, index) => (docs[index] === one ? [[index + 1, hashOf(entry)]] : []))
+        )
+        assert.deepStrictEqual([whole.through, whole.head, whole.logId, whole.doc], [5, 5, logId, one])
+        assert.deepStrictEqual(decodeDocPage(encodeDocPage(whole)), Result.succeed(whole))
+        // 313 bytes an item: two fit into 626, one into 625, and one is given however little is asked for.
+        for (const [bytesMax, seqs, through] of [
+          [626, [1, 3], 3],
+          [625, [1], 1],
+          [1, [1], 1]
+        ] as const) {
+          const page = yield* read(one, 0, bytesMax)
+          assert.deepStrictEqual([page.items.map(({ seq }) => Number(seq)), Number(page.through)], [[...seqs], through])
+        }
+        const rest = yield* read(one, 3, 1)
+        assert.deepStrictEqual([rest.items.map(({ seq }) => Number(seq)), Number(rest.through)], [[4], 5])
+        for (const [doc, after] of [
+          [one, 4],
+          [two, 5],
+          [three, 0]
+        ] as const) {
+          const page = yield* read(doc, after)
+          assert.deepStrictEqual([page.items.length, Number(page.through)], [0, 5])
+        }
+        const elsewhere = { doc: one, after: none, logId: LogId.make("AAAAAAAAAAAAAAAAAAAAAA") }
+        for (const from of [elsewhere, { doc: one, logId, after: Seq.make(6) }]) {
+          assert.strictEqual((yield* Effect.flip(log.readDoc(workspace, from)))._tag, "LogForked")
+        }
+      }).pipe(Effect.provide(layer))
+    )
+
+    it.effect(`LOG-14 a page of a doc holds at most ${batchCountMax} entries`, () =>
+      Effect.gen(function* () {
+        const log = yield* Log
+        const { device, workspace } = yield* founded
+        yield* log.append(workspace, device, makeEntries(device, 1, batchCountMax))
+        const { logId } = yield* log.head(workspace)
+        const doc = DocId.make("A".repeat(22))
+        const read = (after: number) => log.readDoc(workspace, { doc, logId, after: Seq.make(after) })
+        const first = yield* read(0)
+        assert.deepStrictEqual([first.items.length, Number(first.through)], [batchCountMax, batchCountMax])
+        yield* log.append(workspace, device, makeEntries(device, batchCountMax + 1, 1))
+        const full = yield* read(0)
+        assert.deepStrictEqual([full.items.length, Number(full.through)], [batchCountMax, batchCountMax])
+        const last = yield* read(batchCountMax)
+        assert.deepStrictEqual([last.items.length, Number(last.through)], [1, batchCountMax + 1])
+      }).pipe(Effect.provide(layer))
+    )
+
     it.effect("LOG-9 a workspace that was never founded is unknown, for reading and for writing", () =>
       Effect.gen(function* () {
         const log = yield* Log
         const { device } = yield* founded
         const workspace = WorkspaceId.make("AAAAAAAAAAAAAAAAAAAAAA")
+        const logId = LogId.make("AAAAAAAAAAAAAAAAAAAAAA")
         const errors = [
           yield* Effect.flip(log.head(workspace)),
           yield* Effect.flip(log.read(workspace, { after: none })),
+          yield* Effect.flip(log.readDoc(workspace, { doc: DocId.make("A".repeat(22)), logId, after: none })),
           yield* Effect.flip(log.append(workspace, device, makeEntries(device, 1, 1)))
         ]
         assert.deepStrictEqual(
           errors.map(({ _tag }) => _tag),
-          ["WorkspaceUnknown", "WorkspaceUnknown", "WorkspaceUnknown"]
+          Array.from(errors, () => "WorkspaceUnknown")
         )
       }).pipe(Effect.provide(layer))
     )

@@ -74,6 +74,8 @@ const answering: Answering = {
         })
       )
     ),
+  doc: (service, wire, request) =>
+    Effect.flatMap(asked(service, wire), (who) => framed(service.doc({ ...who, ...request }))),
   refill: (service, wire, request) =>
     Effect.flatMap(asked(service, wire), (who) => plain(service.refill({ ...who, ...request })))
 }

@@ -6,6 +6,7 @@
  */
 import { Effect, Layer, Option, Queue, Result, Stream } from "effect"
 import {
+  decodeDocPage,
   decodePage,
   decodeRosterPage,
   decodeServerMessage,
@@ -91,6 +92,12 @@ const makeApi = (options: ApiOptions): ServerApi["Service"] => {
       Effect.suspend(() =>
         Effect.flatMap(call("pull", session, after === undefined ? { bytesMax } : { after, bytesMax }), ({ frame }) =>
           Effect.fromResult(decodePage(frame))
+        )
+      ),
+    doc: (session, from, bytesMax) =>
+      Effect.suspend(() =>
+        Effect.flatMap(call("doc", session, { ...from, bytesMax }), ({ frame }) =>
+          Effect.fromResult(decodeDocPage(frame))
         )
       ),
     refill: (session, done) => Effect.suspend(() => answer(call("refill", session, { done }))),

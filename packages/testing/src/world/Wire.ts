@@ -8,6 +8,7 @@ import {
   AccessList,
   Cursor,
   DeviceId,
+  DocId,
   Forbidden,
   Founding,
   LogForked,
@@ -21,6 +22,7 @@ import {
   RefillAnswer,
   RosterMoved,
   RosterNumber,
+  Seq,
   StatementRefused,
   StatementText,
   StorageFailed,
@@ -75,6 +77,10 @@ export const routes = {
   push: { request: nothing, answer: PushAnswer },
   pull: {
     request: Schema.Struct({ after: Schema.optionalKey(Cursor), bytesMax: Schema.Int }),
+    answer: nothing
+  },
+  doc: {
+    request: Schema.Struct({ doc: DocId, logId: LogId, after: Seq, bytesMax: Schema.Int }),
     answer: nothing
   },
   refill: { request: Schema.Struct({ done: Schema.Boolean }), answer: RefillAnswer }

@@ -104,6 +104,7 @@ export const makeEntry = (options: {
   readonly fill?: number
   readonly bytes?: number
   readonly version?: number
+  readonly doc?: DocId
 }): Uint8Array => {
   const entry = new Uint8Array(options.bytes ?? entryBytesMin).fill(options.fill ?? 1)
   entry.set(
@@ -112,7 +113,7 @@ export const makeEntry = (options: {
       suite: 1,
       kind: 1,
       keyId: KeyId.make("AAAAAAAAAAA"),
-      doc: DocId.make("AAAAAAAAAAAAAAAAAAAAAA"),
+      doc: options.doc ?? DocId.make("AAAAAAAAAAAAAAAAAAAAAA"),
       device: options.device,
       deviceSeq: DeviceSeq.make(options.deviceSeq),
       roster: RosterNumber.make(options.roster ?? 1),
