@@ -54,27 +54,38 @@ const layerStore = (config: ServerConfig) =>
     })
   )
 
-/** Every route on one port. Needs the services; provides the `HttpServer`, whose address tells the port. */
+const layerApp = (webFolder: string) =>
+  Layer.mergeAll(
+    SyncHttp.layer,
+    LiveSocket.route,
+    PrometheusMetrics.layerHttp({ path: "/metrics" }),
+    WebApp.layer(webFolder),
+    RequestLog.layer
+  )
+
+/**
+ * Every route on one port. Needs the services; provides the `HttpServer`, whose address tells the port.
+ *
+ * The routes are made before the port opens: Node never answers a request that comes while a server listens and has no
+ * routes yet, and its client would wait for its own deadline [HTTP-7].
+ */
 export const layerRoutes = (config: Pick<ServerConfig, "port" | "host" | "webFolder">) =>
-  HttpRouter.serve(
-    Layer.mergeAll(
-      SyncHttp.layer,
-      LiveSocket.route,
-      PrometheusMetrics.layerHttp({ path: "/metrics" }),
-      WebApp.layer(config.webFolder),
-      RequestLog.layer
-    ),
-    { disableLogger: true, disableListenLog: true }
+  Layer.unwrap(
+    Effect.map(HttpRouter.toHttpEffect(layerApp(config.webFolder)), (app) =>
+      HttpServer.serve(app).pipe(
+        Layer.provideMerge(
+          NodeHttpServer.layerServer(() => createServer({ requestTimeout, headersTimeout }), {
+            port: config.port,
+            host: config.host,
+            gracefulShutdownTimeout: stopTimeout,
+            websocket: LiveSocket.webSocketOptions
+          })
+        )
+      )
+    )
   ).pipe(
     Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(bodyBytesMax))),
-    Layer.provideMerge(
-      NodeHttpServer.layer(() => createServer({ requestTimeout, headersTimeout }), {
-        port: config.port,
-        host: config.host,
-        gracefulShutdownTimeout: stopTimeout,
-        websocket: LiveSocket.webSocketOptions
-      })
-    )
+    Layer.provide(NodeHttpServer.layerHttpServices)
   )
 
 /** Says where the server is, once it listens. */

@@ -10,6 +10,7 @@ import { ServerApi, ServerHttp } from "@tidemark/replica"
 import { chaos } from "../src/chaos/Chaos.ts"
 import { makeCrew } from "../src/chaos/Crew.ts"
 import { openDeafReader, openHalfRequest } from "../src/chaos/DeafReader.ts"
+import { startKnocking } from "../src/chaos/Knocking.ts"
 import { freePort } from "../src/chaos/internal/freePort.ts"
 import { makeLoopImage } from "../src/chaos/LoopImage.ts"
 import type { Finished } from "../src/chaos/Report.ts"
@@ -104,6 +105,22 @@ describe("full disk", () => {
           assert.deepStrictEqual((yield* push(1)).results, before.results)
         }).pipe(Effect.scoped)
       ),
+    60_000
+  )
+})
+
+describe("start", () => {
+  it.live(
+    "HTTP-7 who gets a connection gets an answer: nobody is let in before the routes are there",
+    () =>
+      Effect.gen(function* () {
+        const port = yield* freePort(new SeededRandom(`start ${process.pid}`))
+        const knocking = yield* startKnocking(port)
+        yield* startServer({ port, dataFolder: yield* chaosFolder, spoil: "slowStart" })
+        const { answered, asked } = yield* Effect.timeout(knocking.finish, "20 seconds")
+        assert.isAbove(asked, 0)
+        assert.strictEqual(answered, asked)
+      }).pipe(Effect.scoped),
     60_000
   )
 })

@@ -46,8 +46,17 @@ const bufferWithoutBound: ReadonlyArray<Edit> = [
   }
 ]
 
+/** No fault: a disk so slow that the routes take a while to make. */
+const slowStart: ReadonlyArray<Edit> = [
+  {
+    file: "packages/server/src/WebApp.ts",
+    from: "const path = yield* Path.Path\n",
+    to: 'const path = yield* Path.Path\n      yield* Effect.sleep("300 millis")\n'
+  }
+]
+
 /** The faults, by name. */
-export const spoils = { acknowledgeBeforeCommit, bufferWithoutBound, synchronousOff } as const
+export const spoils = { acknowledgeBeforeCommit, bufferWithoutBound, slowStart, synchronousOff } as const
 
 export type SpoilName = keyof typeof spoils
 
