@@ -14,7 +14,8 @@ const connectOnce = (port: number) =>
   Effect.callback<Socket | undefined>((resume) => {
     const socket = connect(port, "127.0.0.1")
     socket.once("connect", () => resume(Effect.succeed(socket)))
-    socket.once("error", () => resume(Effect.succeed(undefined)))
+    socket.on("error", () => resume(Effect.succeed(undefined)))
+    return Effect.sync(() => socket.destroy())
   })
 
 /** Asks, and settles with whether an answer came before the end of the connection. No deadline. */
@@ -23,25 +24,24 @@ const ask = (socket: Socket) =>
     socket.once("data", () => resume(Effect.succeed(true)))
     socket.once("close", () => resume(Effect.succeed(false)))
     socket.write(request)
+    return Effect.sync(() => socket.destroy())
   })
 
 /** Knocks for the scope: every connection that is made asks once. A refused connection is no question. */
 export const startKnocking = Effect.fnUntraced(function* (port: number) {
   const questions: Array<Fiber.Fiber<boolean>> = []
-  let isClosing = false
   const knock = Effect.gen(function* () {
-    while (!isClosing) {
-      const socket = yield* connectOnce(port)
-      if (socket !== undefined) questions.push(yield* Effect.forkDetach(ask(socket)))
-      yield* pauseFor(pauseMillis)
-    }
+    const socket = yield* connectOnce(port)
+    if (socket !== undefined) questions.push(yield* Effect.forkDetach(ask(socket)))
+    yield* pauseFor(pauseMillis)
   })
-  const knockers = yield* Effect.forEach(Array.from({ length: knockerCount }), () => Effect.forkScoped(knock))
+  const knockers = yield* Effect.forEach(Array.from({ length: knockerCount }), () =>
+    Effect.forkScoped(Effect.forever(knock))
+  )
   yield* Effect.addFinalizer(() => Fiber.interruptAll(questions))
   /** Stops knocking, waits until nothing asked is open, and tells how much was asked and answered. */
   const finish = Effect.gen(function* () {
-    isClosing = true
-    yield* Fiber.joinAll(knockers)
+    yield* Fiber.interruptAll(knockers)
     const answers = yield* Fiber.joinAll(questions)
     return { asked: answers.length, answered: answers.filter(Boolean).length }
   })
