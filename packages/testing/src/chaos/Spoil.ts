@@ -1,21 +1,15 @@
 /**
  * Faults that no server is allowed to have, put into the real one for the control arms.
  *
- * Each is an edit of the server's own source text while it is loaded: the rest is the program that is shipped. An edit
- * whose place is not found ends the process, so that a control arm never runs an unspoiled server. Rules: docs/spec/chaos.md.
+ * Each is an edit of the server's own source text while it is loaded. Rules: docs/spec/chaos.md.
  */
 
-interface Edit {
-  /** How the path of the edited file ends. */
-  readonly file: string
-  readonly from: string
-  readonly to: string
-}
+import type { SourceEdit } from "../SourceEdits.ts"
 
 /** How long a spoiled commit follows its acknowledgement, an Effect duration. */
 const commitDelay = "200 millis"
 
-const acknowledgeBeforeCommit: ReadonlyArray<Edit> = [
+const acknowledgeBeforeCommit: ReadonlyArray<SourceEdit> = [
   {
     file: "packages/server/src/LogSql.ts",
     from: "import { Array as Arr, Effect, Layer, Metric }",
@@ -34,11 +28,11 @@ const acknowledgeBeforeCommit: ReadonlyArray<Edit> = [
   }
 ]
 
-const synchronousOff: ReadonlyArray<Edit> = [
+const synchronousOff: ReadonlyArray<SourceEdit> = [
   { file: "packages/server/src/SqliteClient.ts", from: "PRAGMA synchronous = FULL", to: "PRAGMA synchronous = OFF" }
 ]
 
-const bufferWithoutBound: ReadonlyArray<Edit> = [
+const bufferWithoutBound: ReadonlyArray<SourceEdit> = [
   {
     file: "packages/server/src/LiveSocket.ts",
     from: "return isFull ? Effect.succeed(false)",

@@ -18,6 +18,8 @@ export const violationKinds = [
   "heldHonest",
   /** The World did not come to rest after everything was healed. */
   "unfinished",
+  /** The same seed went another way the second time. */
+  "unrepeatable",
   /** Anything else that cannot be: a defect, a refused valid change. */
   "broken"
 ] as const

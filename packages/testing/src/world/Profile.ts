@@ -28,6 +28,8 @@ export interface Profile {
   readonly hasLargeText: boolean
   readonly readersRebel: boolean
   readonly revokes: boolean
+  /** For how many steps things go wrong, where the run does not say. */
+  readonly steps: number
 }
 
 export const drawProfile = (random: SeededRandom): Profile => {
@@ -48,9 +50,10 @@ export const drawProfile = (random: SeededRandom): Profile => {
     loss: rate(0.08),
     repeat: rate(0.05),
     waitMillisMax: random.pick([200, 5_000, 60_000, 3_600_000]) ?? 5_000,
-    hasLargeText: random.chance(0.06),
+    hasLargeText: random.chance(0.03),
     readersRebel: random.chance(0.6),
-    revokes: random.chance(0.4)
+    revokes: random.chance(0.4),
+    steps: random.pick([500, 900, 1_400, 2_200]) ?? 900
   }
 }
 

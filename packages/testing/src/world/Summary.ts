@@ -30,6 +30,7 @@ export const summaryOf = (reports: ReadonlyArray<Report>): string => {
     `held_honest=${violationsOf(reports, "heldHonest")}`,
     `unfinished=${violationsOf(reports, "unfinished")}`,
     `broken=${violationsOf(reports, "broken")}`,
+    `unrepeatable=${violationsOf(reports, "unrepeatable")}`,
     `operations=${counts.get("operations") ?? 0}`,
     `messages=${counts.get("messages") ?? 0}`,
     `faults=${sumOf(counts, "fault: ")}`,

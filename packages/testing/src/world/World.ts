@@ -28,7 +28,7 @@ export interface WorldOptions {
   readonly seed: number
   /** How many devices take part, the founder included. Default: 2 to 4, by the seed. */
   readonly devices?: number | undefined
-  /** How many steps things go wrong for. Default 2,000. */
+  /** How many steps things go wrong for. Default: 500 to 2,200, by the seed. */
   readonly steps?: number | undefined
   /** Default: SQLite for every eighth seed, memory for the others. */
   readonly storage?: "memory" | "sqlite" | undefined
@@ -48,7 +48,6 @@ const beginning = 1_800_000_000_000
 /** A day. */
 const skewMillisMax = 86_400_000
 
-const stepsDefault = 2_000
 /** Once healed, rest must come within this time and this many steps. */
 const restMillisMax = 20 * 60_000
 const restStepsMax = 400_000
@@ -72,11 +71,11 @@ export class World {
   #later: Array<() => void> = []
   readonly #graves: Array<SimulatedProcess> = []
 
-  constructor({ devices, sabotage, seed, steps = stepsDefault, storage = storageOf(seed) }: WorldOptions) {
+  constructor({ devices, sabotage, seed, steps, storage = storageOf(seed) }: WorldOptions) {
     this.random = new SeededRandom(`world ${seed}`)
     this.profile = drawProfile(this.random.fork("profile"))
     this.deviceCount = devices ?? this.random.between(2, 4)
-    this.steps = steps
+    this.steps = steps ?? this.profile.steps
     this.sabotage = sabotage
     this.#observer = new Observer(this)
     const random = this.random.fork("server")
