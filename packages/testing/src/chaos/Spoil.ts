@@ -41,7 +41,7 @@ const bufferWithoutBound: ReadonlyArray<SourceEdit> = [
 ]
 
 /** No fault: a disk so slow that the routes take a while to make. */
-const slowStart: ReadonlyArray<Edit> = [
+const slowStart: ReadonlyArray<SourceEdit> = [
   {
     file: "packages/server/src/WebApp.ts",
     from: "const path = yield* Path.Path\n",
