@@ -27,8 +27,8 @@ export interface WorkspaceConnection {
   /** The worker to ask, as soon as there is one; fails where the next one is not being started yet. */
   readonly session: Effect.Effect<WorkerSession, OpenFailure>
   readonly status: Watched<SyncStatus>
-  /** To be called when the page's own connection to the rows was taken away: the status says so from then on. */
-  readonly databaseGone: () => void
+  /** What keeps this page from its rows, or changes from the disk: while there is any, the status says so [TAB-17]. */
+  readonly troubled: (trouble: PageTrouble) => void
   /**
    * The browser freezes the page with the end of this call. A worker frozen in the middle of a transaction would keep the
    * database from every other tab, so it is ended, and the next one starts when the page thaws [TAB-8].
@@ -45,8 +45,13 @@ export interface ConnectOptions {
   readonly page: () => PageState
 }
 
-const goneMessage =
-  "Another tab runs a newer version of this app, or removed this workspace from this device. What this tab stored is safe. Reload the page."
+/** What only the page knows of the store. */
+export interface PageTrouble {
+  /** Why its rows may be out of date. */
+  readonly rows?: string | undefined
+  /** Changes that are not on disk, and why. */
+  readonly unsaved?: { readonly count: number; readonly message: string } | undefined
+}
 
 /** Opens the workspace. Fails where the first worker cannot open it; later ones are tried for as long as the scope lasts. */
 export const connectWorkspace = (
@@ -54,9 +59,15 @@ export const connectWorkspace = (
 ): Effect.Effect<WorkspaceConnection, OpenFailure, Scope.Scope> =>
   Effect.gen(function* () {
     const status = watchedCell<SyncStatus>(openingStatus)
-    let isGone = false
+    /** The last status of the worker. */
+    let said: SyncStatus = openingStatus
+    let trouble: PageTrouble = {}
     const show = (next: SyncStatus): void => {
-      status.set(isGone ? stalledStatus(next, goneMessage) : next)
+      said = next
+      const { rows, unsaved } = trouble
+      const message = unsaved?.message ?? rows
+      if (message === undefined) return status.set(next)
+      status.set(stalledStatus({ ...next, pending: next.pending + (unsaved?.count ?? 0) }, message))
     }
     const first = yield* Deferred.make<Identity, OpenFailure>()
     let session = Deferred.makeUnsafe<WorkerSession, OpenFailure>()
@@ -98,7 +109,7 @@ export const connectWorkspace = (
         }
         diedYoung = diedYoungInRow(diedYoung, Exit.isSuccess(exit) ? exit.value : 0)
         const stopped = workerStopped(false)
-        show(stalledStatus(status.current(), stopped.message))
+        show(stalledStatus(said, stopped.message))
         session = Deferred.makeUnsafe()
         const waitMillis = restartMillis(diedYoung)
         if (waitMillis > 0) {
@@ -111,15 +122,14 @@ export const connectWorkspace = (
 
     yield* Effect.forkScoped(supervise)
     const identity = yield* Deferred.await(first)
-    const databaseGone = (): void => {
-      isGone = true
-      show(status.current())
-    }
     return {
       identity,
       session: Effect.suspend(() => Deferred.await(session)),
       status,
-      databaseGone,
+      troubled: (next) => {
+        trouble = { ...trouble, ...next }
+        show(said)
+      },
       freezing: () => {
         thaw ??= Deferred.makeUnsafe()
         if (serving === undefined) return

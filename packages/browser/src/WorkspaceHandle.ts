@@ -16,7 +16,9 @@ import { openTables } from "./internal/openTables.ts"
 import { pageState, watchPage } from "./PageEvents.ts"
 import type { ReadonlyTables } from "./ReadonlyTable.ts"
 import { type WorkspaceMutations, workspaceMutations } from "./RecordMutations.ts"
+import type { RowsObservable } from "@tidemark/store-dexie"
 import { type StoragePromise, watchStoragePersistence } from "./StoragePersistence.ts"
+import { makeUnsavedChanges, type Unsaved } from "./UnsavedChanges.ts"
 import type { Watched } from "./Watched.ts"
 import type { SpawnWorker, WorkspaceClient } from "./WorkerSession.ts"
 import { connectWorkspace } from "./WorkspaceConnection.ts"
@@ -24,17 +26,26 @@ import type { Access, HeldShown, Identity, RevokeTarget, ShareOptions } from "./
 
 export interface WorkspaceHandle<W extends Workspace = Workspace> {
   readonly identity: Identity
-  /** The rows, to read. Use inside `liveQuery`, `useLiveQuery` or `useRows` to be told of changes of any tab. */
+  /** The rows, to read once. A query on a database that was just lost rejects; the next one opens it again. */
   readonly tables: ReadonlyTables<W>
+  /** What a query over the rows resolves to, again after each change of any tab, and after the database was lost [TAB-16]. */
+  readonly watch: <A>(query: (tables: ReadonlyTables<W>) => Promise<A> | A) => RowsObservable<A>
   /** One change a call, typed by the schema. */
   readonly mutations: WorkspaceMutations<W>
-  /** Several changes at once: on disk together, or refused together [TAB-2]. Resolves to the records' ids, in order. */
+  /**
+   * Several changes at once: on disk together, or refused together [TAB-2]. Resolves to the records' ids, in order. Where
+   * the disk is full it stays open until there is room, and the changes are among `unsaved` [TAB-17].
+   */
   readonly change: (changes: ReadonlyArray<Change>) => Promise<ReadonlyArray<RecordId>>
+  /** Changes that are in this page's memory only; undefined where there are none. Warn the user before the page goes. */
+  readonly unsaved: Watched<Unsaved | undefined>
+  /** Tries to store them now. */
+  readonly saveNow: () => void
   /** Never `synced` while an edit of this device waits [TAB-5]. */
   readonly status: Watched<SyncStatus>
-  /** Resolves to a link that lets devices join. Needs the network once. */
   /** Whether the browser promised to keep this site's storage; asked for after the first change [TAB-12]. */
   readonly storage: Watched<StoragePromise>
+  /** Resolves to a link that lets devices join. Needs the network once. */
   readonly share: (options: ShareOptions) => Promise<string>
   readonly access: () => Promise<Access>
   readonly revoke: (target: RevokeTarget) => Promise<void>
@@ -80,7 +91,7 @@ const openIn = Effect.fnUntraced(function* <W extends Workspace>(
     workspace: id,
     page: () => page
   })
-  const rows = yield* openTables(schema, id, connection.databaseGone)
+  const rows = yield* openTables(schema, id, (message) => connection.troubled({ rows: message }))
   const closed = yield* Deferred.make<never, WorkspaceClosed>()
   let isClosing = false
 
@@ -108,8 +119,18 @@ const openIn = Effect.fnUntraced(function* <W extends Workspace>(
   yield* Effect.addFinalizer(() => Effect.sync(stopWatching))
 
   const storage = watchStoragePersistence(globalThis.navigator.storage)
+  const {
+    change: save,
+    saveNow,
+    unsaved
+  } = yield* makeUnsavedChanges((changes) => ask((client) => client.change({ changes })))
+  const stopTelling = unsaved.subscribe(() => {
+    const now = unsaved.current()
+    connection.troubled({ unsaved: now && { count: now.calls.length, message: now.message } })
+  })
+  yield* Effect.addFinalizer(() => Effect.sync(stopTelling))
   const change: WorkspaceHandle["change"] = async (changes) => {
-    const ids = await Effect.runPromise(ask((client) => client.change({ changes })))
+    const ids = await Effect.runPromise(Effect.raceFirst(Deferred.await(closed), save(changes)))
     storage.contentWritten()
     return ids
   }
@@ -129,6 +150,9 @@ const openIn = Effect.fnUntraced(function* <W extends Workspace>(
   const handle: WorkspaceHandle<W> = {
     identity: connection.identity,
     tables: rows.tables,
+    watch: rows.watch,
+    unsaved,
+    saveNow,
     mutations: workspaceMutations(schema, change),
     change,
     status: connection.status,

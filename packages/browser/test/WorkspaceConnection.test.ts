@@ -98,16 +98,22 @@ describe("connectWorkspace", () => {
     })
   )
 
-  it.effect("TAB-5 says that the rows were taken away from this tab, from then on", () =>
+  it.effect("TAB-17 says what only the page knows of the store, for as long as it is so", () =>
     Effect.gen(function* () {
       const { options } = yield* prepare(1)
       const connection = yield* connectWorkspace(options)
-      connection.databaseGone()
       const { call } = yield* connection.session
+      connection.troubled({ unsaved: { count: 2, message: "No room." } })
+      connection.troubled({ rows: "Lost." })
       yield* call((client) => client.change({ changes: [milk] }))
-      yield* seen(connection.status, ({ pending }) => pending === 1)
-      const status = connection.status.current()
-      assert.isTrue(status._tag === "Stalled" && status.message.includes("Reload"))
+      yield* seen(connection.status, ({ pending }) => pending === 3)
+      const stalled = connection.status.current()
+      assert.isTrue(stalled._tag === "Stalled" && stalled.cause === "store" && stalled.message === "No room.")
+      connection.troubled({ unsaved: undefined })
+      const lost = connection.status.current()
+      assert.isTrue(lost._tag === "Stalled" && lost.pending === 1 && lost.message === "Lost.")
+      connection.troubled({ rows: undefined })
+      assert.notStrictEqual(connection.status.current()._tag, "Stalled")
     })
   )
 })

@@ -7,18 +7,18 @@
  * ```
  */
 import type { ReadonlyTables } from "@tidemark/browser"
-import { useLiveQuery } from "dexie-react-hooks"
+import { useObservable } from "dexie-react-hooks"
 import type { RegisteredSchema } from "./Register.ts"
 import { useWorkspace } from "./WorkspaceProvider.tsx"
 
 /**
- * What `query` resolves to; undefined until it has run once. Give in `deps` every value the query closes over. A query
- * that fails throws to the nearest error boundary.
+ * What `query` resolves to; undefined until it has run once. Give in `deps` every value the query closes over. While the
+ * database is lost it stays what it was. A query that fails for another reason throws to the nearest error boundary.
  */
 export const useRows = <A>(
   query: (tables: ReadonlyTables<RegisteredSchema>) => Promise<A> | A,
   deps: ReadonlyArray<unknown> = []
 ): A | undefined => {
-  const { tables } = useWorkspace()
-  return useLiveQuery(() => query(tables), [tables, ...deps])
+  const { watch } = useWorkspace()
+  return useObservable(() => watch(query), [watch, ...deps])
 }

@@ -5,7 +5,7 @@
  * bytes, rows, lease and place in the outbox are committed together [REPLICA-1]. Where the transaction's outcome is
  * unknown, the same bytes are appended again; a mutation never runs twice [REPLICA-4]. Rules: docs/spec/replica.md.
  */
-import { Effect, Result } from "effect"
+import { Effect, Result, Schedule } from "effect"
 import { type DocId, type LocalSeq, Seq } from "@tidemark/protocol"
 import { type Applied, docOf, type DocIdOf, type Mutation, type MutationError, type RecordId } from "@tidemark/model"
 import {
@@ -25,6 +25,15 @@ export interface ChangeRequest {
   readonly mutations: ReadonlyArray<Mutation>
   refusal: MutationError | StoreFailed | undefined
 }
+
+/**
+ * How the same bytes are offered again while the store fails: at once, then every 2 s for a minute. The store itself has
+ * opened its connection anew each time; nothing else can be stored by this tab meanwhile.
+ */
+const offerSchedule = Schedule.concat(
+  Schedule.recurs(1),
+  Schedule.spaced("2 seconds").pipe(Schedule.upTo({ times: 30 }))
+)
 
 /** What the transaction needs from outside, drawn before it begins. */
 export interface CommitContext {
@@ -50,7 +59,8 @@ interface DocWrite {
 }
 
 type Attempt =
-  | { readonly _tag: "Done"; readonly writes: ReadonlyMap<DocId, DocWrite> }
+  /** `behind`: docs whose memory is no longer the log's, although what was written is in it. */
+  | { readonly _tag: "Done"; readonly writes: Map<DocId, DocWrite>; readonly behind: ReadonlyArray<DocId> }
   /** Nothing was written, and the docs' memory is no longer the log's: begin again, without the refused request. */
   | { readonly _tag: "Dirty" }
   /** The mutations have run, and their bytes may not be written any more. */
@@ -69,7 +79,7 @@ export const commitChanges = Effect.fn("commitChanges")(function* (
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     const docsOf = ({ mutations }: ChangeRequest) => mutations.map((one) => docOf(one, context.docIdOf))
     const open = requests.filter(({ refusal }) => refusal === undefined)
-    const { docs, unreadable } = yield* context.live.warm([...new Set(open.flatMap(docsOf))])
+    const { docs, unreadable } = yield* unbegun(context.live.warm([...new Set(open.flatMap(docsOf))]))
     for (const request of open) {
       request.refusal = docsOf(request).flatMap((doc) => unreadable.get(doc) ?? [])[0]
     }
@@ -90,6 +100,31 @@ const overtaken = () =>
     reason: "aborted",
     message: "The change was not saved: this device's storage failed while another tab wrote the same. Try again."
   })
+
+/** Reads before a transaction: where the store fails in them, nothing can have been written. */
+export const unbegun = <A>(reading: Effect.Effect<A, StoreFailed>): Effect.Effect<A, StoreFailed> =>
+  Effect.mapError(reading, (failure) => (isPassing(failure) ? notBegun(failure) : failure))
+
+/** The store failed before any mutation ran. */
+const notBegun = (cause: StoreFailed) =>
+  new StoreFailed({
+    reason: "aborted",
+    message:
+      "The change was not saved: this device's storage does not answer. What was stored before is safe. Try again; if it lasts, close other tabs of this app, or restart the browser.",
+    cause
+  })
+
+/** The store failed after the mutations ran, and still does: the last transaction may have been committed. */
+const outcomeUnknown = (cause: StoreFailed) =>
+  new StoreFailed({
+    reason: "disconnected",
+    message:
+      "This device's storage stopped answering, and whether this change was saved is unknown. What was stored before is safe. Look before you repeat it; if it lasts, restart the browser.",
+    cause
+  })
+
+/** Whether a new connection may help. */
+const isPassing = ({ reason }: StoreFailed): boolean => reason === "aborted" || reason === "disconnected"
 
 const writeOnce = Effect.fnUntraced(function* (
   context: CommitContext,
@@ -112,19 +147,26 @@ const writeOnce = Effect.fnUntraced(function* (
     return decisionOf(context, attempt)
   })
   return yield* first.pipe(
-    Effect.catchIf(
-      ({ reason }) => reason === "aborted" || reason === "disconnected",
+    Effect.catchIf(isPassing, (failure) => {
+      const ran = attempt
       // Before `decide` ran nothing was changed in memory; after it, only the same bytes may be written.
-      (failure) => {
-        const ran = attempt
-        return ran?._tag !== "Done"
-          ? Effect.fail(failure)
-          : context.store.write(request, (view) => appendAgain(context, docs, ran.writes, view))
+      if (ran?._tag !== "Done") return Effect.fail(notBegun(failure))
+      return context.store
+        .write(request, (view) => appendAgain(context, docs, ran.writes, view))
+        .pipe(
+          Effect.retry({ schedule: offerSchedule, while: isPassing }),
+          Effect.mapError((last) => (isPassing(last) ? outcomeUnknown(last) : last))
+        )
+    }),
+    Effect.map(({ committed, localSeqs, value }) => {
+      if (value._tag !== "Done") return value
+      if (committed) return settle(localSeqs, value)
+      for (const doc of value.behind) {
+        value.writes.delete(doc)
+        context.live.drop(doc)
       }
-    ),
-    Effect.map(({ committed, localSeqs, value }) =>
-      committed && value._tag === "Done" ? settle(localSeqs, value) : value
-    ),
+      return value
+    }),
     // Failed, died or interrupted: the docs in memory may be ahead of the log.
     Effect.onError(() => Effect.sync(() => docs.forEach(({ doc }) => context.live.drop(doc))))
   )
@@ -161,7 +203,7 @@ const runMutations = (
       break
     }
   }
-  return { _tag: "Done", writes: new Map([...writes].filter(([, { applied }]) => applied.length > 0)) }
+  return { _tag: "Done", writes: new Map([...writes].filter(([, { applied }]) => applied.length > 0)), behind: [] }
 }
 
 const applyTo = (
@@ -235,30 +277,35 @@ const storedLease = (view: WriteView, { doc, peer }: Lease): Lease | undefined =
 const appendAgain = (
   context: CommitContext,
   docs: ReadonlyArray<LiveDoc>,
-  writes: ReadonlyMap<DocId, DocWrite>,
+  writes: Map<DocId, DocWrite>,
   view: WriteView
 ): Decision<Attempt> => {
-  const isThere = [...writes.values()].every(({ applied, live }) => {
-    const updates = view.tails.find(({ doc }) => doc === live.doc)?.updates ?? []
-    return applied.every(({ update }) => updates.some(({ bytes, own }) => own && isSameBytes(bytes, update)))
-  })
+  const isThere = [...writes.values()].every((write) => isWritten(write, view))
   const isOurs = [...writes.values()].every(({ lease, leaseBefore }) => {
     const stored = storedLease(view, lease)
     return stored?.nonce === leaseBefore?.nonce && stored?.end === leaseBefore?.end
   })
   if (!isThere && !isOurs) return { _tag: "Abort", value: { _tag: "Overtaken" } }
-  for (const [index, live] of docs.entries()) {
+  const behind = docs.flatMap((live, index) => {
     const tail = view.tails[index]
-    if (tail !== undefined && !catchUp(live, tail)) return { _tag: "Abort", value: { _tag: "Overtaken" } }
+    return tail !== undefined && !catchUp(live, tail) ? live.doc : []
+  })
+  if (isThere) {
+    for (const { lease, live } of writes.values()) live.lease = lease
+    return { _tag: "Abort", value: { _tag: "Done", writes, behind } }
   }
-  if (!isThere) {
-    const batch = batchOf(context, writes)
-    return batch === undefined
-      ? { _tag: "Abort", value: { _tag: "Overtaken" } }
-      : { _tag: "Commit", value: { _tag: "Done", writes }, batch }
-  }
-  for (const { lease, live } of writes.values()) live.lease = lease
-  return { _tag: "Abort", value: { _tag: "Done", writes } }
+  const batch = behind.length > 0 ? undefined : batchOf(context, writes)
+  return batch === undefined
+    ? { _tag: "Abort", value: { _tag: "Overtaken" } }
+    : { _tag: "Commit", value: { _tag: "Done", writes, behind: [] }, batch }
+}
+
+/** A lease of our nonce that ends where ours does was committed with the bytes, even where they were folded away since. */
+const isWritten = ({ applied, lease, live }: DocWrite, view: WriteView): boolean => {
+  const stored = storedLease(view, lease)
+  if (stored?.nonce === lease.nonce && stored.end === lease.end) return true
+  const updates = view.tails.find(({ doc }) => doc === live.doc)?.updates ?? []
+  return applied.every(({ update }) => updates.some(({ bytes, own }) => own && isSameBytes(bytes, update)))
 }
 
 const isSameBytes = (a: Uint8Array, b: Uint8Array): boolean =>

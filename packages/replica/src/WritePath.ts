@@ -22,7 +22,7 @@ import {
 } from "@tidemark/model"
 import { LocalStore, type StoreFailed } from "@tidemark/sync"
 import { type Change, ChangeRefused } from "./Change.ts"
-import { type ChangeRequest, commitChanges } from "./ChangeCommit.ts"
+import { type ChangeRequest, commitChanges, unbegun } from "./ChangeCommit.ts"
 import { foldTail, type Unfolded } from "./FoldTail.ts"
 import { type LeaseSeed, peerFromBytes } from "./Leases.ts"
 import { type LiveDoc, LiveDocs } from "./LiveDocs.ts"
@@ -122,7 +122,7 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
 
   /** Commits calls in one transaction and answers each; returns those that met a shard another tab had filled. */
   const commit = Effect.fnUntraced(function* (calls: ReadonlyArray<Waiting>) {
-    const built = yield* Effect.forEach(calls, ({ changes }) => toRequest(changes))
+    const built = yield* unbegun(Effect.forEach(calls, ({ changes }) => toRequest(changes)))
     const requests = built.map(({ request }) => request)
     const mutations = requests.flatMap((request) => request.mutations)
     const seedOf = yield* drawSeeds([...new Set(mutations.map((one) => docOf(one, nameToDoc)))])

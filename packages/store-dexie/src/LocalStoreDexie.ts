@@ -2,15 +2,15 @@
  * A `LocalStore` on IndexedDB, through Dexie: the store of a browser tab's worker.
  *
  * Each call is one IndexedDB transaction with strict durability; its body is plain Dexie code, as awaiting anything else
- * would commit it early. App rows are real Dexie tables that the page queries. After a lost connection the failed call
- * reports `disconnected` and the next one opens the database again; a dead handle is never tried twice.
+ * would commit it early. App rows are real Dexie tables that the page queries. A lost connection is opened anew; a call that
+ * had not come to `decide` is repeated on it, one that had fails with `disconnected` or `aborted` [STORE-62].
  * Rules: docs/spec/store.md.
  */
 import { Dexie, type ObservabilitySet } from "dexie"
-import { Effect, Layer, Queue, type Scope, Semaphore, Stream } from "effect"
+import { Effect, Layer, Queue, type Scope, Stream } from "effect"
 import { LocalStore, type StoreFailed } from "@tidemark/sync"
+import { makeConnection } from "./internal/connection.ts"
 import { applyBatch } from "./internal/dexieBatch.ts"
-import { attempt, storeFailed } from "./internal/dexieFailures.ts"
 import {
   countsOf,
   docsOf,
@@ -24,16 +24,13 @@ import {
   viewOf
 } from "./internal/dexieReads.ts"
 import { rowToHeld } from "./internal/engineTables.ts"
-import { openWorkspaceDbUnsafe, type WorkspaceDb, workspaceDbName, type WorkspaceDbOptions } from "./WorkspaceDb.ts"
-
-/** Runs Dexie code on an open database, opening it first where the last connection was lost. */
-type WithDb = <A>(body: (db: WorkspaceDb) => PromiseLike<A>) => Effect.Effect<A, StoreFailed>
+import { type WorkspaceDb, workspaceDbName, type WorkspaceDbOptions } from "./WorkspaceDb.ts"
 
 /** Opens a store until the scope closes; afterwards every call fails with `disconnected` [STORE-31]. */
 export const open = Effect.fnUntraced(function* (
   options: WorkspaceDbOptions
 ): Effect.fn.Return<LocalStore["Service"], StoreFailed, Scope.Scope> {
-  const withDb = yield* makeWithDb(options)
+  const withDb = yield* makeConnection(options)
   // Reads take the engine's tables only, so that they never wait for the page's queries.
   const read = <A>(body: (db: WorkspaceDb) => Promise<A>) =>
     withDb((db) => db.transaction("r", db.engineTables, () => body(db)))
@@ -42,9 +39,11 @@ export const open = Effect.fnUntraced(function* (
     ...[request, decide]: Parameters<typeof LocalStore.Service.write<A>>
   ) =>
     Effect.suspend(() => {
+      let isDecided = false
       // What decide throws is the caller's, even when it looks like an error of IndexedDB.
       let thrown: { readonly error: unknown } | undefined
       const decideOnce: typeof decide = (view) => {
+        isDecided = true
         try {
           return decide(view)
         } catch (error) {
@@ -58,11 +57,11 @@ export const open = Effect.fnUntraced(function* (
           if (decision._tag === "Abort") return { committed: false, value: decision.value, localSeqs: [] }
           return { committed: true, value: decision.value, localSeqs: await applyBatch(db, decision.batch) }
         })
-      return withDb(transaction).pipe(
+      // Once `decide` has run only the caller knows what may be written again.
+      return withDb(transaction, () => !isDecided).pipe(
         Effect.catchCause((cause) => (thrown === undefined ? Effect.failCause(cause) : Effect.die(thrown.error)))
       )
-      // A transaction that was begun is waited for: nobody may go on while `decide` is still to come.
-    }).pipe(Effect.uninterruptible)
+    })
 
   return LocalStore.of({
     write,
@@ -83,49 +82,6 @@ export const open = Effect.fnUntraced(function* (
 /** The store of a workspace, closed with the layer. */
 export const layer = (options: WorkspaceDbOptions): Layer.Layer<LocalStore, StoreFailed> =>
   Layer.effect(LocalStore, open(options))
-
-/** Keeps one connection: opened at once, closed with the scope, and opened anew after it was lost [STORE-62]. */
-const makeWithDb = Effect.fnUntraced(function* (
-  options: WorkspaceDbOptions
-): Effect.fn.Return<WithDb, StoreFailed, Scope.Scope> {
-  let ended: StoreFailed["reason"] | undefined
-  let current: WorkspaceDb | undefined
-  const lock = yield* Semaphore.make(1)
-  const onVersionChange = () => {
-    ended ??= "versionChanged"
-    options.onVersionChange?.()
-  }
-  const connected = lock.withPermit(
-    Effect.suspend(() => {
-      if (ended !== undefined) return Effect.fail(storeFailed(ended))
-      if (current?.isOpen() === true) return Effect.succeed(current)
-      return Effect.tap(openWorkspaceDbUnsafe({ ...options, onVersionChange }), (db) =>
-        Effect.sync(() => {
-          current = db
-        })
-      )
-    })
-  )
-  yield* Effect.addFinalizer(() =>
-    lock.withPermit(
-      Effect.sync(() => {
-        ended ??= "disconnected"
-        current?.close()
-      })
-    )
-  )
-  yield* connected
-  return (body) =>
-    Effect.flatMap(connected, (db) =>
-      attempt(() => body(db)).pipe(
-        Effect.catch((failure) => {
-          if (failure.reason !== "disconnected") return Effect.fail(failure)
-          db.close()
-          return Effect.fail(ended === "versionChanged" ? storeFailed("versionChanged", failure) : failure)
-        })
-      )
-    )
-})
 
 const outboxTables = ["tm_updates", "tm_sealed", "tm_held"]
 

@@ -13,6 +13,7 @@ import {
   enginePrefix,
   engineTables,
   type HeldRow,
+  incarnationKey,
   type LeaseRow,
   type MetaRow,
   type NewUpdateRow,
@@ -32,22 +33,27 @@ export type { TableSchema } from "./internal/installedSchema.ts"
 /** How long opening or deleting waits for other tabs to let go of the database. */
 const blockedGrace = "3 seconds"
 
+/** How long the browser may take to open a database, or to say that another tab is in the way. */
+const openMillisMax = "20 seconds"
+
 export interface WorkspaceDbOptions {
   readonly workspace: WorkspaceId
   /** The app's tables with their Dexie schema strings (`"id, done, [done+due], doc"`), made by the model. */
   readonly tables: ReadonlyArray<TableSchema>
   /** `relaxed` only for what can be fetched again, as a new device's first projection. Default: `strict`. */
   readonly durability?: "strict" | "relaxed"
-  /** Whether a query opens it again after `close({ disableAutoOpen: false })`; it never does after a plain `close()`. */
+  /** Whether a query opens it again after it was lost or closed by `letGo`; it never does after a plain `close()`. */
   readonly reopens?: boolean
-  /** Called when another version of the app needed the database, which is closed by then. */
-  readonly onVersionChange?: () => void
+  /** Fail with `gone` where there is no such database, instead of making an empty one. Default: false. */
+  readonly mustExist?: boolean
+  /** Called when another tab deletes the database, which is closed by then. */
+  readonly onDeleted?: () => void
 }
 
 /** The name of a workspace's database in the browser's list. */
 export const workspaceDbName = (workspace: WorkspaceId): string => `tidemark-${workspace}`
 
-/** Opened by `openWorkspaceDb`. It never opens itself again once it was closed, but as `reopens` says. */
+/** Opened by `openWorkspaceDb`. It never opens itself again once it was closed, but as `reopens` says; it is made only once. */
 export class WorkspaceDb extends Dexie {
   readonly workspace: WorkspaceId
   readonly updates: Table<UpdateRow, number, NewUpdateRow>
@@ -59,6 +65,9 @@ export class WorkspaceDb extends Dexie {
 
   /** All of the above. */
   readonly engineTables: ReadonlyArray<Table>
+
+  /** Whether opening may make the database. Once it was open it is never made again: that one would be empty [STORE-69]. */
+  mayBeMade: boolean
 
   constructor(options: WorkspaceDbOptions, schema: WantedSchema) {
     super(workspaceDbName(options.workspace), {
@@ -74,13 +83,32 @@ export class WorkspaceDb extends Dexie {
     this.sealed = this.table("tm_sealed")
     this.held = this.table("tm_held")
     this.engineTables = [this.updates, this.snapshots, this.leases, this.meta, this.sealed, this.held]
-    this.on("versionchange", () => {
-      this.close()
-      options.onVersionChange?.()
-      // Stops Dexie's own answer, which would open the database again.
+    this.mayBeMade = options.mustExist !== true
+    this.on("populate", (transaction) => {
+      // Undoes the making.
+      if (!this.mayBeMade) throw storeFailed("gone")
+      return transaction.table("tm_meta").add({ key: incarnationKey, value: JSON.stringify(crypto.randomUUID()) })
+    })
+    this.on("versionchange", ({ newVersion }) => {
+      if (newVersion === null) {
+        this.close()
+        options.onDeleted?.()
+      } else this.letGo()
+      // Stops Dexie's own answer.
       return false
     })
   }
+
+  /** Closes the database at once, in this very call; where it `reopens`, the next query opens it again. */
+  letGo(): void {
+    this.close({ disableAutoOpen: false })
+  }
+
+  /** Takes a new connection instead of the one there is. Fails with `gone` where the database was cleared meanwhile. */
+  readonly reopen: Effect.Effect<void, StoreFailed> = Effect.suspend(() => {
+    this.letGo()
+    return Effect.asVoid(inTime(attempt(() => this.open())))
+  })
 }
 
 /** Opens the database without an owner: whoever calls this closes it. */
@@ -93,7 +121,8 @@ export const openWorkspaceDbUnsafe = Effect.fnUntraced(function* (
       new Error(`The table name "${clash.name}" begins with "${enginePrefix}", which is the engine's`)
     )
   }
-  const installed = yield* attempt(() => readInstalledSchema(workspaceDbName(options.workspace)))
+  const installed = yield* inTime(attempt(() => readInstalledSchema(workspaceDbName(options.workspace))))
+  if (installed.version === 0 && options.mustExist === true) return yield* storeFailed("gone")
   const schema = yield* Effect.sync(() => growSchemaUnsafe(installed, [...options.tables, ...engineTables]))
   const blocked = yield* Deferred.make<void>()
   const opened = Effect.suspend(() => {
@@ -103,7 +132,10 @@ export const openWorkspaceDbUnsafe = Effect.fnUntraced(function* (
       return false
     })
     return attempt(() => db.open()).pipe(
-      Effect.as(db),
+      Effect.map(() => {
+        db.mayBeMade = false
+        return db
+      }),
       Effect.onInterrupt(() => Effect.sync(() => db.close()))
     )
   })
@@ -113,8 +145,18 @@ export const openWorkspaceDbUnsafe = Effect.fnUntraced(function* (
     Effect.andThen(Effect.sleep(blockedGrace)),
     Effect.andThen(Effect.fail(storeFailed("versionChanged", undefined, message)))
   )
-  return yield* Effect.raceFirst(opened, givenUp)
+  return yield* inTime(Effect.raceFirst(opened, givenUp))
 })
+
+/** A browser that does not answer at all is taken for one that lost the connection. */
+const inTime = <A>(opening: Effect.Effect<A, StoreFailed>): Effect.Effect<A, StoreFailed> =>
+  Effect.timeoutOrElse(opening, {
+    duration: openMillisMax,
+    orElse: () => Effect.fail(storeFailed("disconnected", undefined, noAnswer))
+  })
+
+const noAnswer =
+  "The browser's database does not answer. What was stored before is safe. It is tried again; if it lasts, close other tabs of this app, or restart the browser."
 
 /**
  * Opens a workspace's database until the scope closes; makes it, or adds tables and indexes, where needed. Fails with

@@ -1,5 +1,6 @@
 /** The engine's `LocalStore` on IndexedDB, the database the page reads from, and the list of workspaces. */
 export * as LocalStoreDexie from "./LocalStoreDexie.ts"
+export * from "./LiveRows.ts"
 export {
   deleteWorkspaceDb,
   openWorkspaceDb,

@@ -55,32 +55,6 @@ describe("LocalStoreDexie, failing", () => {
     })
   )
 
-  it.effect("STORE-62 a lost connection fails with `disconnected`; the next call uses a new one", () =>
-    Effect.gen(function* () {
-      // As in WebKit: from some moment on, every transaction on that connection throws.
-      let isLost = false
-      const lost = new WeakSet<IDBDatabase>()
-      yield* watchTransactions((database) => {
-        if (isLost) lost.add(database)
-        isLost = false
-        if (!lost.has(database)) return
-        throw new DOMException(
-          "Connection to Indexed Database server lost. Refresh the page to try again",
-          "UnknownError"
-        )
-      })
-      const store = yield* LocalStoreDexie.open({ workspace: yield* newWorkspace, tables })
-      yield* append(store)
-      isLost = true
-      assert.strictEqual((yield* Effect.flip(append(store))).reason, "disconnected")
-      yield* append(store)
-      assert.strictEqual(yield* updateCountOf(store), 2)
-      isLost = true
-      assert.strictEqual((yield* Effect.flip(store.counts)).reason, "disconnected")
-      assert.strictEqual((yield* store.counts).unsealed, 2)
-    })
-  )
-
   it.effect("STORE-63 a row that does not decode fails with `damaged`, and the rest is still read", () =>
     Effect.gen(function* () {
       const options = { workspace: yield* newWorkspace, tables }

@@ -67,3 +67,92 @@ export const stubbornConnection = (name: string) =>
     }),
     (database) => Effect.sync(() => database.close())
   )
+
+/** Closes a connection as a browser does on its own account. */
+export const closeByForce = (database: IDBDatabase): void => {
+  database.close()
+  database.onclose?.(new Event("close"))
+}
+
+/** Connections that the browser has lost, as WebKit loses them: every transaction on them throws from then on. */
+export interface Losses {
+  /** Loses every connection there is. */
+  readonly lose: () => void
+  /** Whether every connection is lost, new ones included. */
+  readonly loseAll: (all: boolean) => void
+  readonly loseOf: (database: IDBDatabase | null) => void
+  /** What was lost is usable again. */
+  readonly mend: () => void
+  /** How often a lost connection was tried. */
+  readonly usedAfterLoss: () => number
+  /** Closes every connection there is, as the browser does when its storage is cleared. */
+  readonly forceClose: () => void
+}
+
+/** Until the scope closes. */
+export const loseConnections = Effect.gen(function* () {
+  const seen = new Set<IDBDatabase>()
+  const lost = new WeakSet<IDBDatabase>()
+  let isAllLost = false
+  let isMended = false
+  let used = 0
+  yield* watchTransactions((database) => {
+    seen.add(database)
+    if (isMended || (!isAllLost && !lost.has(database))) return
+    used += 1
+    throw new DOMException("Connection to Indexed Database server lost. Refresh the page to try again", "UnknownError")
+  })
+  const losses: Losses = {
+    lose: () => seen.forEach((database) => lost.add(database)),
+    loseAll: (all) => {
+      isAllLost = all
+    },
+    loseOf: (database) => {
+      if (database !== null) lost.add(database)
+    },
+    mend: () => {
+      isMended = true
+    },
+    usedAfterLoss: () => used,
+    forceClose: () => {
+      for (const database of seen) closeByForce(database)
+      seen.clear()
+    }
+  }
+  return losses
+})
+
+/** Lets promises and the database's events go on until `isDone`. */
+export const until = (isDone: () => boolean) =>
+  Effect.promise(async () => {
+    while (!isDone()) await new Promise((resolve) => setImmediate(resolve))
+  })
+
+/** Lets promises and the database's events go on for a while; IndexedDB is real here, its clock is not ours. */
+export const turnOver = Effect.promise(async () => {
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
+})
+
+/** Opening any database never ends, until the scope closes; tells how often it was asked for. */
+export const silentOpen = Effect.acquireRelease(
+  Effect.sync(() => {
+    const { open } = IDBFactory.prototype
+    let asked = 0
+    IDBFactory.prototype.open = () => {
+      asked += 1
+      return new EventTarget() as IDBOpenDBRequest
+    }
+    return { open, asked: () => asked }
+  }),
+  ({ open }) =>
+    Effect.sync(() => {
+      IDBFactory.prototype.open = open
+    })
+).pipe(Effect.map(({ asked }) => asked))
+
+export const databaseNames = Effect.promise(async () => (await indexedDB.databases()).map(({ name }) => name))
+
+export const deleteDatabase = (name: string) =>
+  Effect.callback<void>((resume) => {
+    indexedDB.deleteDatabase(name).addEventListener("success", () => resume(Effect.void))
+  })

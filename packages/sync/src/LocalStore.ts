@@ -193,8 +193,10 @@ export const StoreFailedReason = Schema.Literals([
   "aborted",
   /** The connection died: whether the transaction was written is unknown. */
   "disconnected",
-  /** Another version of the app needs the database: reload. Nothing was written. */
+  /** Another version of the app is in the way: close or reload. Nothing was written. */
   "versionChanged",
+  /** The database this store was opened on was cleared or deleted. Nothing was written, and nothing ever will be. */
+  "gone",
   /** A stored row does not decode: it is damaged. */
   "damaged"
 ])

@@ -1,17 +1,20 @@
 /**
- * The page's own connection to a workspace's rows.
+ * The page's own connection to a workspace's rows, and the queries that are asked again when it was lost.
  */
 import type { Row, Workspace } from "@tidemark/model"
 import type { WorkspaceId } from "@tidemark/protocol"
 import type { StoreFailed } from "@tidemark/sync"
-import { openWorkspaceDb } from "@tidemark/store-dexie"
-import { Effect, type Scope } from "effect"
+import { type LiveRows, liveRows, openWorkspaceDb, type RowsObservable, type WorkspaceDb } from "@tidemark/store-dexie"
+import { Clock, Effect, Queue, type Scope } from "effect"
 import type { ReadonlyTable, ReadonlyTables } from "../ReadonlyTable.ts"
+import { diedYoungInRow, restartMillis } from "../RestartPolicy.ts"
 import { tablesOf } from "./tablesOf.ts"
 
 /** The rows, and what must be done before the browser freezes the page. */
 export interface OpenTables<W extends Workspace> {
   readonly tables: ReadonlyTables<W>
+  /** What the query resolves to, asked again after each change, and by itself after the database was lost [TAB-16]. */
+  readonly watch: <A>(query: (tables: ReadonlyTables<W>) => Promise<A> | A) => RowsObservable<A>
   /**
    * Lets the database go, in this very call; the next query opens it again. A frozen page still hears of changes, and a
    * query it begins then never ends: every writer of every tab would wait for it [TAB-8].
@@ -19,18 +22,78 @@ export interface OpenTables<W extends Workspace> {
   readonly freezing: () => void
 }
 
-/** Opens the rows until the scope closes. `onGone`: another version of the app, or its removal, took the database away. */
+/** A query that a newer one overtook fails too; so long it is waited whether that one answers. */
+const overtakenGrace = "300 millis"
+
+/** Is told why the rows cannot be read, and, with undefined, that they can again. */
+export type TellTrouble = (message: string | undefined) => void
+
+const lostMessage =
+  "The browser's database stopped answering, so what you see may be out of date. What was stored is safe. It is opened again by itself; if it lasts, close other tabs of this app, or restart the browser."
+
+/** Opens the rows until the scope closes. */
 export const openTables = <W extends Workspace>(
   schema: W,
   workspace: WorkspaceId,
-  onGone: () => void
+  tell: TellTrouble
 ): Effect.Effect<OpenTables<W>, StoreFailed, Scope.Scope> =>
-  Effect.map(openWorkspaceDb({ workspace, tables: tablesOf(schema), onVersionChange: onGone, reopens: true }), (db) => {
+  Effect.gen(function* () {
+    const losses = yield* Queue.sliding<void>(1)
+    const onLoss = () => lost(losses)
+    const db = yield* openWorkspaceDb({ workspace, tables: tablesOf(schema), reopens: true, onDeleted: onLoss })
+    const live = liveRows(onLoss)
+    db.on("close", onLoss)
+    let isFrozen = false
+    // A frozen page asks nothing; its first query after the thaw opens the database.
+    db.on("ready", () => void (isFrozen = false), true)
+    yield* Effect.forkScoped(comeBack(db, losses, () => isFrozen, live, tell))
+
     const byName: Record<string, ReadonlyTable<Row>> = {}
     for (const { name } of tablesOf(schema)) byName[name] = db.table<Row, string>(name)
+    // One entry per table of the schema, whose rows only the projection writes.
+    const tables = byName as ReadonlyTables<W>
     return {
-      // One entry per table of the schema, whose rows only the projection writes.
-      tables: byName as ReadonlyTables<W>,
-      freezing: () => db.close({ disableAutoOpen: false })
+      tables,
+      watch: (query) => live.watch(() => query(tables)),
+      freezing: () => {
+        isFrozen = true
+        db.letGo()
+      }
     }
   })
+
+/**
+ * Opens the database anew after each loss, at once and then later and later, and has the queries that got no answer asked
+ * again. Ends when the database is gone for good.
+ */
+const comeBack = Effect.fnUntraced(function* (
+  db: WorkspaceDb,
+  losses: Queue.Queue<void>,
+  isFrozen: () => boolean,
+  live: LiveRows,
+  tell: TellTrouble
+) {
+  let openedAt = yield* Clock.currentTimeMillis
+  let lostInRow = 0
+  for (;;) {
+    yield* Queue.take(losses)
+    if (db.isOpen()) yield* Effect.sleep(overtakenGrace)
+    if (isFrozen()) continue
+    if (db.isOpen() && !live.isAnyWaiting()) {
+      tell(undefined)
+      continue
+    }
+    lostInRow = diedYoungInRow(lostInRow, (yield* Clock.currentTimeMillis) - openedAt)
+    // The first loss is mended before anybody sees it.
+    if (lostInRow > 1) tell(lostMessage)
+    yield* Effect.sleep(restartMillis(lostInRow))
+    const trouble = yield* Effect.match(db.reopen, { onFailure: (failure) => failure, onSuccess: () => undefined })
+    if (trouble?.reason === "gone") return tell(trouble.message)
+    openedAt = yield* Clock.currentTimeMillis
+    if (trouble === undefined) live.askAgain()
+    // Looks whether it helped.
+    lost(losses)
+  }
+})
+
+const lost = (losses: Queue.Queue<void>): void => void Queue.offerUnsafe(losses, undefined)

@@ -14,6 +14,7 @@ const messages: Record<Reason, string> = {
     "The browser's database stopped answering, and whether this change was written is unknown. What was stored before is safe. The next attempt opens it again.",
   versionChanged:
     "Another version of this app needs the database. Nothing was written; what was stored before is safe. Reload this page.",
+  gone: "This workspace is not in this browser any more: its storage was cleared, or it was removed in another tab. Nothing was written. Copy what you still see here; what the server has confirmed comes back when you join again by a link.",
   damaged:
     "A part of the local database cannot be read. Nothing was written. Keep this browser profile, and fetch the workspace again from the server or a backup."
 }
@@ -54,8 +55,9 @@ const withInner = (error: unknown, depth = 0): ReadonlyArray<Error> => {
 
 /** The failure an error stands for; undefined for one that is a mistake of the caller. A full disk hides in aborts. */
 export const errorToStoreFailed = (error: unknown): StoreFailed | undefined => {
-  if (error instanceof StoreFailed) return error
   const errors = withInner(error)
+  const known = errors.find((one) => one instanceof StoreFailed)
+  if (known !== undefined) return known
   if (errors.some((one) => one instanceof DamagedRow)) return storeFailed("damaged", error)
   const reasons = errors.flatMap(({ name }) => reasonByName.get(name) ?? [])
   if (reasons.includes("full")) return storeFailed("full", error)

@@ -13,6 +13,7 @@ import {
 } from "@tidemark/sync"
 import type { WorkspaceDb } from "../WorkspaceDb.ts"
 import {
+  incarnationKey,
   keyToDoc,
   keyToSize,
   rowToLease,
@@ -146,6 +147,7 @@ export const metaUnder = async (db: WorkspaceDb, prefix: string): Promise<Readon
     .where("key")
     .aboveOrEqual(prefix)
     .until((row) => !row.key.startsWith(prefix))
+    .filter((row) => row.key !== incarnationKey)
     .toArray()
   return rows.map(rowToMeta).map(({ key, value }) => [key, value])
 }

@@ -13,6 +13,9 @@ import { DamagedRow } from "./dexieFailures.ts"
 /** What no app table may begin with. */
 export const enginePrefix = "tm_"
 
+/** The meta key of the random mark a database gets when it is made: another mark is another database [STORE-69]. */
+export const incarnationKey = "store/incarnation"
+
 /** Dexie's schema strings. `[doc+localSeq+size]` finds a doc's updates in order and their sizes without their bytes. */
 export const engineTables: ReadonlyArray<{ readonly name: string; readonly indexes: string }> = [
   { name: "tm_updates", indexes: "++localSeq, doc, [doc+localSeq+size], unsealed, unacknowledged" },

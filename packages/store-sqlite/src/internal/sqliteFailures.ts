@@ -13,6 +13,7 @@ const messages: Record<Reason, string> = {
     "The local store stopped answering, and whether this change was written is unknown. What was stored before is safe; open the store again.",
   versionChanged:
     "The local store belongs to another version of this program. Nothing was written; update the program, then try again.",
+  gone: "The local store was deleted. Nothing was written; join the workspace again by a link.",
   damaged:
     "A part of the local store cannot be read. Nothing was written; keep the file, and restore from a backup or from the server."
 }
