@@ -86,7 +86,7 @@ export const connectWorkspace = (
       yield* Deferred.succeed(first, identity)
       const tell = Stream.runForEach(
         started.stream((client) => client.status()),
-        (said) => Effect.sync(() => show(said))
+        (next) => Effect.sync(() => show(next))
       )
       // A status that ends means a worker of no use, whatever the reason.
       yield* Effect.raceFirst(started.died, Effect.exit(tell))
