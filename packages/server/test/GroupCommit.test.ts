@@ -58,6 +58,25 @@ describe("group commit", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("LOG-6 a commit, or a weighing, that throws fails its own jobs; the writer goes on", () =>
+    Effect.gen(function* () {
+      const thrown = new Error("a mistake of ours")
+      const submit = yield* makeGroupCommit<number, number, never>({
+        bytesOf: (job) => {
+          if (job === 1) throw thrown
+          return 1
+        },
+        commit: (jobs) => {
+          if (jobs.includes(2)) throw thrown
+          return Effect.succeed(jobs)
+        }
+      })
+      assert.deepStrictEqual(yield* Effect.exit(submit(1)), Exit.die(thrown))
+      assert.deepStrictEqual(yield* Effect.exit(submit(2)), Exit.die(thrown))
+      assert.strictEqual(yield* submit(3), 3)
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("LOG-6 a job whose asker went away is still committed", () =>
     Effect.gen(function* () {
       const committed: Array<number> = []

@@ -52,13 +52,17 @@ export const makeGroupCommit = <Job, Answer, E>(options: {
         { discard: true }
       )
 
+    /** How a commit of these ended; also where it throws before it is an effect. */
+    const exitOf = (group: ReadonlyArray<Waiting<Job, Answer, E>>) =>
+      Effect.exit(Effect.suspend(() => options.commit(group.map(({ job }) => job))))
+
     const commitOne = (waiting: Waiting<Job, Answer, E>) =>
-      Effect.flatMap(Effect.exit(options.commit([waiting.job])), (exit) =>
+      Effect.flatMap(exitOf([waiting]), (exit) =>
         Exit.isSuccess(exit) ? settle([waiting], exit.value) : Deferred.failCause(waiting.done, exit.cause)
       )
 
     const commitGroup = (group: ReadonlyArray<Waiting<Job, Answer, E>>) =>
-      Effect.flatMap(Effect.exit(options.commit(group.map(({ job }) => job))), (exit): Effect.Effect<unknown> =>
+      Effect.flatMap(exitOf(group), (exit): Effect.Effect<unknown> =>
         Exit.isSuccess(exit) ? settle(group, exit.value) : Effect.forEach(group, commitOne, { discard: true })
       )
 
@@ -68,11 +72,15 @@ export const makeGroupCommit = <Job, Answer, E>(options: {
         (group) => (group.length === 1 && group[0] !== undefined ? commitOne(group[0]) : commitGroup(group)),
         { discard: true }
       )
+    /** The writer outlives whatever is wrong with a round: everybody of that round hears of it, the next one begins. */
+    const round = (waiting: ReadonlyArray<Waiting<Job, Answer, E>>) =>
+      Effect.catchCause(
+        Effect.suspend(() => commitWaiting(waiting)),
+        (cause) => Effect.forEach(waiting, ({ done }) => Deferred.failCause(done, cause), { discard: true })
+      )
     // A commit that started is finished: an interruption comes between two rounds, not inside one.
     yield* Effect.forkScoped(
-      Effect.forever(
-        Effect.uninterruptibleMask((restore) => Effect.flatMap(restore(Queue.takeAll(queue)), commitWaiting))
-      )
+      Effect.forever(Effect.uninterruptibleMask((restore) => Effect.flatMap(restore(Queue.takeAll(queue)), round)))
     )
 
     return (job: Job) =>
