@@ -75,6 +75,9 @@ type Outcome = Committed | WorkspaceUnknown
 const isRace = (error: unknown): boolean =>
   SqlError.isSqlError(error) && ["UniqueViolation", "DeadlockError", "SerializationError"].includes(error.reason._tag)
 
+/** The database cannot be reached: no job's fault, and no job would fare better alone. */
+const isUnreachable = (error: unknown): boolean => SqlError.isSqlError(error) && error.reason._tag === "ConnectionError"
+
 const jobBytes = (job: Job): number =>
   job.items.reduce((sum, item) => sum + (item._tag === "Readable" ? item.bytes.length : 0), 0)
 
@@ -167,7 +170,7 @@ export const layer = (options: LogOptions) =>
 
       const writerCount = sql.onDialectOrElse({ pg: () => pgWriterCount, orElse: () => 1 })
       const writers = yield* Effect.forEach(Array.from({ length: writerCount }), () =>
-        makeGroupCommit({ bytesOf: jobBytes, commit })
+        makeGroupCommit({ bytesOf: jobBytes, commit, isOfAll: isUnreachable })
       )
       const writerOf = (workspace: WorkspaceId) => writers[workspace.charCodeAt(0) % writers.length]
 

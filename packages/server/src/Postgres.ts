@@ -2,13 +2,14 @@
  * PostgreSQL as the store: the client, its session settings, and what is refused.
  *
  * A session that stalls inside a transaction would block a workspace, so locks, statements and idle transactions have
- * time limits. A server whose `fsync` is off is refused: its receipts would not mean durable [DISK-4].
+ * time limits, and one that the database does not answer any more is given up [DISK-9]. A server whose `fsync` is off is refused: its receipts would not mean durable [DISK-4].
  * Rules: docs/spec/server.md.
  */
 import { PgClient } from "@effect/sql-pg"
 import { Context, Effect, Layer, Redacted, Schema } from "effect"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
+import { connectAnswering } from "./internal/answeringSocket.ts"
 import { decodeRows } from "./internal/sqlRows.ts"
 
 /** Connections of one process: a few writers, readers, and one that listens. */
@@ -16,10 +17,15 @@ const connectionCountMax = 12
 /** Session limits, PostgreSQL syntax. */
 const sessionLimits = {
   lock_timeout: "5s",
-  statement_timeout: "30s",
+  statement_timeout: "15s",
   idle_in_transaction_session_timeout: "10s",
   synchronous_commit: "on"
 }
+/** How long a database may say nothing to a statement, in milliseconds: more than the session limits above take. */
+const answerMillisMaxDefault = 20_000
+/** PostgreSQL's own port. */
+const portDefault = 5_432
+
 /** The database cannot be used; the message says why and what to do. */
 export class DatabaseRefused extends Schema.TaggedError<DatabaseRefused>()("DatabaseRefused", {
   message: Schema.String
@@ -55,8 +61,23 @@ const checkDurable = (client: PgClient.PgClient) =>
         )
   )
 
+/** What makes the connections of an address; a socket file on this machine needs no care. */
+const streamOf = (url: Redacted.Redacted<string>, answerMillisMax: number) => {
+  const { hostname, port, searchParams } = new URL(Redacted.value(url))
+  const host = searchParams.get("host") ?? decodeURIComponent(hostname).replace(/^\[|\]$/g, "")
+  if (host.startsWith("/")) return {}
+  const portNumber = Number(searchParams.get("port") ?? port)
+  return { stream: () => connectAnswering(host || "localhost", portNumber || portDefault, answerMillisMax) }
+}
+
+/** Settings of the client that only a test changes. */
+export interface PostgresOptions {
+  /** How long the database may say nothing to a statement, in milliseconds. */
+  readonly answerMillisMax?: number
+}
+
 /** The client. Fails with a sentence for a bad address, an unreachable server, a refused login. */
-export const layer = (url: Redacted.Redacted<string>) =>
+export const layer = (url: Redacted.Redacted<string>, options: PostgresOptions = {}) =>
   Layer.effectContext(
     Effect.gen(function* () {
       yield* checkUrl(url)
@@ -64,7 +85,8 @@ export const layer = (url: Redacted.Redacted<string>) =>
         url,
         applicationName: "tidemark",
         maxConnections: connectionCountMax,
-        startupParameters: sessionLimits
+        startupParameters: sessionLimits,
+        ...streamOf(url, options.answerMillisMax ?? answerMillisMaxDefault)
       })
       yield* checkDurable(client)
       return Context.make(PgClient.PgClient, client).pipe(Context.add(SqlClient.SqlClient, client))

@@ -58,6 +58,30 @@ describe("group commit", () => {
     }).pipe(Effect.scoped)
   )
 
+  it.effect("LOG-6 a failure that is no job's own fails the group at once, without a try for each", () =>
+    Effect.gen(function* () {
+      const gate = yield* Deferred.make<void>()
+      const sizes: Array<number> = []
+      const submit = yield* makeGroupCommit<number, number, string>({
+        bytesOf: () => 1,
+        commit: (jobs) =>
+          Effect.gen(function* () {
+            sizes.push(jobs.length)
+            yield* Deferred.await(gate)
+            return yield* Effect.fail("no database")
+          }),
+        isOfAll: (error) => error === "no database"
+      })
+      const start = (job: number) => Effect.forkChild(Effect.flip(submit(job)), { startImmediately: true })
+      const first = yield* start(1)
+      yield* Effect.yieldNow
+      const others = yield* Effect.forEach([2, 3, 4], start)
+      yield* Deferred.succeed(gate, undefined)
+      assert.deepStrictEqual(yield* Fiber.joinAll([first, ...others]), Array(4).fill("no database"))
+      assert.deepStrictEqual(sizes, [1, 3])
+    }).pipe(Effect.scoped)
+  )
+
   it.effect("LOG-6 a commit, or a weighing, that throws fails its own jobs; the writer goes on", () =>
     Effect.gen(function* () {
       const thrown = new Error("a mistake of ours")

@@ -62,9 +62,13 @@ export const postgresStore = (limits: Limits = {}) =>
   )
 
 /** One server process over a schema that may have others. Needs `Primitives`. */
-export const postgresProcess = (url: Redacted.Redacted<string>, limits: Limits = {}) =>
+export const postgresProcess = (
+  url: Redacted.Redacted<string>,
+  limits: Limits = {},
+  options: Postgres.PostgresOptions = {}
+) =>
   Server.layerSql({ secret: testSecret, ...limits }).pipe(
     Layer.provide(Migrations.layer()),
-    Layer.provideMerge(Postgres.layer(url)),
+    Layer.provideMerge(Postgres.layer(url, options)),
     Layer.provide(NodeServices.layer)
   )

@@ -2,10 +2,11 @@
  * Group commit: everything that queued up while the previous commit ran goes into the next one. No timer.
  *
  * The first job of a quiet server goes out alone and at once; under load the groups grow by themselves. A group that
- * fails is tried again job by job, so that one bad job cannot fail its neighbours [LOG-6]. A job whose asker went away is
+ * fails is tried again job by job, so that one bad job cannot fail its neighbours [LOG-6]; not where no job can have been
+ * the cause, or a thousand jobs would wait one after the other for a database that does not answer. A job whose asker went away is
  * still committed: its bytes were accepted, and a repeat gets the same receipt.
  */
-import { Deferred, Effect, Exit, Queue, type Scope } from "effect"
+import { Cause, Deferred, Effect, Exit, Queue, type Scope } from "effect"
 
 /** Jobs that may wait before askers themselves have to wait. */
 const waitingJobsMax = 1_024
@@ -32,10 +33,14 @@ const cutGroups = <A>(waiting: ReadonlyArray<A>, weightOf: (item: A) => number):
   return groups
 }
 
-/** Starts the one writer and returns the way to it. `commit` answers one answer a job, in order. */
+/**
+ * Starts the one writer and returns the way to it. `commit` answers one answer a job, in order. A failure that `isOfAll`
+ * is no job's own: it fails the group at once.
+ */
 export const makeGroupCommit = <Job, Answer, E>(options: {
   readonly bytesOf: (job: Job) => number
   readonly commit: (jobs: ReadonlyArray<Job>) => Effect.Effect<ReadonlyArray<Answer>, E>
+  readonly isOfAll?: (error: E) => boolean
 }): Effect.Effect<(job: Job) => Effect.Effect<Answer, E>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const queue = yield* Queue.bounded<Waiting<Job, Answer, E>>(waitingJobsMax)
@@ -56,27 +61,31 @@ export const makeGroupCommit = <Job, Answer, E>(options: {
     const exitOf = (group: ReadonlyArray<Waiting<Job, Answer, E>>) =>
       Effect.exit(Effect.suspend(() => options.commit(group.map(({ job }) => job))))
 
-    const commitOne = (waiting: Waiting<Job, Answer, E>) =>
-      Effect.flatMap(exitOf([waiting]), (exit) =>
-        Exit.isSuccess(exit) ? settle([waiting], exit.value) : Deferred.failCause(waiting.done, exit.cause)
-      )
+    const fail = (group: ReadonlyArray<Waiting<Job, Answer, E>>, cause: Cause.Cause<E>) =>
+      Effect.forEach(group, ({ done }) => Deferred.failCause(done, cause), { discard: true })
 
-    const commitGroup = (group: ReadonlyArray<Waiting<Job, Answer, E>>) =>
-      Effect.flatMap(exitOf(group), (exit): Effect.Effect<unknown> =>
-        Exit.isSuccess(exit) ? settle(group, exit.value) : Effect.forEach(group, commitOne, { discard: true })
-      )
+    const isOfAll = (cause: Cause.Cause<E>) =>
+      cause.reasons.some((reason) => Cause.isFailReason(reason) && options.isOfAll?.(reason.error) === true)
+
+    const commitGroup = (group: ReadonlyArray<Waiting<Job, Answer, E>>): Effect.Effect<void> =>
+      Effect.flatMap(exitOf(group), (exit) => {
+        if (Exit.isSuccess(exit)) return settle(group, exit.value)
+        return group.length === 1 || isOfAll(exit.cause)
+          ? fail(group, exit.cause)
+          : Effect.forEach(group, (one) => commitGroup([one]), { discard: true })
+      })
 
     const commitWaiting = (waiting: ReadonlyArray<Waiting<Job, Answer, E>>) =>
       Effect.forEach(
         cutGroups(waiting, ({ job }) => options.bytesOf(job)),
-        (group) => (group.length === 1 && group[0] !== undefined ? commitOne(group[0]) : commitGroup(group)),
+        commitGroup,
         { discard: true }
       )
     /** The writer outlives whatever is wrong with a round: everybody of that round hears of it, the next one begins. */
     const round = (waiting: ReadonlyArray<Waiting<Job, Answer, E>>) =>
       Effect.catchCause(
         Effect.suspend(() => commitWaiting(waiting)),
-        (cause) => Effect.forEach(waiting, ({ done }) => Deferred.failCause(done, cause), { discard: true })
+        (cause) => fail(waiting, cause)
       )
     // A commit that started is finished: an interruption comes between two rounds, not inside one.
     yield* Effect.forkScoped(
