@@ -9,6 +9,7 @@ import { type LoroDoc, type LoroEventBatch, type LoroMap } from "loro-crdt"
 import { Result, Schema } from "effect"
 import type { DocId } from "@tidemark/protocol"
 import { isLocalId, localIdOf, docOfRecord, RecordId } from "./RecordId.ts"
+import { notShared, writeAgain } from "./internal/authorAgain.ts"
 import { Importer, type ImportReport, type RefusedUpdate } from "./internal/importer.ts"
 import { freeQuietly, isPanic, loroPeer, loroReason, mapAt } from "./internal/loro.ts"
 import { isPlainObject } from "./internal/plainObject.ts"
@@ -60,6 +61,12 @@ export interface Applied {
   readonly update: Uint8Array
   readonly span: OperationSpan
   readonly changed: ReadonlySet<RecordId>
+}
+
+/** Operations written again: one update with exactly those of `spans`. */
+export interface AuthoredAgain {
+  readonly update: Uint8Array
+  readonly spans: ReadonlyArray<OperationSpan>
 }
 
 export interface ShardSource {
@@ -226,6 +233,26 @@ export class ShardDoc {
       if (span.start < 0 || span.end > known) return Result.fail(new OperationsMissing({ span, known }))
     }
     return this.#guard(() => this.#export(spans))
+  }
+
+  /**
+   * Writes operations of `from`, another doc of the same id, again in here under fresh peers, and gives them as one update.
+   * What this doc holds already under the same id and with the same content is left out; undefined where nothing is left.
+   * Each keeps its place in history and its time: it wins and loses against others' edits as before [AGAIN-1]. This doc
+   * must hold what they depend on. Where it fails, drop this doc.
+   */
+  authorAgain(
+    from: ShardDoc,
+    spans: ReadonlyArray<OperationSpan>,
+    peerOf: (old: PeerId) => PeerId
+  ): Result.Result<AuthoredAgain | undefined, DocUnusable> {
+    if (from.#unusable !== undefined) return Result.fail(new DocUnusable({ reason: from.#unusable }))
+    return this.#guard(() => {
+      const rest = spans.map((span) => notShared(from.#loro, this.#loro, span)).filter(({ end, start }) => end > start)
+      if (rest.length === 0) return undefined
+      const written = writeAgain(from.#loro, this.#loro, rest, peerOf)
+      return { update: this.#export(written), spans: written }
+    })
   }
 
   /**

@@ -1,7 +1,7 @@
 /**
  * Writes a planned step into Loro. Whoever calls has checked everything; what is equal already makes no operation.
  */
-import { LoroMap } from "loro-crdt"
+import type { LoroMap } from "loro-crdt"
 import { mapAt } from "./loro.ts"
 import type { Step, Write } from "./planMutations.ts"
 
@@ -13,12 +13,9 @@ export const writeStep = (records: LoroMap, step: Step): void => {
   record.free()
 }
 
-const recordOf = (records: LoroMap, { kind, local }: Step): LoroMap | undefined => {
-  const existing = mapAt(records, local)
-  if (existing !== undefined) return existing
-  if (kind === "ensure") return records.ensureMergeableMap(local)
-  return kind === "insert" ? records.setContainer(local, new LoroMap()) : undefined
-}
+/** A record's map is named by its key and not by the operation that made it: made again, it is the same map [AGAIN-1]. */
+const recordOf = (records: LoroMap, { kind, local }: Step): LoroMap | undefined =>
+  mapAt(records, local) ?? (kind === "change" ? undefined : records.ensureMergeableMap(local))
 
 const writeField = (record: LoroMap, write: Write, onlyAbsent: boolean): void => {
   switch (write.kind) {
