@@ -5,8 +5,10 @@ import type { DeviceId, GrantId, Hash, KeyWrap, PublicKeys, Role, RosterNumber, 
 export interface RosterDevice {
   readonly keys: PublicKeys
   readonly role: Role
-  /** The grant it came by; absent for the founder. */
+  /** The grant it came by; absent for the founder, and for a copy. */
   readonly admittedBy?: GrantId
+  /** The device that let it in as a copy of itself. */
+  readonly copyOf?: DeviceId
   readonly wraps: ReadonlyArray<KeyWrap>
   readonly number: RosterNumber
   readonly revokedAt?: RosterNumber

@@ -128,6 +128,26 @@ export const makeAdmit = Effect.fnUntraced(function* (input: {
   })
 })
 
+/** Lets a copy of a device in, under keys of its own and with the device's role; signed by the device that was copied. */
+export const makeAdmitCopy = Effect.fnUntraced(function* (input: {
+  readonly state: RosterState
+  readonly by: DeviceId
+  readonly secret: DeviceSecret
+  readonly copy: DeviceSecret
+  readonly keyring: Keyring
+  readonly at: number
+}): Effect.fn.Return<Uint8Array, CryptoFailed, Primitives> {
+  const device = yield* publicKeysOf(input.copy)
+  return yield* signStatement(input.secret.signingSeed, {
+    kind: "admit",
+    ...placeAfter(input.state),
+    at: input.at,
+    by: input.by,
+    device,
+    wraps: [yield* wrapKeyring(input.keyring, deviceIdOf(device.signing), device.agreement)]
+  })
+})
+
 /** Revokes a device or a grant. `seen` is how far the revoker had stored the log. */
 export const makeRevoke = Effect.fnUntraced(function* (input: {
   readonly state: RosterState

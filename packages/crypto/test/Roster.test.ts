@@ -103,8 +103,8 @@ describe("roster", () => {
       assert.strictEqual(yield* tried(granted.state, yield* signJson(owner.secret, bytes, {})), "signature")
       const unknown = grantIdOf((yield* publicKeysOf(person.secret)).signing)
       assert.strictEqual(yield* tried(granted.state, yield* signJson(link.secret, bytes, { by: unknown })), "authority")
-      const byDevice = yield* signJson(owner.secret, bytes, { by: owner.device })
-      assert.strictEqual(yield* tried(granted.state, byDevice), "authority")
+      const byDevice = yield* signJson(link.secret, bytes, { by: owner.device })
+      assert.strictEqual(yield* tried(granted.state, byDevice), "signature")
       const joined = (yield* appendStatement(granted.state, bytes)).state
       const place = { number: joined.number + 1, previous: joined.head }
       assert.strictEqual(yield* tried(joined, yield* signJson(link.secret, bytes, place)), "alreadyThere")

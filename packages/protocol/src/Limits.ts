@@ -31,6 +31,9 @@ export const statementBytesMax = 65_536
 /** The largest number of statements in a roster. */
 export const statementCountMax = 10_000
 
+/** How many copies a device lets in as devices of their own, and copies of copies with them. */
+export const deviceCopyCountMax = 64
+
 /** How long one device may refill a log before another may, in milliseconds; it may ask for more while it works. */
 export const refillLeaseMillis = 30_000
 

@@ -61,11 +61,14 @@ export const Grant = Schema.Struct({
   wraps: Schema.Array(KeyWrap)
 })
 
-/** Lets a device in; signed by the link's key, so that no owner need be awake. The role is the grant's. */
+/**
+ * Lets a device in, so that no owner need be awake: signed by a link's key, with the grant's role; or by a device's, with that
+ * device's role, for a copy of itself that goes on under keys of its own.
+ */
 export const Admit = Schema.Struct({
   kind: Schema.tag("admit"),
   ...common,
-  by: GrantId,
+  by: Schema.Union([GrantId, DeviceId]),
   device: PublicKeys,
   wraps: Schema.Array(KeyWrap)
 })

@@ -91,7 +91,14 @@ export type PushAnswer = typeof PushAnswer.Type
 /** One device or grant as the server sees it. Times are the server's, epoch milliseconds. */
 export const AccessList = Schema.Struct({
   devices: Schema.Array(
-    Schema.Struct({ device: DeviceId, role: Role, revoked: Schema.Boolean, lastSeenAt: Schema.optionalKey(Schema.Int) })
+    Schema.Struct({
+      device: DeviceId,
+      role: Role,
+      revoked: Schema.Boolean,
+      lastSeenAt: Schema.optionalKey(Schema.Int),
+      /** The device that let it in as a copy of itself. */
+      copyOf: Schema.optionalKey(DeviceId)
+    })
   ),
   grants: Schema.Array(
     Schema.Struct({ grant: GrantId, role: Role, expiresAt: Schema.Int, usesLeft: Schema.Int, revoked: Schema.Boolean })

@@ -103,7 +103,7 @@ describe(`protocol version ${protocolVersion}`, () => {
       client: Schema.toJsonSchemaDocument(ClientMessageSchema),
       server: Schema.toJsonSchemaDocument(ServerMessageSchema)
     }
-    assert.strictEqual(sha256(JSON.stringify(schemas)), "631fdbcba4fc665ecdf11405bbeb5fac")
+    assert.strictEqual(sha256(JSON.stringify(schemas)), "cf8480c55fa717e23340fc5d5e9134fc")
   })
 
   it("MESSAGE-1 messages are read back, and other texts are errors", () => {

@@ -6,7 +6,7 @@
  * Rules: docs/spec/tokens.md.
  */
 import { Clock, Context, Effect, Layer } from "effect"
-import { deviceIdOf, grantIdOf, grantIsExpired, Primitives, statementBytes, verifyProof } from "@tidemark/crypto"
+import { deviceIdOf, grantIdOf, grantIsExpired, Primitives, statementBytes, type RosterState, verifyProof } from "@tidemark/crypto"
 import {
   type AccessList,
   type CallerShape,
@@ -14,6 +14,7 @@ import {
   type DeviceId,
   Forbidden,
   type Founding,
+  GrantId,
   grantMillisMax,
   type LogId,
   Malformed,
@@ -111,6 +112,11 @@ const readKind = Effect.fnUntraced(function* <Kind extends StatementBody["kind"]
   return { bytes, body }
 })
 
+const isFounder = (state: RosterState, id: DeviceId): boolean => {
+  const device = state.devices.get(id)
+  return device !== undefined && device.admittedBy === undefined && device.copyOf === undefined
+}
+
 const makeAccess = Effect.gen(function* () {
   const primitives = yield* Primitives
   const tokens = yield* Tokens
@@ -138,7 +144,7 @@ const makeAccess = Effect.gen(function* () {
   const issue = Effect.fnUntraced(function* (workspace: WorkspaceId, device: DeviceId) {
     const state = yield* roster.state(workspace)
     const role = yield* deviceRole(state, device)
-    const use = state.devices.get(device)?.admittedBy === undefined ? "master" : "device"
+    const use = isFounder(state, device) ? "master" : "device"
     yield* roster.seen(workspace, device)
     return { ...(yield* tokens.issueDevice(workspace, device, use)), role }
   })
@@ -195,7 +201,7 @@ const makeAccess = Effect.gen(function* () {
     yield* checkProof(body.device.signing, "admit", workspace, input.proof)
     const state = yield* roster.state(workspace)
     const device = deviceIdOf(body.device.signing)
-    const link = state.grants.get(body.by)
+    const link = state.grants.get(GrantId.make(body.by))
     // A repeat after a lost answer finds its device in the roster; only a new one is held against the clock.
     if (!state.devices.has(device) && link !== undefined && grantIsExpired(link, yield* Clock.currentTimeMillis)) {
       return yield* refuseGrant("grantExpired", "This link has expired; ask for a new one")
@@ -227,9 +233,13 @@ const makeAccess = Effect.gen(function* () {
     yield* requireDevice(caller, "owner")
     const state = yield* roster.state(caller.workspace)
     const lastSeen = yield* roster.lastSeen(caller.workspace)
-    const devices = [...state.devices].map(([device, { revokedAt, role }]) => {
+    const devices = [...state.devices].map(([device, { copyOf, revokedAt, role }]) => {
       const lastSeenAt = lastSeen.get(device)
-      return { device, role, revoked: revokedAt !== undefined, ...(lastSeenAt === undefined ? {} : { lastSeenAt }) }
+      const known = {
+        ...(lastSeenAt === undefined ? {} : { lastSeenAt }),
+        ...(copyOf === undefined ? {} : { copyOf })
+      }
+      return { device, role, revoked: revokedAt !== undefined, ...known }
     })
     const grants = [...state.grants].map(([id, { expiresAt, revokedAt, role, usesLeft }]) => ({
       grant: id,

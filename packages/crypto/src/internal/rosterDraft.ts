@@ -2,6 +2,7 @@
 import {
   type Admit,
   decodeStatement,
+  deviceCopyCountMax,
   DeviceId,
   type Found,
   type Grant,
@@ -109,9 +110,17 @@ const checkGrant = (draft: RosterDraft, body: typeof Grant.Type): Checked => {
 }
 
 const checkAdmit = (draft: RosterDraft, body: typeof Admit.Type): Checked => {
-  const grant = draft.grants.get(body.by)
-  if (grant === undefined) return withoutRight(draft, "authority", "Only a grant's link may admit a device")
-  if (grant.usesLeft < 1) return refused("grantSpent", "This link has let in as many devices as it may")
+  const original = DeviceId.make(body.by)
+  const grant = draft.grants.get(GrantId.make(body.by))
+  if (grant === undefined && !draft.devices.has(original)) {
+    return withoutRight(draft, "authority", "Only a grant's link, or a device for a copy of itself, may admit a device")
+  }
+  if (grant !== undefined && grant.usesLeft < 1) {
+    return refused("grantSpent", "This link has let in as many devices as it may")
+  }
+  if (grant === undefined && withCopies(draft, firstOf(draft, original)).length > deviceCopyCountMax) {
+    return refused("tooMany", `A device lets in at most ${deviceCopyCountMax} copies of itself; join by a link instead`)
+  }
   if (draft.devices.has(deviceIdOf(body.device.signing)))
     return refused("alreadyThere", "This device was let in before")
   return fine
@@ -129,8 +138,11 @@ const checkRevoke = (draft: RosterDraft, body: typeof Revoke.Type): Checked => {
   if (known === undefined) return withoutRight(draft, "authority", "What this statement revokes is not in the roster")
   if (known.revokedAt !== undefined) return refused("alreadyThere", "This was revoked before")
   if ("device" in target && known.role === "owner") {
-    const owners = [...draft.devices.values()].filter((one) => one.role === "owner" && one.revokedAt === undefined)
-    if (owners.length === 1) {
+    const ending = new Set(withCopies(draft, target.device))
+    const staying = [...draft.devices].filter(
+      ([id, { revokedAt, role }]) => role === "owner" && revokedAt === undefined && !ending.has(id)
+    )
+    if (staying.length === 0) {
       return withoutRight(draft, "lastOwner", "The last owner cannot be revoked; let another owner in before")
     }
   }
@@ -142,12 +154,49 @@ const revokeGrant = (draft: RosterDraft, id: GrantId, number: RosterNumber): voi
   if (grant !== undefined) draft.grants.set(id, { ...grant, revokedAt: number })
 }
 
-/** A revoked device's open links end with it: it may still hold them and would let itself in again [ROSTER-6]. */
+/** The device whose copy, or copy's copy, this one is; itself where it is nobody's. */
+const firstOf = (draft: RosterDraft, id: DeviceId): DeviceId => {
+  // A copy is admitted after its original, so this ends.
+  for (let first = id; ; ) {
+    const original = draft.devices.get(first)?.copyOf
+    if (original === undefined) return first
+    first = original
+  }
+}
+
+/** A device, its copies, and theirs; revoked ones included. */
+const withCopies = (draft: RosterDraft, id: DeviceId): ReadonlyArray<DeviceId> => {
+  const line = new Set([id])
+  // In the order of admission: an original comes before its copies.
+  for (const [device, { copyOf }] of draft.devices) if (copyOf !== undefined && line.has(copyOf)) line.add(device)
+  return [...line]
+}
+
+/**
+ * A revoked device's copies and open links end with it: whoever has its keys may have let in as many as they liked, may
+ * still hold the links, and would let itself in again [ROSTER-6, ROSTER-13].
+ */
 const revokeDevice = (draft: RosterDraft, id: DeviceId, number: RosterNumber): void => {
-  const device = draft.devices.get(id)
-  if (device !== undefined) draft.devices.set(id, { ...device, revokedAt: number })
-  for (const [grantId, grant] of draft.grants) {
-    if (grant.by === id && grant.revokedAt === undefined) revokeGrant(draft, grantId, number)
+  for (const one of withCopies(draft, id)) {
+    const device = draft.devices.get(one)
+    if (device === undefined || device.revokedAt !== undefined) continue
+    draft.devices.set(one, { ...device, revokedAt: number })
+    for (const [grantId, grant] of draft.grants) {
+      if (grant.by === one && grant.revokedAt === undefined) revokeGrant(draft, grantId, number)
+    }
+  }
+}
+
+const admit = (draft: RosterDraft, { by, device: keys, number, wraps }: typeof Admit.Type): void => {
+  const id = deviceIdOf(keys.signing)
+  const [admittedBy, copyOf] = [GrantId.make(by), DeviceId.make(by)]
+  const grant = draft.grants.get(admittedBy)
+  const original = draft.devices.get(copyOf)
+  if (grant !== undefined) {
+    draft.grants.set(admittedBy, { ...grant, usesLeft: grant.usesLeft - 1 })
+    draft.devices.set(id, { keys, role: grant.role, admittedBy, wraps, number })
+  } else if (original !== undefined) {
+    draft.devices.set(id, { keys, role: original.role, copyOf, wraps, number })
   }
 }
 
@@ -159,11 +208,7 @@ const perform = (draft: RosterDraft, body: Exclude<StatementPieces["body"], type
     const { link, role, by, expiresAt, uses, wraps, number } = body
     draft.grants.set(grantIdOf(link.signing), { link, role, by, expiresAt, usesLeft: uses, wraps, number })
   } else if (body.kind === "admit") {
-    const grant = draft.grants.get(body.by)
-    if (grant === undefined) return
-    const { device: keys, by: admittedBy, wraps, number } = body
-    draft.grants.set(body.by, { ...grant, usesLeft: grant.usesLeft - 1 })
-    draft.devices.set(deviceIdOf(keys.signing), { keys, role: grant.role, admittedBy, wraps, number })
+    admit(draft, body)
   } else if ("device" in body.target) {
     revokeDevice(draft, body.target.device, body.number)
   } else {

@@ -151,18 +151,22 @@ export const decideAppend = (options: {
   let row = options.row
   const stored = new Map(options.stored)
   const entries: Array<NewEntry> = []
+  let isForked = false
   const results = options.items.map((item): PushResult => {
     if (item._tag === "ItemRefused") return item
     const { bytes, deviceSeq, doc, hash } = item
     const known = stored.get(deviceSeq)
-    if (known !== undefined) {
-      return known.hash === hash
-        ? { _tag: "Stored", deviceSeq, seq: known.seq, chain: known.chain }
-        : refused(
-            deviceSeq,
-            "deviceForked",
-            "Other bytes are stored under this number: two copies of this device write, or it went back in time"
-          )
+    if (known !== undefined && known.hash === hash) {
+      return { _tag: "Stored", deviceSeq, seq: known.seq, chain: known.chain }
+    }
+    // The rest of this push was made without knowing what the other copy wrote, and may use its operation ids.
+    isForked ||= known !== undefined
+    if (isForked) {
+      return refused(
+        deviceSeq,
+        "deviceForked",
+        "Other bytes are stored under this number: two copies of this device write, or it went back in time"
+      )
     }
     const refusal = refuseNew(item, row, options.appender, options.bytesMax)
     if (refusal !== undefined) return refusal
