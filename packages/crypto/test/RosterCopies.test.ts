@@ -55,30 +55,31 @@ describe("copies of a device", () => {
     }).pipe(run)
   )
 
-  it.effect("ROSTER-13 a revocation ends copies, their copies and their links; what was copied stays when a copy goes", () =>
-    Effect.gen(function* () {
-      const { owner, state } = yield* found()
-      const second = yield* join(state, owner, "owner")
-      const one = yield* withCopy(second.state, second.person)
-      const two = yield* withCopy(one.state, one.person)
-      const three = yield* withCopy(two.state, second.person)
-      const link = yield* grantTo(three.state, two.person, "editor", 5)
-      const all = link.state
-      const isIn = (roster: RosterState, person: Person) =>
-        roster.devices.get(person.device)?.revokedAt === undefined
-      const noCopy = (yield* appendStatement(all, yield* revocation(all, owner, one.person))).state
-      assert.deepStrictEqual(
-        [second, one, two, three].map(({ person }) => isIn(noCopy, person)),
-        [true, false, false, true]
-      )
-      const late = yield* admission(noCopy, link.grant, link.linkSecret)
-      assert.strictEqual(yield* tried(noCopy, late.bytes), "grantRevoked")
-      const none = (yield* appendStatement(all, yield* revocation(all, owner, second.person))).state
-      assert.isFalse([second, one, two, three].some(({ person }) => isIn(none, person)))
-      for (const { person } of [second, two]) {
-        assert.strictEqual(yield* tried(none, (yield* copyOf(none, person)).bytes), "authority")
-      }
-    }).pipe(run)
+  it.effect(
+    "ROSTER-13 a revocation ends copies, their copies and their links; what was copied stays when a copy goes",
+    () =>
+      Effect.gen(function* () {
+        const { owner, state } = yield* found()
+        const second = yield* join(state, owner, "owner")
+        const one = yield* withCopy(second.state, second.person)
+        const two = yield* withCopy(one.state, one.person)
+        const three = yield* withCopy(two.state, second.person)
+        const link = yield* grantTo(three.state, two.person, "editor", 5)
+        const all = link.state
+        const isIn = (roster: RosterState, person: Person) => roster.devices.get(person.device)?.revokedAt === undefined
+        const noCopy = (yield* appendStatement(all, yield* revocation(all, owner, one.person))).state
+        assert.deepStrictEqual(
+          [second, one, two, three].map(({ person }) => isIn(noCopy, person)),
+          [true, false, false, true]
+        )
+        const late = yield* admission(noCopy, link.grant, link.linkSecret)
+        assert.strictEqual(yield* tried(noCopy, late.bytes), "grantRevoked")
+        const none = (yield* appendStatement(all, yield* revocation(all, owner, second.person))).state
+        assert.isFalse([second, one, two, three].some(({ person }) => isIn(none, person)))
+        for (const { person } of [second, two]) {
+          assert.strictEqual(yield* tried(none, (yield* copyOf(none, person)).bytes), "authority")
+        }
+      }).pipe(run)
   )
 
   it.effect("ROSTER-13 the last owner's line stays: copies would go with it", () =>

@@ -18,7 +18,7 @@ const rows = (doc: ShardDoc) => rowsText(doc.allRows())
 describe("authoring again", () => {
   it("AGAIN-1 sets, unset values, creations and archives of two peers, with others' edits between, give the same rows", () => {
     const { contacts, tasks } = edits()
-    const first = tasks.insert({ title: "a", done: false, due: undefined, tags: ["x", "y"] })
+    const first = tasks.insert({ title: "a", done: false, tags: ["x", "y"] })
     const start = written(opened(), peer(1), first)
     const mine = opened([start])
     const base = opened([start])

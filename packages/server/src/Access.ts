@@ -6,7 +6,15 @@
  * Rules: docs/spec/tokens.md.
  */
 import { Clock, Context, Effect, Layer } from "effect"
-import { deviceIdOf, grantIdOf, grantIsExpired, Primitives, statementBytes, type RosterState, verifyProof } from "@tidemark/crypto"
+import {
+  deviceIdOf,
+  grantIdOf,
+  grantIsExpired,
+  Primitives,
+  statementBytes,
+  type RosterState,
+  verifyProof
+} from "@tidemark/crypto"
 import {
   type AccessList,
   type CallerShape,

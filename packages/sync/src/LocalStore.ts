@@ -139,6 +139,11 @@ export interface Batch {
   readonly forget?: { readonly above: Seq }
   /** Own unsealed updates of which the server turned out to hold every operation get this Seq [STORE-33]. */
   readonly confirm?: ReadonlyArray<{ readonly localSeq: LocalSeq; readonly seq: Seq }>
+  /**
+   * Puts these snapshots in the place of everything that is kept of their docs: own updates without a receipt and sealed
+   * items are gone too. Whoever has applied such a doc, however far, sees a snapshot it has not applied [STORE-34].
+   */
+  readonly replace?: ReadonlyArray<{ readonly doc: DocId; readonly bytes: Uint8Array }>
   readonly updates?: ReadonlyArray<NewUpdate>
   readonly rows?: ReadonlyArray<RowChange>
   readonly leases?: ReadonlyArray<Lease>

@@ -117,9 +117,17 @@ export const open = Effect.fnUntraced(function* (
 
 const touchesOutbox = (batch: Batch): boolean =>
   batch.forget !== undefined ||
-  [batch.confirm, batch.updates, batch.seal, batch.unseal, batch.settle, batch.mark, batch.hold, batch.release].some(
-    (changes) => changes !== undefined && changes.length > 0
-  )
+  [
+    batch.confirm,
+    batch.replace,
+    batch.updates,
+    batch.seal,
+    batch.unseal,
+    batch.settle,
+    batch.mark,
+    batch.hold,
+    batch.release
+  ].some((changes) => changes !== undefined && changes.length > 0)
 
 /** A store over `disk` (a new one by default), closed with the layer. */
 export const layer = (disk: MemoryDisk = new MemoryDisk(), hooks: MemoryHooks = {}): Layer.Layer<LocalStore> =>

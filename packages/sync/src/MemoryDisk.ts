@@ -148,6 +148,7 @@ export class MemoryDisk {
       const update = this.unsealed.has(localSeq) ? this.updates.get(localSeq) : undefined
       if (update !== undefined) this.#putUpdate({ ...update, seq })
     }
+    for (const { bytes, doc } of batch.replace ?? []) this.#replace(doc, bytes)
     const localSeqs = (batch.updates ?? []).map((update) => {
       const localSeq = LocalSeq.make(++this.#lastLocalSeq)
       this.#putUpdate(copyUpdate({ ...update, localSeq }))
@@ -210,6 +211,17 @@ export class MemoryDisk {
       this.held.set(Seq.make(free), { ...entry, seq: Seq.make(free) })
       free += 1
     }
+  }
+
+  #replace(doc: DocId, bytes: Uint8Array): void {
+    for (const localSeq of this.localSeqsByDoc.get(doc) ?? []) {
+      this.updates.delete(localSeq)
+      this.firstByLocalSeq.delete(localSeq)
+      this.unsealed.delete(localSeq)
+    }
+    this.localSeqsByDoc.delete(doc)
+    for (const item of this.sealed.values()) if (item.doc === doc) this.sealed.delete(item.deviceSeq)
+    this.snapshots.set(doc, copySnapshot({ doc, through: LocalSeq.make(++this.#lastLocalSeq), bytes }))
   }
 
   #seal(item: SealedItem): void {

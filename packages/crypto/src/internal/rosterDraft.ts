@@ -157,7 +157,7 @@ const revokeGrant = (draft: RosterDraft, id: GrantId, number: RosterNumber): voi
 /** The device whose copy, or copy's copy, this one is; itself where it is nobody's. */
 const firstOf = (draft: RosterDraft, id: DeviceId): DeviceId => {
   // A copy is admitted after its original, so this ends.
-  for (let first = id; ; ) {
+  for (let first = id; ;) {
     const original = draft.devices.get(first)?.copyOf
     if (original === undefined) return first
     first = original

@@ -1,6 +1,6 @@
 /** Writes a batch inside a Dexie transaction, in the order of the port [STORE-13]. Plain Dexie: no Effect in here. */
 import { Dexie } from "dexie"
-import { LocalSeq, Seq } from "@tidemark/protocol"
+import { type DocId, LocalSeq, Seq } from "@tidemark/protocol"
 import { type Batch, lostSeqStart, type RowChange, type SealedItem, type Snapshot } from "@tidemark/sync"
 import type { WorkspaceDb } from "../WorkspaceDb.ts"
 import {
@@ -22,6 +22,7 @@ export const applyBatch = async (db: WorkspaceDb, batch: Batch): Promise<Readonl
     const isUnsealed = (update: UpdateRow) => update.unsealed === 1
     await changeCovered(db, { covers: [localSeq] }, (update) => (isUnsealed(update) ? { ...update, seq } : update))
   }
+  for (const { bytes, doc } of batch.replace ?? []) await replace(db, doc, bytes)
   const keys = updates.length === 0 ? [] : await db.updates.bulkAdd(updates.map(updateToRow), { allKeys: true })
   if (rows.length > 0) await putRows(db, rows)
   if (leases.length > 0) await db.leases.bulkPut(leases.map((lease) => ({ ...lease })))
@@ -120,6 +121,15 @@ const forget = async (db: WorkspaceDb, above: Seq): Promise<void> => {
   const moving = held.filter(({ seq }) => seq > above && seq < lostSeqStart)
   await db.held.bulkDelete(moving.map(({ seq }) => seq))
   await db.held.bulkAdd(moving.map((entry, index) => ({ ...entry, seq: Seq.make(start + index) })))
+}
+
+const replace = async (db: WorkspaceDb, doc: DocId, bytes: Uint8Array): Promise<void> => {
+  // An update that never stays: its LocalSeq is one that nobody has seen.
+  const empty = updateToRow({ doc, bytes: new Uint8Array(), own: false, spans: [], seq: Seq.make(0) })
+  const through = LocalSeq.make(await db.updates.add(empty))
+  await db.updates.where("doc").equals(doc).delete()
+  await db.sealed.bulkDelete(await db.sealed.filter((item) => item.doc === doc).primaryKeys())
+  await db.snapshots.put({ doc, through, bytes })
 }
 
 const putSnapshot = async (db: WorkspaceDb, { doc, through, bytes }: Snapshot): Promise<void> => {

@@ -1,5 +1,5 @@
 /** Writes a batch inside a transaction, in the order of the port [STORE-13]. */
-import { type DeviceSeq, LocalSeq, type Seq } from "@tidemark/protocol"
+import { type DeviceSeq, type DocId, LocalSeq, Seq } from "@tidemark/protocol"
 import {
   type Batch,
   lostSeqStart,
@@ -18,6 +18,7 @@ export const applyBatch = (sql: SqliteConnection, batch: Batch): ReadonlyArray<L
     const unsealed = "own = 1 AND seq = 0 AND sealedUnder = 0"
     sql.run(`UPDATE updates SET seq = ? WHERE localSeq = ? AND ${unsealed}`, seq, localSeq)
   }
+  for (const { bytes, doc } of batch.replace ?? []) replace(sql, doc, bytes)
   const localSeqs = (batch.updates ?? []).map((update) => insertUpdate(sql, update))
   for (const change of batch.rows ?? []) putRow(sql, change)
   for (const { doc, peer, nonce, end, holder } of batch.leases ?? []) {
@@ -60,6 +61,14 @@ const insertUpdate = (sql: SqliteConnection, { doc, bytes, own, spans, seq }: Ne
       seq
     )
   )
+
+const replace = (sql: SqliteConnection, doc: DocId, bytes: Uint8Array): void => {
+  // An update that never stays: its LocalSeq is one that nobody has seen.
+  const through = insertUpdate(sql, { doc, bytes: new Uint8Array(), own: false, spans: [], seq: Seq.make(0) })
+  sql.run("DELETE FROM updates WHERE doc = ?", doc)
+  sql.run("DELETE FROM sealed WHERE doc = ?", doc)
+  sql.run("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", doc, through, bytes)
+}
 
 const putRow = (sql: SqliteConnection, { table, id, row }: RowChange): void => {
   if (row === undefined) sql.run("DELETE FROM rows WHERE table_name = ? AND id = ?", table, id)

@@ -122,26 +122,28 @@ export const logSuite = (name: string, makeLayer: MakeLogLayer): void => {
       }).pipe(Effect.provide(layer))
     )
 
-    it.effect("LOG-3 other bytes under a used DeviceSeq are refused, and so is what is new in the rest of the push", () =>
-      Effect.gen(function* () {
-        const log = yield* Log
-        const { device, workspace } = yield* founded
-        yield* log.append(workspace, device, [makeEntry({ device, deviceSeq: 1, fill: 1 })])
-        yield* log.append(workspace, device, [makeEntry({ device, deviceSeq: 3 })])
-        const answer = yield* log.append(workspace, device, [
-          makeEntry({ device, deviceSeq: 1, fill: 2 }),
-          makeEntry({ device, deviceSeq: 2 }),
-          makeEntry({ device, deviceSeq: 3 })
-        ])
-        assert.deepStrictEqual(outcomes(answer), ["deviceForked", "deviceForked", 2])
-        const page = yield* log.read(workspace, { after: none })
-        assert.strictEqual(page.items.length, 2)
-        const before = yield* log.append(workspace, device, [
-          makeEntry({ device, deviceSeq: 4 }),
-          makeEntry({ device, deviceSeq: 1, fill: 2 })
-        ])
-        assert.deepStrictEqual(outcomes(before), [3, "deviceForked"])
-      }).pipe(Effect.provide(layer))
+    it.effect(
+      "LOG-3 other bytes under a used DeviceSeq are refused, and so is what is new in the rest of the push",
+      () =>
+        Effect.gen(function* () {
+          const log = yield* Log
+          const { device, workspace } = yield* founded
+          yield* log.append(workspace, device, [makeEntry({ device, deviceSeq: 1, fill: 1 })])
+          yield* log.append(workspace, device, [makeEntry({ device, deviceSeq: 3 })])
+          const answer = yield* log.append(workspace, device, [
+            makeEntry({ device, deviceSeq: 1, fill: 2 }),
+            makeEntry({ device, deviceSeq: 2 }),
+            makeEntry({ device, deviceSeq: 3 })
+          ])
+          assert.deepStrictEqual(outcomes(answer), ["deviceForked", "deviceForked", 2])
+          const page = yield* log.read(workspace, { after: none })
+          assert.strictEqual(page.items.length, 2)
+          const before = yield* log.append(workspace, device, [
+            makeEntry({ device, deviceSeq: 4 }),
+            makeEntry({ device, deviceSeq: 1, fill: 2 })
+          ])
+          assert.deepStrictEqual(outcomes(before), [3, "deviceForked"])
+        }).pipe(Effect.provide(layer))
     )
 
     it.effect(

@@ -8,6 +8,7 @@ import {
   commit,
   docA,
   docB,
+  docC,
   heldEntry,
   localSeqsOf,
   look,
@@ -298,6 +299,44 @@ export const localStoreOutbox = (makeStorage: MakeStorage): void => {
         (yield* store.tail(docA, start)).updates.map(({ seq }) => Number(seq)),
         [9, 0, 1, 0]
       )
+    })
+  )
+
+  it.effect("STORE-34 replacing a doc leaves nothing of it but the snapshot and the same batch's updates", () =>
+    Effect.gen(function* () {
+      const storage = yield* makeStorage
+      const store = yield* storage.open
+      const [a1 = start, a2 = start, , a4 = start, b1 = start] = yield* commit(store, {
+        updates: [own(docA), own(docA), received(docA, 1), own(docA), own(docB), received(docB, 2)]
+      })
+      yield* commit(store, {
+        snapshots: [{ doc: docA, through: a2, bytes: bytesOf(9) }],
+        seal: [sealedItem(1, [a1]), sealedItem(2, [a2]), sealedItem(3, [b1], { doc: docB })]
+      })
+      yield* commit(store, { mark: [{ ...sealedItem(2, [a2]), refusal }] })
+      const [fresh = start] = yield* commit(store, {
+        replace: [{ doc: docA, bytes: bytesOf(4) }],
+        updates: [own(docA, 5)]
+      })
+      const again = yield* storage.open
+      for (const applied of [start, a4]) {
+        const tail = yield* again.tail(docA, applied)
+        assert.deepStrictEqual(tail.snapshot?.bytes, bytesOf(4))
+        assert.isAbove(tail.snapshot?.through ?? 0, a4, "whoever had applied all of it sees it")
+        assert.deepStrictEqual(
+          tail.updates.map(({ localSeq }) => localSeq),
+          [fresh]
+        )
+      }
+      assert.deepStrictEqual(yield* unsealedOf(again), [fresh])
+      assert.deepStrictEqual(yield* waitingOf(again), [n(3)])
+      assert.deepStrictEqual(yield* again.refused, [])
+      assert.strictEqual((yield* again.tail(docB, start)).updates.length, 2)
+      assert.strictEqual(yield* storage.keptUpdateCount, 3)
+      // A doc of which nothing is kept, and numbers that are free again.
+      yield* commit(again, { replace: [{ doc: docC, bytes: bytesOf(1) }], seal: [sealedItem(1, [fresh])] })
+      assert.deepStrictEqual((yield* again.tail(docC, start)).snapshot?.bytes, bytesOf(1))
+      assert.deepStrictEqual(yield* unsealedOf(again), [])
     })
   )
 
