@@ -137,7 +137,9 @@ describe("original faults", () => {
           pushed.push(init.body.length)
       })
       const many = Array.from({ length: 1_500 }, (_, index) => insertTask(`task number ${index} with a long title`))
-      const [id = none] = yield* owner.replica.change(many)
+      const {
+        ids: [id = none]
+      } = yield* owner.replica.change(many)
       yield* until(disk, ({ sealed, unsealed }) => sealed.size + unsealed.size === 0)
       yield* reaches(owner, "Synced")
       const large = pushed.reduce((sum, bytes) => sum + bytes, 0)

@@ -13,28 +13,35 @@ import {
   valueToStored,
   type Workspace
 } from "@tidemark/model"
-import type { Change } from "@tidemark/replica"
+import type { Change, Changed } from "@tidemark/replica"
+import type { EditId } from "@tidemark/sync"
 import { Schema } from "effect"
+
+/** A change that is on disk: the record it touched, and its name for `whereIs`; none where it changed nothing. */
+export interface RecordChanged {
+  readonly id: RecordId
+  readonly edit?: EditId
+}
 
 /** The mutations of one table. */
 export interface RecordMutations<W extends Workspace, N extends SyncedTableName<W>> {
-  /** A new record; resolves to its id. */
-  readonly insert: (values: NewRecord<W, N>) => Promise<RecordId>
-  /** A record under the app's own key, made where it does not exist; resolves to its id, the same on every device. */
-  readonly ensure: (key: string, values: NewRecord<W, N>) => Promise<RecordId>
+  /** A new record. */
+  readonly insert: (values: NewRecord<W, N>) => Promise<RecordChanged>
+  /** A record under the app's own key, made where it does not exist; its id is the same on every device. */
+  readonly ensure: (key: string, values: NewRecord<W, N>) => Promise<RecordChanged>
   /** Changes the named fields; `undefined` takes an optional field's value away. */
-  readonly update: (id: RecordId, patch: RecordPatch<W, N>) => Promise<void>
+  readonly update: (id: RecordId, patch: RecordPatch<W, N>) => Promise<RecordChanged>
   /** Puts the record into the trash. */
-  readonly archive: (id: RecordId) => Promise<void>
+  readonly archive: (id: RecordId) => Promise<RecordChanged>
   /** Takes it out again, with what others changed meanwhile. */
-  readonly restore: (id: RecordId) => Promise<void>
+  readonly restore: (id: RecordId) => Promise<RecordChanged>
 }
 
 /** The mutations of every synced table, by name. */
 export type WorkspaceMutations<W extends Workspace> = { readonly [N in SyncedTableName<W>]: RecordMutations<W, N> }
 
 /** How a change reaches the worker: `WorkspaceHandle.change`. */
-export type SendChanges = (changes: ReadonlyArray<Change>) => Promise<ReadonlyArray<RecordId>>
+export type SendChanges = (changes: ReadonlyArray<Change>) => Promise<Changed>
 
 /** The mutations of every synced table of a schema, over one workspace. */
 export const workspaceMutations = <W extends Workspace>(schema: W, send: SendChanges): WorkspaceMutations<W> => {
@@ -52,21 +59,16 @@ const recordMutations = <W extends Workspace, N extends SyncedTableName<W>>(
   insert: (values) => sendOne(send, { _tag: "Insert", table, values: toJson(values) }),
   ensure: async (key, values) =>
     sendOne(send, { _tag: "Ensure", table, key: RecordKey.make(key), values: toJson(values) }),
-  update: async (id, patch) => {
-    await sendOne(send, { _tag: "Update", table, id, values: toJson(patch, null) })
-  },
-  archive: async (id) => {
-    await sendOne(send, { _tag: "Archive", table, id, at: Date.now() })
-  },
-  restore: async (id) => {
-    await sendOne(send, { _tag: "Restore", table, id })
-  }
+  update: async (id, patch) => sendOne(send, { _tag: "Update", table, id, values: toJson(patch, null) }),
+  archive: (id) => sendOne(send, { _tag: "Archive", table, id, at: Date.now() }),
+  restore: (id) => sendOne(send, { _tag: "Restore", table, id })
 })
 
-const sendOne = async (send: SendChanges, change: Change): Promise<RecordId> => {
-  const [id] = await send([change])
+const sendOne = async (send: SendChanges, change: Change): Promise<RecordChanged> => {
+  const { edit, ids } = await send([change])
+  const [id] = ids
   if (id === undefined) throw new TypeError("The worker answered a change without the record's id")
-  return id
+  return edit === undefined ? { id } : { id, edit }
 }
 
 /** Values in the form docs store them. `absent` stands for `undefined`: null in a patch, nothing in a new record. */

@@ -6,8 +6,7 @@
  * change found room. A change waits behind those about the same record, so that none overtakes a newer one; others go on.
  * What is unknown or refused is the caller's. Rules: docs/spec/browser.md.
  */
-import type { RecordId } from "@tidemark/model"
-import type { Change } from "@tidemark/replica"
+import type { Change, Changed } from "@tidemark/replica"
 import { StoreFailed } from "@tidemark/sync"
 import { Cause, Deferred, Effect, Exit, Option, Queue, type Scope } from "effect"
 import { WorkerStopped } from "./BrowserErrors.ts"
@@ -36,7 +35,7 @@ export interface Unsaved {
 
 export interface UnsavedChanges<E> {
   /** Succeeds when the change is on disk, however long that takes. */
-  readonly change: (changes: ReadonlyArray<Change>) => Effect.Effect<ReadonlyArray<RecordId>, E>
+  readonly change: (changes: ReadonlyArray<Change>) => Effect.Effect<Changed, E>
   /** Undefined while everything is saved, or about to be. */
   readonly unsaved: Watched<Unsaved | undefined>
   /** Tries everything that waits now. */
@@ -46,7 +45,7 @@ export interface UnsavedChanges<E> {
 interface Call<E> {
   readonly changes: ReadonlyArray<Change>
   readonly characters: number
-  readonly answer: Deferred.Deferred<ReadonlyArray<RecordId>, E>
+  readonly answer: Deferred.Deferred<Changed, E>
   message: string
 }
 
@@ -55,7 +54,7 @@ const slowMessage =
 
 /** `send` stores a change; what it fails with says whether it was. The scope's end gives up what waits. */
 export const makeUnsavedChanges = <E>(
-  send: (changes: ReadonlyArray<Change>) => Effect.Effect<ReadonlyArray<RecordId>, E>
+  send: (changes: ReadonlyArray<Change>) => Effect.Effect<Changed, E>
 ): Effect.Effect<UnsavedChanges<E | StoreFailed>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const waiting: Array<Call<E | StoreFailed>> = []
@@ -96,13 +95,13 @@ export const makeUnsavedChanges = <E>(
         const characters = JSON.stringify(changes).length
         const kept = waiting.reduce((sum, call) => sum + call.characters, characters)
         if (waiting.length >= unsavedCountMax || kept > unsavedCharactersMax) return Effect.fail(tooMany())
-        const answer = Deferred.makeUnsafe<ReadonlyArray<RecordId>, E | StoreFailed>()
+        const answer = Deferred.makeUnsafe<Changed, E | StoreFailed>()
         if (waiting.push({ changes, characters, answer, message }) === 1) saveNow()
         show()
         return Deferred.await(answer)
       })
 
-    const change = (changes: ReadonlyArray<Change>): Effect.Effect<ReadonlyArray<RecordId>, E | StoreFailed> =>
+    const change = (changes: ReadonlyArray<Change>): Effect.Effect<Changed, E | StoreFailed> =>
       Effect.suspend(() => {
         const before = waiting.find((call) => isAboutSame(call.changes, changes))
         if (before !== undefined) return keep(changes, before.message)

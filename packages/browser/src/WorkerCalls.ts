@@ -115,6 +115,8 @@ export const layerWorkerCalls = (options: WorkerCallsOptions) =>
             return { devices: marked, grants }
           }),
         revoke: ({ target }) => withReplica((replica) => replica.revoke(target)),
+        whereIs: ({ target }) =>
+          withReplica((replica) => ("edit" in target ? replica.whereIs(target.edit) : replica.whereIsRow(target))),
         held: () => withReplica((replica) => replica.held),
         syncNow: () => Effect.flatMap(opened, (workspace) => workspace.syncNow),
         pageChanged: (page) => Effect.flatMap(opened, (workspace) => workspace.pageChanged(page)),

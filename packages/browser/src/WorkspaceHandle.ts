@@ -4,15 +4,15 @@
  * Every promise settles: resolved when the thing is durable or done, or rejected with one of our typed errors, also when
  * the worker dies meanwhile [WORKER-2]. Made by `openWorkspace`. Rules: docs/spec/browser.md.
  */
-import type { RecordId, Workspace } from "@tidemark/model"
+import type { Workspace } from "@tidemark/model"
 import type { WorkspaceId } from "@tidemark/protocol"
-import type { Change } from "@tidemark/replica"
-import type { SyncStatus } from "@tidemark/sync"
+import type { Change, Changed, Whereabouts } from "@tidemark/replica"
+import type { EditId, RowRef, SyncStatus } from "@tidemark/sync"
 import { Deferred, Effect, Exit, Scope } from "effect"
 import type { RpcClientError } from "effect/rpc"
 import { type WorkspaceClosed, workspaceClosed } from "./BrowserErrors.ts"
 import { checkBrowser } from "./BrowserSupport.ts"
-import { openTables } from "./internal/openTables.ts"
+import { openTables, type ReceiptQueries } from "./internal/openTables.ts"
 import { pageState, watchPage } from "./PageEvents.ts"
 import type { ReadonlyTables } from "./ReadonlyTable.ts"
 import { type WorkspaceMutations, workspaceMutations } from "./RecordMutations.ts"
@@ -33,14 +33,18 @@ export interface WorkspaceHandle<W extends Workspace = Workspace> {
   /** One change a call, typed by the schema. */
   readonly mutations: WorkspaceMutations<W>
   /**
-   * Several changes at once: on disk together, or refused together [TAB-2]. Resolves to the records' ids, in order. Where
-   * the disk is full it stays open until there is room, and the changes are among `unsaved` [TAB-17].
+   * Several changes at once: on disk together, or refused together [TAB-2]. Resolves to the records' ids, in order, and the
+   * edit's name. Where the disk is full it stays open until there is room, and the changes are among `unsaved` [TAB-17].
    */
-  readonly change: (changes: ReadonlyArray<Change>) => Promise<ReadonlyArray<RecordId>>
+  readonly change: (changes: ReadonlyArray<Change>) => Promise<Changed>
   /** Changes that are in this page's memory only; undefined where there are none. Warn the user before the page goes. */
   readonly unsaved: Watched<Unsaved | undefined>
   /** Tries to store them now. */
   readonly saveNow: () => void
+  /** Where an edit is: on this device, on the server or why not yet, on each other device. A row: its edits together. */
+  readonly whereIs: (target: { readonly edit: EditId } | RowRef) => Promise<Whereabouts>
+  /** Which rows have edits without a receipt, told again after each change. */
+  readonly receipts: ReceiptQueries
   /** Never `synced` while an edit of this device waits [TAB-5]. */
   readonly status: Watched<SyncStatus>
   /** Whether the browser promised to keep this site's storage; asked for after the first change [TAB-12]. */
@@ -130,9 +134,9 @@ const openIn = Effect.fnUntraced(function* <W extends Workspace>(
   })
   yield* Effect.addFinalizer(() => Effect.sync(stopTelling))
   const change: WorkspaceHandle["change"] = async (changes) => {
-    const ids = await Effect.runPromise(Effect.raceFirst(Deferred.await(closed), save(changes)))
+    const changed = await Effect.runPromise(Effect.raceFirst(Deferred.await(closed), save(changes)))
     storage.contentWritten()
-    return ids
+    return changed
   }
 
   const close = Effect.suspend(() => {
@@ -155,6 +159,8 @@ const openIn = Effect.fnUntraced(function* <W extends Workspace>(
     saveNow,
     mutations: workspaceMutations(schema, change),
     change,
+    whereIs: (target) => Effect.runPromise(ask((client) => client.whereIs({ target }))),
+    receipts: rows.receipts,
     status: connection.status,
     storage: storage.promise,
     share: (how) => Effect.runPromise(ask((client) => client.share(how))),

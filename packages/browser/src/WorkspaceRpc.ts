@@ -6,10 +6,9 @@
  * them from IndexedDB. Rules: docs/spec/browser.md.
  */
 import { CryptoUnsupported, InsecureContext, LinkMalformed } from "@tidemark/crypto"
-import { RecordId } from "@tidemark/model"
 import { DeviceId, DocId, GrantId, Role, Seq, WorkspaceId } from "@tidemark/protocol"
-import { Change, ChangeRefused, JoinFailed, ShareFailed } from "@tidemark/replica"
-import { StoreFailed, SyncStatus } from "@tidemark/sync"
+import { Change, Changed, ChangeRefused, JoinFailed, ShareFailed, Whereabouts } from "@tidemark/replica"
+import { EditId, StoreFailed, SyncStatus } from "@tidemark/sync"
 import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
 import { WorkspaceClosed, WorkspaceNotHere } from "./BrowserErrors.ts"
@@ -70,6 +69,10 @@ export type HeldShown = typeof HeldShown.Type
 export const PageState = Schema.Struct({ visible: Schema.Boolean, online: Schema.Boolean, frozen: Schema.Boolean })
 export type PageState = typeof PageState.Type
 
+/** A row, by its table and id. */
+export const RowRef = Schema.Struct({ table: Schema.String, id: Schema.String })
+export type RowRef = typeof RowRef.Type
+
 const noWorkspace = [WorkspaceClosed, StoreFailed] as const
 const noCrypto = [InsecureContext, CryptoUnsupported] as const
 
@@ -95,7 +98,7 @@ export class WorkspaceRpc extends RpcGroup.make(
   /** Resolves when the changes are on disk, all or none [TAB-2]. */
   Rpc.make("change", {
     payload: { changes: Schema.Array(Change) },
-    success: Schema.Array(RecordId),
+    success: Changed,
     error: Schema.Union([ChangeRefused, ...noWorkspace])
   }),
   /** This tab's view of the status, at once and after each change. */
@@ -107,6 +110,12 @@ export class WorkspaceRpc extends RpcGroup.make(
   }),
   Rpc.make("access", { success: Access, error: Schema.Union([ShareFailed, ...noWorkspace]) }),
   Rpc.make("revoke", { payload: { target: RevokeTarget }, error: Schema.Union([ShareFailed, ...noWorkspace]) }),
+  /** Where an edit is, by its name or by the row it changed [RECEIPT-1]. */
+  Rpc.make("whereIs", {
+    payload: { target: Schema.Union([Schema.Struct({ edit: EditId }), RowRef]) },
+    success: Whereabouts,
+    error: Schema.Union(noWorkspace)
+  }),
   Rpc.make("held", { success: Schema.Array(HeldShown), error: Schema.Union(noWorkspace) }),
   Rpc.make("syncNow", { error: Schema.Union(noWorkspace) }),
   Rpc.make("pageChanged", { payload: PageState, error: WorkspaceClosed }),

@@ -1,13 +1,22 @@
 /** The page's side of a workspace: handles, the registry, mutations, errors. The worker's side is `@tidemark/browser/worker`. */
 export { CryptoUnsupported, InsecureContext, LinkMalformed } from "@tidemark/crypto"
-export { type Change, ChangeRefused, JoinFailed, ShareFailed } from "@tidemark/replica"
+export {
+  type Change,
+  type Changed,
+  ChangeRefused,
+  JoinFailed,
+  type ServerPlace,
+  ShareFailed,
+  type Whereabouts
+} from "@tidemark/replica"
 export type { RowsObservable } from "@tidemark/store-dexie"
-export { StoreFailed, type SyncStatus } from "@tidemark/sync"
+export { type EditId, type RowEdits, type RowRef, StoreFailed, type SyncStatus } from "@tidemark/sync"
 export * from "./BrowserErrors.ts"
 export * from "./BrowserSupport.ts"
 export * from "./ReadonlyTable.ts"
 export * from "./RecordMutations.ts"
 export * from "./NewWorkspace.ts"
+export type { ReceiptQueries } from "./internal/openTables.ts"
 export type { StoragePromise } from "./StoragePersistence.ts"
 export type { Unsaved } from "./UnsavedChanges.ts"
 export * from "./Watched.ts"

@@ -1,7 +1,8 @@
 /** Mutations as the app calls them become changes as the worker takes them. */
 import { assert, describe, it } from "@effect/vitest"
 import { RecordId, Table, Workspace } from "@tidemark/model"
-import type { Change } from "@tidemark/replica"
+import type { Change, Changed } from "@tidemark/replica"
+import { EditId } from "@tidemark/sync"
 import { DateTime, Schema } from "effect"
 import { workspaceMutations } from "../src/RecordMutations.ts"
 
@@ -19,7 +20,9 @@ const Notes = Workspace.make("notes", {
 
 const id = RecordId.make(`${"A".repeat(22)}.abcdefghijkl`)
 
-const recorded = (answer: ReadonlyArray<RecordId> = [id]) => {
+const edit = EditId.make("7")
+
+const recorded = (answer: Changed = { ids: [id], edit }) => {
   const sent: Array<ReadonlyArray<Change>> = []
   const mutations = workspaceMutations(Notes, (changes) => {
     sent.push(changes)
@@ -32,7 +35,10 @@ describe("workspaceMutations", () => {
   it("TAB-10 sends dates as ISO text, sets as they are, and leaves undefined out of a new record", async () => {
     const { mutations, sent } = recorded()
     const due = DateTime.makeUnsafe("2024-02-29T12:00:00.000Z")
-    assert.strictEqual(await mutations.tasks.insert({ title: "Milk", done: false, due, tags: ["shop"] }), id)
+    assert.deepStrictEqual(await mutations.tasks.insert({ title: "Milk", done: false, due, tags: ["shop"] }), {
+      id,
+      edit
+    })
     await mutations.tasks.insert({ title: "Bread", done: true })
     assert.deepStrictEqual(sent, [
       [

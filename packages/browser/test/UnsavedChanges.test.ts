@@ -41,7 +41,7 @@ const makeDisk = () => {
         if (disk.error !== undefined) return Effect.fail(disk.error)
         if (title.length >= disk.room) return Effect.fail(failure("full"))
         stored.push(title)
-        return Effect.succeed([milk])
+        return Effect.succeed({ ids: [milk] })
       })
   }
   return disk
@@ -67,7 +67,7 @@ describe("makeUnsavedChanges", () => {
         assert.strictEqual(made.unsaved.current()?.message, error.message)
         disk.error = undefined
         yield* TestClock.adjust(2 * againMillisMin)
-        assert.deepStrictEqual(yield* Fiber.join(changing), [milk])
+        assert.deepStrictEqual(yield* Fiber.join(changing), { ids: [milk] })
         assert.deepStrictEqual(disk.stored, ["Milk"])
         assert.isUndefined(made.unsaved.current())
       })
@@ -130,7 +130,7 @@ describe("makeUnsavedChanges", () => {
   it.effect("TAB-17 shows a change that is not answered for 3 s, until it is", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
-      const made = yield* makeUnsavedChanges(() => Effect.as(Deferred.await(gate), [milk]))
+      const made = yield* makeUnsavedChanges(() => Effect.as(Deferred.await(gate), { ids: [milk] }))
       const changing = yield* start(made.change([insert("Milk")]))
       yield* TestClock.adjust(slowMillis - 1)
       assert.isUndefined(made.unsaved.current())

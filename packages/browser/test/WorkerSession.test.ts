@@ -32,20 +32,28 @@ const insert = (values: Record<string, string | boolean>, table = "tasks") =>
   ({ _tag: "Insert", table, values }) as const
 
 describe("a workspace in a worker", () => {
-  it.effect("TAB-2 stores changes before it answers, all of them, and answers with their ids", () =>
-    Effect.gen(function* () {
-      const profile = makeProfile()
-      const { call, identity, workspace } = yield* openWorkspace(profile)
-      assert.strictEqual(identity.role, "owner")
-      assert.strictEqual(identity.name, "Home")
-      const changes = [insert({ title: "Milk", done: false }), insert({ title: "Bread", done: true })]
-      const ids = yield* call((client) => client.change({ changes }))
-      const rows = profile.disks.get(workspace)?.rowsByTable.get("tasks")
-      assert.deepStrictEqual(
-        ids.map((id) => rows?.get(id)?.["title"]),
-        ["Milk", "Bread"]
-      )
-    })
+  it.effect(
+    "TAB-2, RECEIPT-1 stores changes before it answers, all of them, and answers with their ids and a name",
+    () =>
+      Effect.gen(function* () {
+        const profile = makeProfile()
+        const { call, identity, workspace } = yield* openWorkspace(profile)
+        assert.strictEqual(identity.role, "owner")
+        assert.strictEqual(identity.name, "Home")
+        const changes = [insert({ title: "Milk", done: false }), insert({ title: "Bread", done: true })]
+        const { edit, ids } = yield* call((client) => client.change({ changes }))
+        const rows = profile.disks.get(workspace)?.rowsByTable.get("tasks")
+        assert.deepStrictEqual(
+          ids.map((id) => rows?.get(id)?.["title"]),
+          ["Milk", "Bread"]
+        )
+        if (edit === undefined) return assert.fail("a change that wrote something has a name")
+        for (const target of [{ edit }, { table: "tasks", id: ids[0] ?? "" }]) {
+          const { device, server } = yield* call((client) => client.whereIs({ target }))
+          assert.strictEqual(device, "stored")
+          assert.strictEqual(server._tag, "Waiting")
+        }
+      })
   )
 
   it.effect(
@@ -101,7 +109,9 @@ describe("a workspace in a worker", () => {
       // Granted only because the frozen tab let go of it; given back at once.
       yield* Effect.scoped(holdLock(locks, syncLockName(workspace), { steal: false }))
       yield* call((client) => client.pageChanged(awakePage))
-      const [id] = yield* call((client) => client.change({ changes: [insert({ title: "Bread", done: false })] }))
+      const {
+        ids: [id]
+      } = yield* call((client) => client.change({ changes: [insert({ title: "Bread", done: false })] }))
       assert.strictEqual(
         profile.disks
           .get(workspace)

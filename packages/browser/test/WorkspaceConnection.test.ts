@@ -51,7 +51,7 @@ describe("connectWorkspace", () => {
       const { options, workers } = yield* prepare(2)
       const connection = yield* connectWorkspace(options)
       const before = yield* connection.session
-      const ids = yield* before.call((client) => client.change({ changes: [milk] }))
+      const { ids } = yield* before.call((client) => client.change({ changes: [milk] }))
       yield* seen(connection.status, ({ pending }) => pending === 1)
       const stalled = yield* Effect.forkChild(
         seen(connection.status, ({ _tag, pending }) => _tag === "Stalled" && pending === 1),
@@ -63,7 +63,7 @@ describe("connectWorkspace", () => {
       const after = yield* connection.session
       assert.notStrictEqual(after, before)
       const done = ids.map((id) => ({ _tag: "Update", table: "tasks", id, values: { done: true } }) as const)
-      assert.deepStrictEqual(yield* after.call((client) => client.change({ changes: done })), ids)
+      assert.deepStrictEqual((yield* after.call((client) => client.change({ changes: done }))).ids, ids)
     })
   )
 

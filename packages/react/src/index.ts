@@ -1,9 +1,20 @@
 /** React hooks over one workspace. No rules of their own: see `@tidemark/browser`. */
-export type { Access, HeldShown, Identity, WorkspaceEntry, SyncStatus, WorkspaceHandle } from "@tidemark/browser"
+export type {
+  Access,
+  HeldShown,
+  Identity,
+  RowEdits,
+  RowRef,
+  Whereabouts,
+  WorkspaceEntry,
+  SyncStatus,
+  WorkspaceHandle
+} from "@tidemark/browser"
 export type { Register, RegisteredSchema } from "./Register.ts"
 export * from "./TidemarkProvider.tsx"
 export * from "./WorkspaceProvider.tsx"
 export * from "./useMutations.ts"
+export * from "./useReceipts.ts"
 export * from "./useRows.ts"
 export * from "./useStoragePromise.ts"
 export * from "./useSyncStatus.ts"

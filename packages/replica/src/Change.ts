@@ -3,7 +3,8 @@
  * this device creates records in.
  */
 import { Schema } from "effect"
-import { Archive, Ensure, MutationError, Restore, Update } from "@tidemark/model"
+import { Archive, Ensure, MutationError, RecordId, Restore, Update } from "@tidemark/model"
+import { EditId } from "@tidemark/sync"
 
 /** Creates a record; its id is in the answer. */
 export const InsertChange = Schema.TaggedStruct("Insert", {
@@ -15,6 +16,10 @@ export type InsertChange = typeof InsertChange.Type
 /** One change, as JSON. All changes of one call happen together or not at all. */
 export const Change = Schema.Union([InsertChange, Ensure, Update, Archive, Restore])
 export type Change = typeof Change.Type
+
+/** What became of a call: the records it touched, in order, and its name for `whereIs`; none where nothing changed. */
+export const Changed = Schema.Struct({ ids: Schema.Array(RecordId), edit: Schema.optionalKey(EditId) })
+export type Changed = typeof Changed.Type
 
 /** A change that breaks a rule of the app's schema. Nothing of the call was changed. `error` says which rule. */
 export class ChangeRefused extends Schema.TaggedError<ChangeRefused>()("ChangeRefused", { error: MutationError }) {

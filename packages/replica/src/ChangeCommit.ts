@@ -13,6 +13,7 @@ import {
   type Decision,
   type Lease,
   type LocalStore,
+  type NewUpdate,
   type RowChange,
   StoreFailed,
   type WriteView
@@ -24,6 +25,8 @@ import { leaseFor, type LeaseSeed } from "./Leases.ts"
 export interface ChangeRequest {
   readonly mutations: ReadonlyArray<Mutation>
   refusal: MutationError | StoreFailed | undefined
+  /** The updates it was written as, once it is; none where it changed nothing. */
+  localSeqs: ReadonlyArray<LocalSeq>
 }
 
 /**
@@ -53,14 +56,20 @@ export interface CommitContext {
 interface DocWrite {
   readonly live: LiveDoc
   lease: Lease
-  readonly applied: Array<Applied>
+  /** In the order of the requests they came from. */
+  readonly applied: Array<Applied & { readonly request: ChangeRequest }>
   /** What the store said of the lease's peer when the mutations ran. */
   readonly leaseBefore: Lease | undefined
 }
 
 type Attempt =
-  /** `behind`: docs whose memory is no longer the log's, although what was written is in it. */
-  | { readonly _tag: "Done"; readonly writes: Map<DocId, DocWrite>; readonly behind: ReadonlyArray<DocId> }
+  /** `behind`: docs whose memory is no longer the log's, although what was written is in it; `found`: where, as far as it is seen. */
+  | {
+      readonly _tag: "Done"
+      readonly writes: Map<DocId, DocWrite>
+      readonly behind: ReadonlyArray<DocId>
+      readonly found: ReadonlyArray<LocalSeq | undefined>
+    }
   /** Nothing was written, and the docs' memory is no longer the log's: begin again, without the refused request. */
   | { readonly _tag: "Dirty" }
   /** The mutations have run, and their bytes may not be written any more. */
@@ -134,6 +143,7 @@ const writeOnce = Effect.fnUntraced(function* (
   let attempt: Attempt | undefined
   const request = { docs: context.live.requestOf(docs), meta: [] }
   const settle = (localSeqs: ReadonlyArray<LocalSeq>, done: Attempt & { _tag: "Done" }): Attempt => {
+    nameEdits(done.writes, localSeqs)
     let index = 0
     for (const write of done.writes.values()) {
       index += write.applied.length
@@ -161,6 +171,7 @@ const writeOnce = Effect.fnUntraced(function* (
     Effect.map(({ committed, localSeqs, value }) => {
       if (value._tag !== "Done") return value
       if (committed) return settle(localSeqs, value)
+      nameEdits(value.writes, value.found)
       for (const doc of value.behind) {
         value.writes.delete(doc)
         context.live.drop(doc)
@@ -171,6 +182,15 @@ const writeOnce = Effect.fnUntraced(function* (
     Effect.onError(() => Effect.sync(() => docs.forEach(({ doc }) => context.live.drop(doc))))
   )
 })
+
+/** Tells each request the updates it was written as. `localSeqs` are those of all writes, in order. */
+const nameEdits = (writes: ReadonlyMap<DocId, DocWrite>, localSeqs: ReadonlyArray<LocalSeq | undefined>): void => {
+  const applied = [...writes.values()].flatMap((write) => write.applied)
+  for (const [index, { request }] of applied.entries()) {
+    const localSeq = localSeqs[index]
+    if (localSeq !== undefined) request.localSeqs = [...request.localSeqs, localSeq]
+  }
+}
 
 /** Runs every request's mutations against the docs as this transaction sees them. */
 const runMutations = (
@@ -191,7 +211,7 @@ const runMutations = (
     for (const [doc, mutations] of mutationsByDoc(request.mutations, context.docIdOf)) {
       const write = writes.get(doc)
       if (write === undefined) continue
-      const result = applyTo(context, write, mutations)
+      const result = applyTo(context, write, request, mutations)
       if (Result.isSuccess(result)) {
         isBegun = true
         continue
@@ -203,12 +223,18 @@ const runMutations = (
       break
     }
   }
-  return { _tag: "Done", writes: new Map([...writes].filter(([, { applied }]) => applied.length > 0)), behind: [] }
+  return {
+    _tag: "Done",
+    writes: new Map([...writes].filter(([, { applied }]) => applied.length > 0)),
+    behind: [],
+    found: []
+  }
 }
 
 const applyTo = (
   context: CommitContext,
   write: DocWrite,
+  request: ChangeRequest,
   mutations: ReadonlyArray<Mutation>
 ): Result.Result<void, MutationError> => {
   const { live } = write
@@ -219,7 +245,7 @@ const applyTo = (
     result = live.shard.apply(seed.peer, mutations, context.now)
   }
   if (Result.isSuccess(result) && result.success !== undefined) {
-    write.applied.push(result.success)
+    write.applied.push({ ...result.success, request })
     write.lease = { ...write.lease, end: result.success.span.end }
   }
   return Result.map(result, () => undefined)
@@ -242,15 +268,22 @@ const decisionOf = (context: CommitContext, attempt: Attempt): Decision<Attempt>
 
 const batchOf = (context: CommitContext, writes: ReadonlyMap<DocId, DocWrite>): Batch | undefined => {
   const rows: Array<RowChange> = []
+  const updates: Array<NewUpdate> = []
   for (const { applied, live } of writes.values()) {
     const changed = rowsOf(live, new Set(applied.flatMap((one) => [...one.changed])))
     if (changed === undefined) return undefined
     rows.push(...changed)
+    const refsById = Map.groupBy(
+      changed.filter(({ row }) => row !== undefined).map(({ id, table }) => ({ table, id })),
+      ({ id }) => id
+    )
+    for (const { changed: ids, span, update } of applied) {
+      const edited = [...ids].flatMap((id) => refsById.get(id) ?? [])
+      updates.push({ doc: live.doc, bytes: update, own: true, spans: [span], seq: Seq.make(0), rows: edited })
+    }
   }
   return {
-    updates: [...writes.values()].flatMap(({ applied, live }) =>
-      applied.map(({ span, update }) => ({ doc: live.doc, bytes: update, own: true, spans: [span], seq: Seq.make(0) }))
-    ),
+    updates,
     rows,
     leases: [...writes.values()].map(({ lease }) => lease),
     meta: context.meta
@@ -292,20 +325,28 @@ const appendAgain = (
   })
   if (isThere) {
     for (const { lease, live } of writes.values()) live.lease = lease
-    return { _tag: "Abort", value: { _tag: "Done", writes, behind } }
+    const found = [...writes.values()].flatMap(({ applied, live }) =>
+      applied.map(({ update }) => placeOf(update, live, view))
+    )
+    return { _tag: "Abort", value: { _tag: "Done", writes, behind, found } }
   }
   const batch = behind.length > 0 ? undefined : batchOf(context, writes)
   return batch === undefined
     ? { _tag: "Abort", value: { _tag: "Overtaken" } }
-    : { _tag: "Commit", value: { _tag: "Done", writes, behind: [] }, batch }
+    : { _tag: "Commit", value: { _tag: "Done", writes, behind: [], found: [] }, batch }
 }
 
 /** A lease of our nonce that ends where ours does was committed with the bytes, even where they were folded away since. */
 const isWritten = ({ applied, lease, live }: DocWrite, view: WriteView): boolean => {
   const stored = storedLease(view, lease)
   if (stored?.nonce === lease.nonce && stored.end === lease.end) return true
+  return applied.every(({ update }) => placeOf(update, live, view) !== undefined)
+}
+
+/** The number under which an own update is in the tail of its doc. */
+const placeOf = (update: Uint8Array, live: LiveDoc, view: WriteView): LocalSeq | undefined => {
   const updates = view.tails.find(({ doc }) => doc === live.doc)?.updates ?? []
-  return applied.every(({ update }) => updates.some(({ bytes, own }) => own && isSameBytes(bytes, update)))
+  return updates.find(({ bytes, own }) => own && isSameBytes(bytes, update))?.localSeq
 }
 
 const isSameBytes = (a: Uint8Array, b: Uint8Array): boolean =>

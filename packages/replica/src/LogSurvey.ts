@@ -8,12 +8,13 @@
 import { Effect, Result, type Scope } from "effect"
 import { type DocId, LocalSeq, Seq } from "@tidemark/protocol"
 import { type OperationSpan, PeerId, ShardDoc, type Workspace } from "@tidemark/model"
-import type { LocalStore, NewUpdate, RemoteItem, StoredUpdate, Survey } from "@tidemark/sync"
+import type { LocalStore, NewUpdate, RemoteItem, Span, Survey } from "@tidemark/sync"
+import { LogSpans } from "./internal/logSpans.ts"
 
-/** A doc as the log has it, with the Seq of the last item met. */
+/** A doc as the log has it, and at which Seq it has what. */
 interface Scratch {
   readonly shard: ShardDoc
-  seq: Seq
+  readonly places: LogSpans
 }
 
 /** An empty survey; its docs are freed with the scope. `itemBytesMax`: the largest update that can be sealed. */
@@ -32,28 +33,23 @@ export const makeLogSurvey = Effect.fnUntraced(function* (
     Result.map(ShardDoc.open({ workspace, doc, snapshot, updates }), ({ shard }) => shard)
 
   const addTo = (doc: DocId, items: ReadonlyArray<RemoteItem>) => {
-    const seq = items.at(-1)?.seq ?? Seq.make(0)
     const known = scratches.get(doc)
     const updates = items.map(({ bytes }) => bytes)
-    if (known !== undefined && !known.shard.importUpdates(updates).poisoned) {
-      known.seq = seq
-      return
-    }
+    const places = known?.places ?? new LogSpans()
+    for (const { bytes, seq } of items) places.add(bytes, seq)
+    if (known !== undefined && !known.shard.importUpdates(updates).poisoned) return
     // A panic: what this doc's earlier items held counts as not there, and is sent once more.
     known?.shard.free()
     scratches.delete(doc)
     const opened = open(doc, updates)
-    if (Result.isSuccess(opened)) scratches.set(doc, { shard: opened.success, seq })
+    if (Result.isSuccess(opened)) scratches.set(doc, { shard: opened.success, places })
   }
 
-  /** Whether the log holds all operations of an own update. One that names none cannot be shown to be there. */
-  const isHeld = ({ doc, spans }: StoredUpdate): boolean => {
-    const shard = scratches.get(doc)?.shard
-    return (
-      shard !== undefined &&
-      spans.length > 0 &&
-      spans.every(({ end, peer }) => shard.counterOf(PeerId.make(peer)) >= end)
-    )
+  /** Where the log holds all operations of an own update, if it does. One that names none cannot be shown to be there. */
+  const seqOf = ({ doc, spans }: { readonly doc: DocId; readonly spans: ReadonlyArray<Span> }): Seq | undefined => {
+    const scratch = scratches.get(doc)
+    const isHeld = spans.every(({ end, peer }) => (scratch?.shard.counterOf(PeerId.make(peer)) ?? 0) >= end)
+    return isHeld ? scratch?.places.seqOf(spans) : undefined
   }
 
   const missingOf = Effect.fnUntraced(function* (doc: DocId) {
@@ -78,9 +74,15 @@ export const makeLogSurvey = Effect.fnUntraced(function* (
       Effect.sync(() => {
         for (const [doc, own] of Map.groupBy(items, (item) => item.doc)) addTo(doc, own)
       }),
-    confirmed: Effect.map(store.unsealed(Infinity), (updates) =>
-      updates.filter(isHeld).map(({ doc, localSeq }) => ({ localSeq, seq: scratches.get(doc)?.seq ?? Seq.make(0) }))
-    ),
+    confirmed: Effect.gen(function* () {
+      const updates = yield* store.unsealed(Infinity)
+      const lost = yield* store.lostEdits
+      const waiting = [...updates, ...lost.map(({ carrier, ...edit }) => ({ ...edit, localSeq: carrier }))]
+      return waiting.flatMap((one) => {
+        const seq = seqOf(one)
+        return seq === undefined ? [] : [{ localSeq: one.localSeq, seq }]
+      })
+    }),
     missing: Effect.gen(function* () {
       const missing: Array<NewUpdate> = []
       for (const doc of yield* store.docs) {

@@ -9,7 +9,7 @@ import type { HttpClient } from "effect/http"
 import type { Socket } from "effect/socket"
 import type { AccessList, DeviceId, DocId, GrantId, Role, Seq, WorkspaceId } from "@tidemark/protocol"
 import type { Primitives } from "@tidemark/crypto"
-import type { RecordId, Workspace } from "@tidemark/model"
+import type { Workspace } from "@tidemark/model"
 import {
   type FenceLost,
   LocalStore,
@@ -18,10 +18,11 @@ import {
   SyncEngine,
   type SyncStatus
 } from "@tidemark/sync"
-import type { Change, ChangeRefused } from "./Change.ts"
+import type { Change, Changed, ChangeRefused } from "./Change.ts"
 import { layer as layerSealer } from "./EntrySealer.ts"
 import { Membership } from "./Membership.ts"
 import { layerRemote, RemoteSession } from "./RemoteSession.ts"
+import { Receipts } from "./Receipts.ts"
 import { layer as layerDocs } from "./ReplicaDocs.ts"
 import type { ServerApi } from "./ServerApi.ts"
 import { layer as layerServerHttp } from "./ServerHttp.ts"
@@ -56,10 +57,8 @@ export class Replica extends Context.Service<
   Replica,
   {
     readonly identity: Effect.Effect<Identity, StoreFailed>
-    /** Commits changes, all or none; durable when it returns. Answers with the records touched, in order. */
-    readonly change: (
-      changes: ReadonlyArray<Change>
-    ) => Effect.Effect<ReadonlyArray<RecordId>, ChangeRefused | StoreFailed>
+    /** Commits changes, all or none; durable when it returns. Answers with the records touched, and the edit's name. */
+    readonly change: (changes: ReadonlyArray<Change>) => Effect.Effect<Changed, ChangeRefused | StoreFailed>
     /** This replica's engine; meaningful in the tab that syncs. Begins with the present value. */
     readonly status: Stream.Stream<SyncStatus>
     /** What waits in the store, whoever wrote it. Begins with the present value. */
@@ -74,6 +73,9 @@ export class Replica extends Context.Service<
     readonly revoke: (
       target: { readonly device: DeviceId } | { readonly grant: GrantId }
     ) => Effect.Effect<void, ShareFailed>
+    /** Where an edit is: here, on the server, on each other device [RECEIPT-1]. */
+    readonly whereIs: Receipts["Service"]["whereIs"]
+    readonly whereIsRow: Receipts["Service"]["whereIsRow"]
     readonly held: Effect.Effect<ReadonlyArray<HeldNotice>, StoreFailed>
     /** Gives this tab's leases back: a clean close. No change may follow. */
     readonly release: Effect.Effect<void, StoreFailed>
@@ -88,7 +90,7 @@ export class Replica extends Context.Service<
       Effect.suspend(() => makeReplica())
     ).pipe(
       Layer.provide(SyncEngine.layer),
-      Layer.provide([layerDocs, Sharing.layer]),
+      Layer.provide([layerDocs, Sharing.layer, Receipts.layer]),
       Layer.provide([layerRemote, layerSealer]),
       Layer.provide([RemoteSession.layer, layerWritePath(options)]),
       Layer.provide(Membership.layer)
@@ -115,6 +117,7 @@ const makeReplica = Effect.fnUntraced(function* () {
   const path = yield* WritePath
   const engine = yield* SyncEngine
   const sharing = yield* Sharing
+  const receipts = yield* Receipts
 
   const identity = Effect.map(membership.roster, (roster): Identity => {
     const { device, name, origin, workspace } = membership.identity
@@ -140,6 +143,8 @@ const makeReplica = Effect.fnUntraced(function* () {
     share: sharing.share,
     access: sharing.access,
     revoke: sharing.revoke,
+    whereIs: receipts.whereIs,
+    whereIsRow: receipts.whereIsRow,
     held,
     release: path.release
   })

@@ -20,8 +20,8 @@ import {
   UnknownTable,
   type Workspace
 } from "@tidemark/model"
-import { LocalStore, type StoreFailed } from "@tidemark/sync"
-import { type Change, ChangeRefused } from "./Change.ts"
+import { LocalStore, localSeqsToEditId, type StoreFailed } from "@tidemark/sync"
+import { type Change, type Changed, ChangeRefused } from "./Change.ts"
 import { type ChangeRequest, commitChanges, unbegun } from "./ChangeCommit.ts"
 import { foldTail, type Unfolded } from "./FoldTail.ts"
 import { type LeaseSeed, peerFromBytes } from "./Leases.ts"
@@ -38,7 +38,7 @@ export interface WritePathOptions {
 
 interface Waiting {
   readonly changes: ReadonlyArray<Change>
-  readonly answer: Deferred.Deferred<ReadonlyArray<RecordId>, ChangeRefused | StoreFailed>
+  readonly answer: Deferred.Deferred<Changed, ChangeRefused | StoreFailed>
 }
 
 export class WritePath extends Context.Service<
@@ -50,9 +50,7 @@ export class WritePath extends Context.Service<
     /** Runs alone among everything that touches the docs in memory. */
     readonly exclusively: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
     /** Commits changes durably; all of one call or none. */
-    readonly change: (
-      changes: ReadonlyArray<Change>
-    ) => Effect.Effect<ReadonlyArray<RecordId>, ChangeRefused | StoreFailed>
+    readonly change: (changes: ReadonlyArray<Change>) => Effect.Effect<Changed, ChangeRefused | StoreFailed>
     /** Replaces long tails of these docs by a local snapshot. */
     readonly foldLongTails: (docs: ReadonlyArray<LiveDoc>) => Effect.Effect<void, StoreFailed>
     /** Gives this tab's leases back and frees its docs: a clean close. */
@@ -107,7 +105,7 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
       mutations.push(mutation)
       ids.push(id)
     }
-    const request: ChangeRequest = { mutations, refusal }
+    const request: ChangeRequest = { mutations, refusal, localSeqs: [] }
     return { ids, request }
   })
 
@@ -137,8 +135,11 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
       if (refusal?._tag === "ShardFull") {
         openShards.fill(refusal.table)
         again.push(call)
-      } else if (refusal === undefined) yield* Deferred.succeed(call.answer, built[index]?.ids ?? [])
-      else if (refusal._tag === "StoreFailed") yield* Deferred.fail(call.answer, refusal)
+      } else if (refusal === undefined) {
+        const edit = localSeqsToEditId(built[index]?.request.localSeqs ?? [])
+        const ids = built[index]?.ids ?? []
+        yield* Deferred.succeed(call.answer, edit === undefined ? { ids } : { ids, edit })
+      } else if (refusal._tag === "StoreFailed") yield* Deferred.fail(call.answer, refusal)
       else yield* Deferred.fail(call.answer, new ChangeRefused({ error: refusal }))
     }
     yield* Effect.ignore(foldLongTails(written))
@@ -167,7 +168,7 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
     live,
     exclusively,
     change: Effect.fn("WritePath.change")(function* (changes: ReadonlyArray<Change>) {
-      const answer = yield* Deferred.make<ReadonlyArray<RecordId>, ChangeRefused | StoreFailed>()
+      const answer = yield* Deferred.make<Changed, ChangeRefused | StoreFailed>()
       waiting.push({ changes, answer })
       // Uninterruptible: another call's changes may be among those this one commits.
       yield* Effect.uninterruptible(exclusively(drain))

@@ -1,74 +1,15 @@
 /** Servers that forget, against a real server over a real SQLite file. Rules: docs/spec/amnesia.md. */
-import { cpSync, readdirSync, rmSync } from "node:fs"
-import { join } from "node:path"
-import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Scope } from "effect"
+import { Effect } from "effect"
 import { type MemoryDisk, metaKeys } from "@tidemark/sync"
-import {
-  createOn,
-  dataFolder,
-  type Device,
-  joinBy,
-  linkFor,
-  openDevice,
-  reaches,
-  startServer,
-  until
-} from "./support/network.ts"
+import { during, makeServer } from "./support/forgetfulServer.ts"
+import { createOn, type Device, joinBy, linkFor, reaches, until } from "./support/network.ts"
 import { insertTask, rowsOf } from "./support/tabs.ts"
 
 const titles = (disk: MemoryDisk) =>
   rowsOf(disk, "tasks")
     .map((row) => String(row["title"]))
     .toSorted()
-
-/** A server that can be stopped, lose its files, and start again at the same address. */
-const makeServer = Effect.gen(function* () {
-  const folder = yield* dataFolder
-  const copy = yield* dataFolder
-  let scope = yield* Scope.make()
-  const origin = yield* Scope.provide(startServer(folder), scope)
-  const stop = Effect.suspend(() => Scope.close(scope, Exit.void))
-  yield* Effect.addFinalizer(() => stop)
-  const start = Effect.gen(function* () {
-    scope = yield* Scope.make()
-    yield* Scope.provide(startServer(folder, Number(new URL(origin).port)), scope)
-  })
-  /** The database's files, without the secret. */
-  const filesIn = (where: string) => readdirSync(where).filter((name) => name !== "secret" && !name.includes("lock"))
-  const wipe = Effect.sync(() => {
-    for (const name of filesIn(folder)) rmSync(join(folder, name), { recursive: true })
-  })
-  return {
-    origin,
-    stop,
-    start,
-    /** What the stopped server holds is thrown away; its secret stays. */
-    wipe,
-    loseSecret: Effect.sync(() => rmSync(join(folder, "secret"))),
-    /** Copies what the stopped server holds, or puts the copy back. */
-    backup: Effect.sync(() => {
-      for (const name of filesIn(folder)) cpSync(join(folder, name), join(copy, name), { recursive: true })
-    }),
-    restore: Effect.andThen(
-      wipe,
-      Effect.sync(() => cpSync(copy, folder, { recursive: true }))
-    ),
-    /** The entries of the log. */
-    entryCount: Effect.sync(() => {
-      const name = filesIn(folder).find((one) => one.endsWith(".sqlite") || one.endsWith(".db"))
-      const database = new DatabaseSync(join(folder, name ?? "none"), { readOnly: true })
-      const row = database.prepare("SELECT count(*) AS count FROM entries").get()
-      database.close()
-      return Number(row?.["count"])
-    })
-  }
-})
-
-/** Runs a device for as long as `use` takes. */
-const during = <A, E, R>(disk: MemoryDisk, use: (device: Device) => Effect.Effect<A, E, R>) =>
-  Effect.scoped(Effect.flatMap(openDevice(disk), use))
 
 const synced = (device: Device) => reaches(device, "Synced")
 

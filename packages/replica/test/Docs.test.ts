@@ -15,7 +15,9 @@ describe("collecting", () => {
       const disk = new MemoryDisk()
       const one = yield* openTab(disk, "one")
       const two = yield* openTab(disk, "two")
-      const [id = none] = yield* one.path.change([insertTask("a")])
+      const {
+        ids: [id = none]
+      } = yield* one.path.change([insertTask("a")])
       yield* two.path.change([{ _tag: "Update", table: "tasks", id, values: { done: true } }])
       yield* one.path.change([{ _tag: "Update", table: "tasks", id, values: { title: "b" } }])
       const items = yield* one.docs.collect([...disk.updates.values()])

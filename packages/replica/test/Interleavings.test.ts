@@ -147,8 +147,12 @@ describe("a commit of several calls", () => {
       const disk = new MemoryDisk()
       const gate = yield* Latch.make(true)
       const tab = yield* openTab(disk, "one", { beforeCommit: () => gate.await })
-      const [task = none] = yield* tab.path.change([insertTask("old")])
-      const [contact = none] = yield* tab.path.change([{ _tag: "Insert", table: "contacts", values: { name: "Ada" } }])
+      const {
+        ids: [task = none]
+      } = yield* tab.path.change([insertTask("old")])
+      const {
+        ids: [contact = none]
+      } = yield* tab.path.change([{ _tag: "Insert", table: "contacts", values: { name: "Ada" } }])
       // Stands for a panic of Loro inside apply.
       const shard = tab.path.live.all.find(({ doc }) => contact.startsWith(doc))?.shard ?? assert.fail("no doc")
       gate.closeUnsafe()
@@ -332,7 +336,9 @@ describe("defects", () => {
       const tab = yield* openTab(disk, "one", {
         beforeCommit: () => Effect.suspend(() => (dies ? Effect.die(new Error("a bug in the store")) : Effect.void))
       })
-      const [id = none] = yield* tab.path.change([insertTask("a")])
+      const {
+        ids: [id = none]
+      } = yield* tab.path.change([insertTask("a")])
       dies = true
       yield* Effect.exit(tab.path.change([{ _tag: "Update", table: "tasks", id, values: { title: "b" } }]))
       dies = false

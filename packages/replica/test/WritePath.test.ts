@@ -15,7 +15,9 @@ describe("a change", () => {
     Effect.gen(function* () {
       const disk = new MemoryDisk()
       const tab = yield* openTab(disk, "one")
-      const [id = none] = yield* tab.path.change([insertTask("milk")])
+      const {
+        ids: [id = none]
+      } = yield* tab.path.change([insertTask("milk")])
       assert.deepStrictEqual(
         rowsOf(disk, "tasks").map((row) => [row["id"], row["title"], row["done"]]),
         [[id, "milk", 0]]
@@ -109,7 +111,9 @@ describe("a transaction that fails", () => {
       const tab = yield* openTab(disk, "one", {
         afterCommit: () => Effect.suspend(() => (failures-- > 0 ? lost("disconnected") : Effect.void))
       })
-      const [id = none] = yield* tab.path.change([insertTask("once")])
+      const {
+        ids: [id = none]
+      } = yield* tab.path.change([insertTask("once")])
       assert.strictEqual(disk.updates.size, 1)
       yield* tab.path.change([{ _tag: "Update", table: "tasks", id, values: { done: true } }])
       assert.deepStrictEqual(
@@ -165,7 +169,9 @@ describe("leases", () => {
       const disk = new MemoryDisk()
       const one = yield* openTab(disk, "one")
       const two = yield* openTab(disk, "two")
-      const [id = none] = yield* one.path.change([insertTask("mine")])
+      const {
+        ids: [id = none]
+      } = yield* one.path.change([insertTask("mine")])
       yield* two.path.change([{ _tag: "Update", table: "tasks", id, values: { done: true } }])
       yield* one.path.change([{ _tag: "Update", table: "tasks", id, values: { title: "ours" } }])
       assert.deepStrictEqual(
@@ -180,7 +186,9 @@ describe("leases", () => {
     Effect.gen(function* () {
       const disk = new MemoryDisk()
       const one = yield* openTab(disk, "one")
-      const [id = none] = yield* one.path.change([insertTask("x")])
+      const {
+        ids: [id = none]
+      } = yield* one.path.change([insertTask("x")])
       const rename = (title: string) => [{ _tag: "Update", table: "tasks", id, values: { title } } as const]
       yield* one.path.release
       const waiting = yield* openTab(disk, "two")
@@ -199,7 +207,9 @@ describe("leases", () => {
     Effect.gen(function* () {
       const disk = new MemoryDisk()
       const one = yield* openTab(disk, "one")
-      const [id = none] = yield* one.path.change([insertTask("x")])
+      const {
+        ids: [id = none]
+      } = yield* one.path.change([insertTask("x")])
       const [lease = yield* Effect.die("no lease")] = onlyLeases(disk)
       disk.leases.get(lease.doc)?.set(lease.peer, { ...lease, nonce: "another holder" })
       yield* one.path.change([{ _tag: "Update", table: "tasks", id, values: { title: "y" } }])
@@ -220,7 +230,9 @@ describe("a long tail", () => {
     Effect.gen(function* () {
       const disk = new MemoryDisk()
       const tab = yield* openTab(disk, "one")
-      const [id = none] = yield* tab.path.change([insertTask("0")])
+      const {
+        ids: [id = none]
+      } = yield* tab.path.change([insertTask("0")])
       const rename = (title: string) => ({ _tag: "Update", table: "tasks", id, values: { title } }) as const
       for (let count = 1; count < tailCountMax; count++) yield* tab.path.change([rename(String(count))])
       assert.strictEqual(disk.snapshots.size, 0)

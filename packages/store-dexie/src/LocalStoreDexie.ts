@@ -11,6 +11,7 @@ import { Effect, Layer, Queue, type Scope, Stream } from "effect"
 import { LocalStore, type StoreFailed } from "@tidemark/sync"
 import { makeConnection } from "./internal/connection.ts"
 import { applyBatch } from "./internal/dexieBatch.ts"
+import { editsOf, lostEditsOf, rowEditsOf, waitingRowsOf } from "./internal/dexieEdits.ts"
 import {
   countsOf,
   docsOf,
@@ -73,6 +74,10 @@ export const open = Effect.fnUntraced(function* (
     refused: read(refusedOf),
     held: read(async (db) => (await db.held.orderBy("seq").toArray()).map(rowToHeld)),
     counts: read(countsOf),
+    edits: (localSeqs) => read((db) => editsOf(db, localSeqs)),
+    lostEdits: read(lostEditsOf),
+    rowEdits: (row) => read((db) => rowEditsOf(db, row)),
+    waitingRows: (table) => read((db) => waitingRowsOf(db, table)),
     meta: (keys) => read((db) => metaOf(db, keys)),
     metaUnder: (prefix) => read((db) => metaUnder(db, prefix)),
     outboxChanges: outboxChangesOf(workspaceDbName(options.workspace))

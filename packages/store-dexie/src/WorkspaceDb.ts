@@ -11,6 +11,7 @@ import type { StoreFailed } from "@tidemark/sync"
 import { attempt, storeFailed } from "./internal/dexieFailures.ts"
 import {
   enginePrefix,
+  type EditRow,
   engineTables,
   type HeldRow,
   incarnationKey,
@@ -62,6 +63,7 @@ export class WorkspaceDb extends Dexie {
   readonly meta: Table<MetaRow, string>
   readonly sealed: Table<SealedRow, number>
   readonly held: Table<HeldRow, number>
+  readonly edits: Table<EditRow, number>
 
   /** All of the above. */
   readonly engineTables: ReadonlyArray<Table>
@@ -82,7 +84,8 @@ export class WorkspaceDb extends Dexie {
     this.meta = this.table("tm_meta")
     this.sealed = this.table("tm_sealed")
     this.held = this.table("tm_held")
-    this.engineTables = [this.updates, this.snapshots, this.leases, this.meta, this.sealed, this.held]
+    this.edits = this.table("tm_edits")
+    this.engineTables = [this.updates, this.snapshots, this.leases, this.meta, this.sealed, this.held, this.edits]
     this.mayBeMade = options.mustExist !== true
     this.on("populate", (transaction) => {
       // Undoes the making.

@@ -16,6 +16,7 @@ import {
   type WriteView
 } from "@tidemark/sync"
 import { applyBatch } from "./internal/sqliteBatch.ts"
+import { editsOf, lostEditsOf, rowEditsOf, waitingRowsOf } from "./internal/sqliteEdits.ts"
 import { errorToStoreFailed } from "./internal/sqliteFailures.ts"
 import {
   rowToCounts,
@@ -136,6 +137,10 @@ export const open = Effect.fnUntraced(function* (
       const { oldestSealedAt, ...counts } = rowToCounts(sql.row(countsSql))
       return { ...counts, oldestSealedAt: oldestSealedAt ?? undefined }
     }),
+    edits: (localSeqs) => read(() => editsOf(sql, localSeqs)),
+    lostEdits: read(() => lostEditsOf(sql)),
+    rowEdits: (row) => read(() => rowEditsOf(sql, row)),
+    waitingRows: (table) => read(() => waitingRowsOf(sql, table)),
     meta: (keys) => read(() => metaOf(sql, keys)),
     metaUnder: (prefix) => read(() => metaUnder(sql, prefix)),
     outboxChanges: outboxChangesOf(sql, listeners)

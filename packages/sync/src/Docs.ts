@@ -49,7 +49,7 @@ export interface Slice {
 export interface Survey {
   /** Counts opened items, in the order of the log. */
   readonly add: (items: ReadonlyArray<RemoteItem>) => Effect.Effect<void>
-  /** Own unsealed updates of which the log holds every operation, with a Seq at which it does. */
+  /** Own unsealed updates, and lost edits by their carrier, of which the log holds every operation, with the Seq from which it does. */
   readonly confirmed: Effect.Effect<ReadonlyArray<{ readonly localSeq: LocalSeq; readonly seq: Seq }>, StoreFailed>
   /** What this device holds, and neither the log nor the outbox: as updates for the outbox, other devices' operations included. */
   readonly missing: Effect.Effect<ReadonlyArray<NewUpdate>, StoreFailed>

@@ -8,6 +8,7 @@
  */
 import { Context, type Effect, Schema, type Stream } from "effect"
 import type { DeviceId, DeviceSeq, DocId, LocalSeq, Seq } from "@tidemark/protocol"
+import type { EditRecord, RowEdits, RowRef, StoredEdit } from "./Edit.ts"
 
 /** Operations `start` up to but not including `end` of one CRDT peer. Opaque to the engine but for equality. */
 export interface Span {
@@ -16,8 +17,8 @@ export interface Span {
   readonly end: number
 }
 
-/** An update to append to the local log. */
-export interface NewUpdate {
+/** An update of a doc. */
+interface Update {
   readonly doc: DocId
   readonly bytes: Uint8Array
   /** Authored by this device, in whichever tab; such an update stays until its receipt. */
@@ -28,8 +29,16 @@ export interface NewUpdate {
   readonly seq: Seq
 }
 
+/** An update to append to the local log. */
+export interface NewUpdate extends Update {
+  /** The records it changed, where it is an edit of this device: it can be asked for from then on [STORE-42]. */
+  readonly rows?: ReadonlyArray<RowRef>
+  /** Updates of which this one carries the edits from now on: their operations were authored again in it. */
+  readonly replaces?: ReadonlyArray<LocalSeq>
+}
+
 /** An update in the local log. `localSeq` ascends in the order of commits, across all tabs. */
-export interface StoredUpdate extends NewUpdate {
+export interface StoredUpdate extends Update {
   readonly localSeq: LocalSeq
 }
 
@@ -137,7 +146,10 @@ export interface Batch {
    * [STORE-32]. Nothing is removed.
    */
   readonly forget?: { readonly above: Seq }
-  /** Own unsealed updates of which the server turned out to hold every operation get this Seq [STORE-33]. */
+  /**
+   * Own unsealed updates of which the server turned out to hold every operation get this Seq [STORE-33]; so do the edits of an
+   * update that is not kept any more.
+   */
   readonly confirm?: ReadonlyArray<{ readonly localSeq: LocalSeq; readonly seq: Seq }>
   /**
    * Puts these snapshots in the place of everything that is kept of their docs: own updates without a receipt and sealed
@@ -252,6 +264,14 @@ export class LocalStore extends Context.Service<
     /** Held entries, ascending by Seq. */
     readonly held: Effect.Effect<ReadonlyArray<HeldEntry>, StoreFailed>
     readonly counts: Effect.Effect<OutboxCounts, StoreFailed>
+    /** The edits of these numbers that are remembered, and what is to be known of the updates that carry them. */
+    readonly edits: (localSeqs: ReadonlyArray<LocalSeq>) => Effect.Effect<ReadonlyArray<EditRecord>, StoreFailed>
+    /** Edits without a Seq whose update is not kept any more: the server lost it after it was folded, ascending. */
+    readonly lostEdits: Effect.Effect<ReadonlyArray<StoredEdit>, StoreFailed>
+    /** Where the edits of one row stand. */
+    readonly rowEdits: (row: RowRef) => Effect.Effect<RowEdits, StoreFailed>
+    /** The ids of a table's rows that have an edit without a Seq, each once, in any order. */
+    readonly waitingRows: (table: string) => Effect.Effect<ReadonlyArray<string>, StoreFailed>
     /** Values of the keys that exist. */
     readonly meta: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyMap<string, string>, StoreFailed>
     /** Every key that starts with `prefix`, ascending, with its value. */

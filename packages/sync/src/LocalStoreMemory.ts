@@ -108,6 +108,10 @@ export const open = Effect.fnUntraced(function* (
     ),
     held: read(() => [...disk.held.values()].toSorted((a, b) => a.seq - b.seq).map(copyHeld)),
     counts: read(() => disk.counts()),
+    edits: (localSeqs) => read(() => disk.edits(localSeqs)),
+    lostEdits: read(() => disk.lostEdits()),
+    rowEdits: (row) => read(() => disk.rowEdits(row)),
+    waitingRows: (table) => read(() => disk.waitingRows(table)),
     meta: (keys) => read(() => disk.metaOf(keys)),
     metaUnder: (prefix) =>
       read(() => [...disk.meta].filter(([key]) => key.startsWith(prefix)).toSorted(([a], [b]) => (a < b ? -1 : 1))),

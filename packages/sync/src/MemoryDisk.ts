@@ -20,6 +20,8 @@ import {
   type WriteRequest,
   type WriteView
 } from "./LocalStore.ts"
+import { editPart, type EditRecord, type RowEdits, type RowRef, type StoredEdit } from "./Edit.ts"
+import { copyEdit, MemoryEdits } from "./internal/memoryEdits.ts"
 import { copyHeld, copyRow, copySealed, copySnapshot, copyUpdate } from "./internal/storeCopies.ts"
 
 /** A row as the page reads it. */
@@ -43,6 +45,7 @@ export class MemoryDisk {
   readonly meta = new Map<string, string>()
   readonly sealed = new Map<DeviceSeq, SealedItem>()
   readonly held = new Map<Seq, HeldEntry>()
+  readonly #edits = new MemoryEdits()
   /** Called after a commit that touched updates, sealed items or held entries. */
   readonly outboxListeners = new Set<() => void>()
   /** One transaction at a time, whichever store runs it. */
@@ -62,6 +65,7 @@ export class MemoryDisk {
     copyEntries(this.meta, other.meta)
     copyEntries(this.sealed, other.sealed)
     copyEntries(this.held, other.held)
+    this.#edits.copyTo(other.#edits)
     other.#lastLocalSeq = this.#lastLocalSeq
     return other
   }
@@ -130,6 +134,32 @@ export class MemoryDisk {
     }
   }
 
+  edits(localSeqs: ReadonlyArray<LocalSeq>): ReadonlyArray<EditRecord> {
+    return localSeqs.flatMap((localSeq) => {
+      const edit = this.#edits.byLocalSeq.get(localSeq)
+      if (edit === undefined) return []
+      const first = this.firstByLocalSeq.get(edit.carrier)
+      const parts = first === undefined ? [] : this.sealedAscending().filter((item) => item.first === first)
+      return [{ edit: copyEdit(edit), isKept: this.updates.has(edit.carrier), parts: parts.map(editPart) }]
+    })
+  }
+
+  lostEdits(): ReadonlyArray<StoredEdit> {
+    return this.#edits
+      .waiting()
+      .filter(({ carrier }) => !this.updates.has(carrier))
+      .map(copyEdit)
+  }
+
+  rowEdits(row: RowRef): RowEdits {
+    return this.#edits.of(row)
+  }
+
+  waitingRows(table: string): ReadonlyArray<string> {
+    const rows = this.#edits.waiting().flatMap((edit) => edit.rows)
+    return [...new Set(rows.filter((row) => row.table === table).map(({ id }) => id))]
+  }
+
   /** Throws where the batch is a mistake of the caller, before anything is changed [STORE-22]. */
   checkUnsafe(batch: Batch): void {
     const given = new Set<DeviceSeq>()
@@ -145,13 +175,16 @@ export class MemoryDisk {
   apply(batch: Batch): ReadonlyArray<LocalSeq> {
     if (batch.forget !== undefined) this.#forget(batch.forget.above)
     for (const { localSeq, seq } of batch.confirm ?? []) {
-      const update = this.unsealed.has(localSeq) ? this.updates.get(localSeq) : undefined
+      const update = this.updates.get(localSeq)
+      if (update !== undefined && !this.unsealed.has(localSeq)) continue
       if (update !== undefined) this.#putUpdate({ ...update, seq })
+      this.#edits.moved(localSeq, seq)
     }
     for (const { bytes, doc } of batch.replace ?? []) this.#replace(doc, bytes)
     const localSeqs = (batch.updates ?? []).map((update) => {
       const localSeq = LocalSeq.make(++this.#lastLocalSeq)
       this.#putUpdate(copyUpdate({ ...update, localSeq }))
+      this.#edits.appended(localSeq, update)
       return localSeq
     })
     for (const { table, id, row } of batch.rows ?? []) {
@@ -197,6 +230,7 @@ export class MemoryDisk {
   }
 
   #forget(above: Seq): void {
+    this.#edits.forget(above)
     for (const update of [...this.updates.values()].filter(({ seq }) => seq > above)) {
       this.firstByLocalSeq.delete(update.localSeq)
       this.#putUpdate({ ...update, seq: noSeq })
@@ -248,7 +282,11 @@ export class MemoryDisk {
     const item = this.sealed.get(deviceSeq)
     if (item === undefined) return
     this.sealed.delete(deviceSeq)
-    for (const update of this.#covered(item)) this.#putUpdate({ ...update, seq })
+    for (const update of this.#covered(item)) {
+      this.#putUpdate({ ...update, seq })
+      this.#edits.moved(update.localSeq, seq)
+    }
+    this.#edits.prune(item.covers.reduce((newest, localSeq) => Math.max(newest, localSeq), 0))
   }
 
   #covered(item: SealedItem): Array<StoredUpdate> {

@@ -87,9 +87,13 @@ export const makeRefill = Effect.fnUntraced(function* (
     }
   })
 
-  const finish = turn.lock.withPermit(
-    fencedWrite(store, turn, {}, () => ({ value: undefined, batch: { own: { refill: "done" } } }))
-  )
+  /** The log holds everything now: edits whose updates are folded have their receipts again with the end of it. */
+  const finish = Effect.fnUntraced(function* (survey: Survey) {
+    const confirm = yield* survey.confirmed
+    yield* turn.lock.withPermit(
+      fencedWrite(store, turn, {}, () => ({ value: undefined, batch: { confirm, own: { refill: "done" } } }))
+    )
+  })
 
   /** With the lease: what is still missing is appended and sent, and the log read again, until nothing is. */
   const give = Effect.fnUntraced(function* (drain: Drain, read: Effect.Effect<void, RefillError>, survey: Survey) {
@@ -133,7 +137,7 @@ export const makeRefill = Effect.fnUntraced(function* (
       if (refused !== undefined) return refused
       break
     }
-    yield* finish
+    yield* finish(survey)
     yield* finished
     return undefined
   }, Effect.scoped)

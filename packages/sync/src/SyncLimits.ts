@@ -60,3 +60,6 @@ export const sliceCountMax = 512
 
 /** How many bytes of entries the engine asks for in one page, at most; it begins with `transferBytesMin`. */
 export const pullBytesMax = 1_048_576
+
+/** Edits with a receipt are remembered until their number lies this far below the newest one that got a receipt. */
+export const editNumbersKept = 10_000

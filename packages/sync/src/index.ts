@@ -1,6 +1,7 @@
 /** The sync engine: ports, and the loops over them. Knows no DOM, no Dexie, no Loro, no fetch, no Node. */
 export * from "./Backoff.ts"
 export * from "./Docs.ts"
+export * from "./Edit.ts"
 export * from "./FitLimit.ts"
 export * from "./LocalStore.ts"
 export * as LocalStoreMemory from "./LocalStoreMemory.ts"

@@ -41,6 +41,11 @@ describe("control arms", () => {
     assert.isAbove(violations("lost"), 0)
   })
 
+  it("WORLD-8 WORLD-10 a store that writes receipts down one place too early is caught", () => {
+    const { violations } = sabotaged("misplaceReceipts")
+    assert.isAbove(violations("earlyReceipt"), 0)
+  })
+
   it("WORLD-8 an engine that says it is synced whatever waits is caught", () => {
     const { violations } = sabotaged("hidePending")
     assert.isAbove(violations("falseStatus"), 0)

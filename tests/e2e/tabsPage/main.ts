@@ -29,7 +29,12 @@ const tabs = {
         return made.identity.device
       })
     ),
-  insert: (title: string) => told(opened().mutations.tasks.insert({ title, done: false })),
+  insert: (title: string) =>
+    told(
+      opened()
+        .mutations.tasks.insert({ title, done: false })
+        .then(({ id }) => id)
+    ),
   titles: async () => (await opened().tables.tasks.toArray()).map(({ title }) => title).toSorted(),
   status: () => opened().status.current(),
   list: async () => (await listWorkspaces()).map(({ label }) => label),

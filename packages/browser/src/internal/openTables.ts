@@ -3,18 +3,35 @@
  */
 import type { Row, Workspace } from "@tidemark/model"
 import type { WorkspaceId } from "@tidemark/protocol"
-import type { StoreFailed } from "@tidemark/sync"
-import { type LiveRows, liveRows, openWorkspaceDb, type RowsObservable, type WorkspaceDb } from "@tidemark/store-dexie"
+import type { RowEdits, RowRef, StoreFailed } from "@tidemark/sync"
+import {
+  type LiveRows,
+  liveRows,
+  openWorkspaceDb,
+  rowEditsOf,
+  type RowsObservable,
+  waitingRowsOf,
+  type WorkspaceDb
+} from "@tidemark/store-dexie"
 import { Clock, Effect, Queue, type Scope } from "effect"
 import type { ReadonlyTable, ReadonlyTables } from "../ReadonlyTable.ts"
 import { diedYoungInRow, restartMillis } from "../RestartPolicy.ts"
 import { tablesOf } from "./tablesOf.ts"
+
+/** Which rows have edits that no receipt covers; each tells anew after every change. */
+export interface ReceiptQueries {
+  /** The ids of a table's rows with an edit that is not on the server. Its cost grows with these, not with the table. */
+  readonly waitingRows: (table: string) => RowsObservable<ReadonlySet<string>>
+  /** The edits of one row. */
+  readonly row: (row: RowRef) => RowsObservable<RowEdits>
+}
 
 /** The rows, and what must be done before the browser freezes the page. */
 export interface OpenTables<W extends Workspace> {
   readonly tables: ReadonlyTables<W>
   /** What the query resolves to, asked again after each change, and by itself after the database was lost [TAB-16]. */
   readonly watch: <A>(query: (tables: ReadonlyTables<W>) => Promise<A> | A) => RowsObservable<A>
+  readonly receipts: ReceiptQueries
   /**
    * Lets the database go, in this very call; the next query opens it again. A frozen page still hears of changes, and a
    * query it begins then never ends: every writer of every tab would wait for it [TAB-8].
@@ -55,6 +72,10 @@ export const openTables = <W extends Workspace>(
     return {
       tables,
       watch: (query) => live.watch(() => query(tables)),
+      receipts: {
+        waitingRows: (table) => live.watch(async () => new Set(await waitingRowsOf(db, table))),
+        row: (row) => live.watch(() => rowEditsOf(db, row))
+      },
       freezing: () => {
         isFrozen = true
         db.letGo()

@@ -1,8 +1,10 @@
 /** Writes a batch inside a Dexie transaction, in the order of the port [STORE-13]. Plain Dexie: no Effect in here. */
 import { Dexie } from "dexie"
+import { Array as Arr } from "effect"
 import { type DocId, LocalSeq, Seq } from "@tidemark/protocol"
 import { type Batch, lostSeqStart, type RowChange, type SealedItem, type Snapshot } from "@tidemark/sync"
 import type { WorkspaceDb } from "../WorkspaceDb.ts"
+import { appendEdits, forgetEdits, moveEdits, pruneEdits } from "./dexieEdits.ts"
 import {
   checkUpdateRow,
   indexedUpdate,
@@ -20,10 +22,15 @@ export const applyBatch = async (db: WorkspaceDb, batch: Batch): Promise<Readonl
   if (batch.forget !== undefined) await forget(db, batch.forget.above)
   for (const { localSeq, seq } of confirm) {
     const isUnsealed = (update: UpdateRow) => update.unsealed === 1
-    await changeCovered(db, { covers: [localSeq] }, (update) => (isUnsealed(update) ? { ...update, seq } : update))
+    const update = await db.updates.get(localSeq)
+    if (update !== undefined && !isUnsealed(update)) continue
+    await changeCovered(db, { covers: [localSeq] }, (one) => ({ ...one, seq }))
+    await moveEdits(db, [localSeq], seq)
   }
   for (const { bytes, doc } of batch.replace ?? []) await replace(db, doc, bytes)
   const keys = updates.length === 0 ? [] : await db.updates.bulkAdd(updates.map(updateToRow), { allKeys: true })
+  const localSeqs = keys.map((key) => LocalSeq.make(key))
+  if (updates.length > 0) await appendEdits(db, Arr.zip(localSeqs, updates))
   if (rows.length > 0) await putRows(db, rows)
   if (leases.length > 0) await db.leases.bulkPut(leases.map((lease) => ({ ...lease })))
   if (meta !== undefined && meta.size > 0) await putMeta(db, meta)
@@ -31,7 +38,10 @@ export const applyBatch = async (db: WorkspaceDb, batch: Batch): Promise<Readonl
   for (const deviceSeq of unseal) await unsealItem(db, deviceSeq)
   for (const { deviceSeq, seq } of settle) {
     const item = await removeItem(db, deviceSeq)
-    if (item !== undefined) await changeCovered(db, item, (update) => ({ ...update, seq }))
+    if (item === undefined) continue
+    await changeCovered(db, item, (update) => ({ ...update, seq }))
+    await moveEdits(db, item.covers, seq)
+    await pruneEdits(db, item.covers)
   }
   for (const { deviceSeq, seq, refusal } of mark) {
     const stored = await db.sealed.get(deviceSeq)
@@ -43,7 +53,7 @@ export const applyBatch = async (db: WorkspaceDb, batch: Batch): Promise<Readonl
   if (hold.length > 0) await db.held.bulkPut(hold.map((entry) => ({ ...entry })))
   if (release.length > 0) await db.held.bulkDelete([...release])
   for (const snapshot of snapshots) await putSnapshot(db, snapshot)
-  return keys.map((key) => LocalSeq.make(key))
+  return localSeqs
 }
 
 const putRows = async (db: WorkspaceDb, changes: ReadonlyArray<RowChange>): Promise<void> => {
@@ -103,6 +113,7 @@ const changeCovered = async (
 
 /** A rare walk over every update: an index by Seq would cost each write of every day. */
 const forget = async (db: WorkspaceDb, above: Seq): Promise<void> => {
+  await forgetEdits(db, above)
   const lost = await db.updates.filter(({ seq }) => seq > above).primaryKeys()
   await changeCovered(db, { covers: lost.map((key) => LocalSeq.make(key)) }, (update) => ({
     ...update,

@@ -7,7 +7,16 @@
  */
 import { Schema } from "effect"
 import { DeviceId, DeviceSeq, DocId, LocalSeq, Seq } from "@tidemark/protocol"
-import type { HeldEntry, Lease, NewUpdate, SealedItem, Snapshot, StoredUpdate } from "@tidemark/sync"
+import type {
+  HeldEntry,
+  Lease,
+  NewUpdate,
+  RowRef,
+  SealedItem,
+  Snapshot,
+  StoredEdit,
+  StoredUpdate
+} from "@tidemark/sync"
 import { DamagedRow } from "./dexieFailures.ts"
 
 /** What no app table may begin with. */
@@ -23,7 +32,8 @@ export const engineTables: ReadonlyArray<{ readonly name: string; readonly index
   { name: "tm_leases", indexes: "[doc+peer], doc" },
   { name: "tm_meta", indexes: "key" },
   { name: "tm_sealed", indexes: "deviceSeq, first, [state+deviceSeq], [state+sealedAt]" },
-  { name: "tm_held", indexes: "seq, kind" }
+  { name: "tm_held", indexes: "seq, kind" },
+  { name: "tm_edits", indexes: "localSeq, carrier, *rows, *waitingRows, waiting" }
 ]
 
 const UpdateRow = Schema.Struct({
@@ -89,6 +99,20 @@ const HeldRow = Schema.Struct({
 })
 export type HeldRow = typeof HeldRow.Type
 
+const EditRow = Schema.Struct({
+  localSeq: LocalSeq,
+  carrier: LocalSeq,
+  doc: DocId,
+  spans: Schema.Array(Schema.Struct({ peer: Schema.String, start: Schema.Int, end: Schema.Int })),
+  seq: Seq,
+  /** Each row as `rowKey` writes it. */
+  rows: Schema.Array(Schema.String),
+  /** Present while it has no Seq; `waitingRows` then holds the same as `rows`. */
+  waiting: Schema.optionalKey(Schema.Literal(1)),
+  waitingRows: Schema.optionalKey(Schema.Array(Schema.String))
+})
+export type EditRow = typeof EditRow.Type
+
 /** A decoder that throws `DamagedRow`. */
 export const decoder = <S extends Schema.ConstraintDecoder<unknown>>(table: string, schema: S) => {
   const decode = Schema.decodeUnknownSync(schema)
@@ -107,6 +131,7 @@ export const rowToLease: (row: unknown) => Lease = decoder("tm_leases", LeaseRow
 export const rowToMeta: (row: unknown) => MetaRow = decoder("tm_meta", MetaRow)
 export const checkSealedRow: (row: unknown) => SealedRow = decoder("tm_sealed", SealedRow)
 export const rowToHeld: (row: unknown) => HeldEntry = decoder("tm_held", HeldRow)
+export const checkEditRow: (row: unknown) => EditRow = decoder("tm_edits", EditRow)
 export const keyToDoc: (key: unknown) => DocId = decoder("tm_updates", DocId)
 /** A key of `[doc+localSeq+size]`. */
 export const keyToSize: (key: unknown) => readonly [DocId, LocalSeq, number] = decoder(
@@ -153,4 +178,23 @@ export const sealedToRow = ({
     refusal !== undefined ? sealedState.refused : seq !== undefined ? sealedState.stored : sealedState.waiting
   const row = { deviceSeq, first, parts, doc, bytes, covers, sealedAt, state }
   return { ...row, ...(seq === undefined ? {} : { seq }), ...(refusal === undefined ? {} : { refusal }) }
+}
+
+/** A row as one key, for the indexes of edits. No table's name has a slash in it. */
+export const rowKey = ({ id, table }: RowRef): string => `${table}/${id}`
+
+const keyToRow = (key: string): RowRef => {
+  const slash = key.indexOf("/")
+  return { table: key.slice(0, slash), id: key.slice(slash + 1) }
+}
+
+export const rowToEdit = (row: unknown): StoredEdit => {
+  const { carrier, doc, localSeq, rows, seq, spans } = checkEditRow(row)
+  return { localSeq, carrier, doc, spans, rows: rows.map(keyToRow), seq }
+}
+
+/** The row of an edit with the properties its indexes ask for. */
+export const editToRow = ({ rows, ...edit }: StoredEdit): EditRow => {
+  const keys = rows.map(rowKey)
+  return { ...edit, rows: keys, ...(edit.seq === 0 ? { waiting: 1 as const, waitingRows: keys } : {}) }
 }

@@ -9,6 +9,7 @@ import {
   type Snapshot
 } from "@tidemark/sync"
 import type { SqliteConnection } from "./sqliteConnection.ts"
+import { appendEdit, forgetEdits, moveEdits, pruneEdits } from "./sqliteEdits.ts"
 import { rowToHeld, rowToSealed, rowToSnapshot, stateOf } from "./sqliteRows.ts"
 
 /** Returns the LocalSeqs of the batch's updates. A throw must roll the transaction back. */
@@ -16,7 +17,10 @@ export const applyBatch = (sql: SqliteConnection, batch: Batch): ReadonlyArray<L
   if (batch.forget !== undefined) forget(sql, batch.forget.above)
   for (const { localSeq, seq } of batch.confirm ?? []) {
     const unsealed = "own = 1 AND seq = 0 AND sealedUnder = 0"
-    sql.run(`UPDATE updates SET seq = ? WHERE localSeq = ? AND ${unsealed}`, seq, localSeq)
+    const isKept = sql.row("SELECT 1 FROM updates WHERE localSeq = ?", localSeq) !== undefined
+    if (isKept && sql.row(`SELECT 1 FROM updates WHERE localSeq = ? AND ${unsealed}`, localSeq) === undefined) continue
+    sql.run("UPDATE updates SET seq = ? WHERE localSeq = ?", seq, localSeq)
+    moveEdits(sql, localSeq, seq)
   }
   for (const { bytes, doc } of batch.replace ?? []) replace(sql, doc, bytes)
   const localSeqs = (batch.updates ?? []).map((update) => insertUpdate(sql, update))
@@ -50,17 +54,15 @@ export const applyBatch = (sql: SqliteConnection, batch: Batch): ReadonlyArray<L
   return localSeqs
 }
 
-const insertUpdate = (sql: SqliteConnection, { doc, bytes, own, spans, seq }: NewUpdate): LocalSeq =>
-  LocalSeq.make(
-    sql.run(
-      "INSERT INTO updates (doc, bytes, own, spans, seq) VALUES (?, ?, ?, ?, ?)",
-      doc,
-      bytes,
-      own ? 1 : 0,
-      JSON.stringify(spans),
-      seq
-    )
+const insertUpdate = (sql: SqliteConnection, update: NewUpdate): LocalSeq => {
+  const { doc, bytes, own, spans, seq } = update
+  const columns = [doc, bytes, own ? 1 : 0, JSON.stringify(spans), seq]
+  const localSeq = LocalSeq.make(
+    sql.run("INSERT INTO updates (doc, bytes, own, spans, seq) VALUES (?, ?, ?, ?, ?)", ...columns)
   )
+  appendEdit(sql, localSeq, update)
+  return localSeq
+}
 
 const replace = (sql: SqliteConnection, doc: DocId, bytes: Uint8Array): void => {
   // An update that never stays: its LocalSeq is one that nobody has seen.
@@ -108,12 +110,16 @@ const unseal = (sql: SqliteConnection, deviceSeq: DeviceSeq): void => {
 }
 
 const settle = (sql: SqliteConnection, deviceSeq: DeviceSeq, seq: Seq): void => {
-  for (const localSeq of remove(sql, deviceSeq)?.covers ?? []) {
+  const covers = remove(sql, deviceSeq)?.covers ?? []
+  for (const localSeq of covers) {
     sql.run("UPDATE updates SET seq = ? WHERE localSeq = ?", seq, localSeq)
+    moveEdits(sql, localSeq, seq)
   }
+  pruneEdits(sql, covers)
 }
 
 const forget = (sql: SqliteConnection, above: Seq): void => {
+  forgetEdits(sql, above)
   sql.run("UPDATE updates SET seq = 0, sealedUnder = 0 WHERE seq > ?", above)
   sql.run("UPDATE sealed SET seq = NULL, state = CASE state WHEN 1 THEN 0 ELSE state END WHERE seq > ?", above)
   const held = sql.rows("SELECT * FROM held ORDER BY seq").map(rowToHeld)

@@ -1,7 +1,7 @@
 /** SQL rows and what they stand for. Every row is decoded on its way in; one that does not decode is damaged. */
 import { Schema } from "effect"
 import { DeviceId, DeviceSeq, DocId, LocalSeq, Seq } from "@tidemark/protocol"
-import type { HeldEntry, Lease, SealedItem, Snapshot, StoredUpdate } from "@tidemark/sync"
+import type { HeldEntry, Lease, SealedItem, Snapshot, StoredEdit, StoredUpdate } from "@tidemark/sync"
 import { DamagedRow } from "./sqliteFailures.ts"
 
 const SpanRow = Schema.Struct({ peer: Schema.String, start: Schema.Int, end: Schema.Int })
@@ -47,7 +47,7 @@ const HeldRow = Schema.Struct({
 })
 
 /** A decoder that throws `DamagedRow`. */
-const decoder = <S extends Schema.ConstraintDecoder<unknown>>(table: string, schema: S) => {
+export const decoder = <S extends Schema.ConstraintDecoder<unknown>>(table: string, schema: S) => {
   const decode = Schema.decodeUnknownSync(schema)
   return (row: unknown): S["Type"] => {
     try {
@@ -86,6 +86,16 @@ export const rowToMeta: (row: unknown) => { readonly key: string; readonly value
   "meta",
   Schema.Struct({ key: Schema.String, value: Schema.String })
 )
+
+const EditRow = Schema.Struct({
+  localSeq: LocalSeq,
+  carrier: LocalSeq,
+  doc: DocId,
+  spans: SpansJson,
+  rows: Schema.fromJsonString(Schema.Array(Schema.Struct({ table: Schema.String, id: Schema.String }))),
+  seq: Seq
+})
+export const rowToEdit: (row: unknown) => StoredEdit = decoder("edits", EditRow)
 
 /** Rows of JSON values, as they were put. */
 export const rowToJson: (row: unknown) => { readonly json: Readonly<Record<string, unknown>> } = decoder(

@@ -5,7 +5,8 @@ export const storeVersion = 1
 
 /**
  * `AUTOINCREMENT` so that a LocalSeq is never given twice [STORE-8]. `sealedUnder` is the first DeviceSeq of the item
- * that covers an update, 0 while none does. `state` of a sealed item: 0 waits, 1 the server has this part, 2 refused.
+ * that covers an update, 0 while none does. `state` of a sealed item: 0 waits, 1 the server has this part, 2 refused. `edit_rows`
+ * finds the edits of a row.
  */
 export const storeTables = `
 CREATE TABLE updates (
@@ -32,5 +33,15 @@ CREATE TABLE held (
   bytes BLOB NOT NULL, message TEXT NOT NULL
 ) STRICT;
 CREATE TABLE rows (table_name TEXT NOT NULL, id TEXT NOT NULL, json TEXT NOT NULL, PRIMARY KEY (table_name, id)) STRICT;
+CREATE TABLE edits (
+  localSeq INTEGER PRIMARY KEY, carrier INTEGER NOT NULL, doc TEXT NOT NULL, spans TEXT NOT NULL, rows TEXT NOT NULL,
+  seq INTEGER NOT NULL
+) STRICT;
+CREATE INDEX editsByCarrier ON edits (carrier);
+CREATE INDEX editsWaiting ON edits (localSeq) WHERE seq = 0;
+CREATE TABLE edit_rows (
+  table_name TEXT NOT NULL, id TEXT NOT NULL, localSeq INTEGER NOT NULL, PRIMARY KEY (table_name, id, localSeq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX editRowsByEdit ON edit_rows (localSeq);
 PRAGMA user_version = ${storeVersion};
 `

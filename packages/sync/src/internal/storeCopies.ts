@@ -1,10 +1,13 @@
 /** Copies of what a store keeps, so that no caller shares mutable bytes or rows with it. */
 import type { HeldEntry, SealedItem, Snapshot, StoredUpdate } from "../LocalStore.ts"
 
-export const copyUpdate = (update: StoredUpdate): StoredUpdate => ({
-  ...update,
-  bytes: update.bytes.slice(),
-  spans: update.spans.map((span) => ({ ...span }))
+export const copyUpdate = ({ bytes, doc, localSeq, own, seq, spans }: StoredUpdate): StoredUpdate => ({
+  localSeq,
+  doc,
+  bytes: bytes.slice(),
+  own,
+  spans: spans.map((span) => ({ ...span })),
+  seq
 })
 
 export const copySnapshot = (snapshot: Snapshot): Snapshot => ({ ...snapshot, bytes: snapshot.bytes.slice() })

@@ -7,6 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
 import { LocalSeq } from "@tidemark/protocol"
 import { commit, docA, type MakeStorage, own } from "./internal/localStoreFixtures.ts"
+import { localStoreEdits } from "./internal/localStoreEdits.ts"
 import { localStoreOutbox } from "./internal/localStoreOutbox.ts"
 import { localStoreTails } from "./internal/localStoreTails.ts"
 import { localStoreTransactions } from "./internal/localStoreTransactions.ts"
@@ -25,6 +26,7 @@ export const localStoreSuite = (name: string, makeStorage: MakeStorage): void =>
     localStoreTransactions(makeStorage)
     localStoreTails(makeStorage)
     localStoreOutbox(makeStorage)
+    localStoreEdits(makeStorage)
 
     it.effect("STORE-31 a closed store fails with `disconnected`, and the others go on", () =>
       Effect.gen(function* () {

@@ -9,6 +9,7 @@ import { Membership } from "@tidemark/replica"
 import { LocalStore, LocalStoreMemory, type MemoryDisk } from "@tidemark/sync"
 import { layer as layerPrimitives } from "../SeededPrimitives.ts"
 import { SeededRandom } from "../SeededRandom.ts"
+import { auditReceipts, type LoggedItem } from "./ReceiptAudit.ts"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { World } from "./World.ts"
 import { tableNames, worldSchema } from "./WorldSchema.ts"
@@ -22,6 +23,8 @@ interface LogView {
   readonly rows: RowTexts
   readonly marks: MarksById
   readonly roster: RosterState
+  /** Its items, in their order. */
+  readonly items: ReadonlyArray<LoggedItem>
 }
 
 export const audit = (world: World): void => {
@@ -42,6 +45,8 @@ export const audit = (world: World): void => {
       checkCursor(world, device)
     }
   }
+  const writers = members.filter(({ hasRebelled, role }) => !hasRebelled && role !== "reader")
+  auditReceipts(world, writers, log.items)
   for (const [name, { marks }] of [
     ...members.map((device) => [device.name, rowsOnDisk(device.disk)] as const),
     ["the log", log] as const
@@ -159,6 +164,7 @@ const readLog = (world: World, founder: SimulatedDevice): LogView | undefined =>
     const { refusedAt, state: roster } = yield* foldRoster(server.storage.statements(identity.workspace))
     if (roster === undefined || refusedAt !== undefined) return yield* Effect.die("the server's roster does not fold")
     const updates = new Map<DocId, Array<Uint8Array>>()
+    const items: Array<LoggedItem> = []
     const partsByItem = new Map<string, Array<OpenedPart>>()
     for (const { bytes, seq } of entries) {
       const opened = yield* Effect.result(openEntry({ workspace: identity.workspace, roster, keyring, bytes }))
@@ -172,9 +178,10 @@ const readLog = (world: World, founder: SimulatedDevice): LogView | undefined =>
       partsByItem.set(item, parts)
       if (parts.length < header.parts) continue
       const whole = yield* joinParts(parts.toSorted((a, b) => a.header.part - b.header.part))
+      items.push({ seq, doc: header.doc, bytes: whole.item })
       updates.set(header.doc, [...(updates.get(header.doc) ?? []), whole.item])
     }
-    return { roster, updates }
+    return { roster, updates, items }
   })
   const store = Layer.effect(LocalStore, LocalStoreMemory.open(founder.disk))
   const context = Membership.layer.pipe(Layer.provideMerge(store), Layer.provideMerge(primitives))
@@ -184,5 +191,6 @@ const readLog = (world: World, founder: SimulatedDevice): LogView | undefined =>
     return undefined
   }
   const docs = new Map([...read.value.updates].map(([doc, updates]) => [doc, { updates }] as const))
-  return { roster: read.value.roster, ...project(world, "the log", docs) }
+  const { items, roster } = read.value
+  return { roster, items, ...project(world, "the log", docs) }
 }

@@ -1,5 +1,6 @@
 /** What users of a World did, and what they were told: the left side of every check. */
 import type { RecordId } from "@tidemark/model"
+import type { EditId } from "@tidemark/sync"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { WorldTable } from "./WorldSchema.ts"
 
@@ -10,6 +11,8 @@ export interface AcceptedEdit {
   readonly id: RecordId
   /** Stands in the record's marks from now on, on every device; undefined: the record has to exist. */
   readonly mark: string | undefined
+  /** Its name; undefined where it changed nothing that was not so already. */
+  readonly edit: EditId | undefined
 }
 
 export class Edits {

@@ -100,6 +100,27 @@ const loseCommits: Sabotage = {
   }
 }
 
+/** A store that now and then writes a receipt down one place too early. */
+const misplaceReceipts: Sabotage = {
+  store: (store) => {
+    let count = 0
+    return {
+      ...store,
+      write: (request, decide) =>
+        store.write(request, (view) => {
+          const decision = decide(view)
+          if (decision._tag === "Abort" || (decision.batch.settle ?? []).length === 0) return decision
+          count += 1
+          const settle = decision.batch.settle?.map(({ deviceSeq, seq }) => ({
+            deviceSeq,
+            seq: Seq.make(count % 4 === 0 && seq > 1 ? seq - 1 : seq)
+          }))
+          return { ...decision, batch: { ...decision.batch, ...(settle === undefined ? {} : { settle }) } }
+        })
+    }
+  }
+}
+
 /** A store that counts nothing that waits, so that the status cannot know. */
 const hidePending: Sabotage = {
   store: (store) => ({
@@ -114,6 +135,7 @@ export const sabotages = {
   forgetOutbox,
   skipRows,
   loseCommits,
+  misplaceReceipts,
   hidePending
 } as const
 export type SabotageName = keyof typeof sabotages

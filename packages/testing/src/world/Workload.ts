@@ -2,7 +2,7 @@
  * What users do in a World: insert, update, archive, restore, ensure, now and then something invalid or something large.
  */
 import { Cause, Exit } from "effect"
-import { type Change, ChangeRefused } from "@tidemark/replica"
+import { type Change, type Changed, ChangeRefused } from "@tidemark/replica"
 import { RecordId, RecordKey } from "@tidemark/model"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { SimulatedTab } from "./SimulatedTab.ts"
@@ -64,11 +64,11 @@ const accept = (
   world: World,
   device: SimulatedDevice,
   planned: ReadonlyArray<Planned>,
-  ids: ReadonlyArray<RecordId>
+  { edit, ids }: Changed
 ): void => {
   for (const [index, { mark, table }] of planned.entries()) {
     const id = ids[index]
-    if (id !== undefined) world.edits.accepted.push({ device, table, id, mark })
+    if (id !== undefined) world.edits.accepted.push({ device, table, id, mark, edit })
   }
   world.chronicle.count("edits accepted", planned.length)
 }

@@ -10,7 +10,7 @@ export interface ArchivedListProps {
   readonly label: string
   readonly heading: string
   readonly records: ReadonlyArray<{ readonly id: RecordId; readonly name: string; readonly archivedAt: number }>
-  readonly restore: (id: RecordId) => Promise<void>
+  readonly restore: (id: RecordId) => Promise<unknown>
 }
 
 const when = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" })

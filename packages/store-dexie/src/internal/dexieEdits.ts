@@ -1,0 +1,104 @@
+/** The edits in IndexedDB: written with what carries them, read for whoever asks where one is. Plain Dexie. */
+import { Seq, LocalSeq } from "@tidemark/protocol"
+import {
+  editNumbersKept,
+  editPart,
+  type EditRecord,
+  type NewUpdate,
+  type RowEdits,
+  type RowRef,
+  type StoredEdit
+} from "@tidemark/sync"
+import type { WorkspaceDb } from "../WorkspaceDb.ts"
+import { checkUpdateRow, editToRow, rowKey, rowToEdit, rowToSealed } from "./engineTables.ts"
+
+/** What appending these updates makes of the edits [STORE-38, STORE-42]. */
+export const appendEdits = async (
+  db: WorkspaceDb,
+  updates: ReadonlyArray<readonly [LocalSeq, NewUpdate]>
+): Promise<void> => {
+  for (const [localSeq, { replaces = [], seq, spans }] of updates) {
+    await changeEdits(db, replaces, (edit) => ({ ...edit, carrier: localSeq, spans, seq }))
+  }
+  const edits = updates.flatMap(([localSeq, { doc, own, rows = [], seq, spans }]): ReadonlyArray<StoredEdit> =>
+    own && rows.length > 0 ? [{ localSeq, carrier: localSeq, doc, spans, rows, seq }] : []
+  )
+  if (edits.length > 0) await db.edits.bulkAdd(edits.map(editToRow))
+}
+
+/** The edits that these updates carry get this Seq, or lose theirs. */
+export const moveEdits = (db: WorkspaceDb, carriers: ReadonlyArray<LocalSeq>, seq: Seq): Promise<void> =>
+  changeEdits(db, carriers, (edit) => ({ ...edit, seq }))
+
+/** The server's log ends at `above`. A rare walk over all edits. */
+export const forgetEdits = async (db: WorkspaceDb, above: Seq): Promise<void> => {
+  const rows = await db.edits.filter(({ seq }) => seq > above).toArray()
+  await db.edits.bulkPut(rows.map((row) => editToRow({ ...rowToEdit(row), seq: Seq.make(0) })))
+}
+
+/** Drops edits with a receipt far below the newest number that just got one [STORE-37]. */
+export const pruneEdits = async (db: WorkspaceDb, settled: ReadonlyArray<LocalSeq>): Promise<void> => {
+  const newest = settled.reduce((max, localSeq) => Math.max(max, localSeq), 0)
+  if (newest <= editNumbersKept) return
+  await db.edits
+    .where("localSeq")
+    .belowOrEqual(newest - editNumbersKept)
+    .filter(({ seq }) => seq > 0)
+    .delete()
+}
+
+const changeEdits = async (
+  db: WorkspaceDb,
+  carriers: ReadonlyArray<LocalSeq>,
+  change: (edit: StoredEdit) => StoredEdit
+): Promise<void> => {
+  if (carriers.length === 0) return
+  const rows = await db.edits
+    .where("carrier")
+    .anyOf([...carriers])
+    .toArray()
+  if (rows.length > 0) await db.edits.bulkPut(rows.map((row) => editToRow(change(rowToEdit(row)))))
+}
+
+export const editsOf = async (
+  db: WorkspaceDb,
+  localSeqs: ReadonlyArray<LocalSeq>
+): Promise<ReadonlyArray<EditRecord>> => {
+  const rows = await db.edits.bulkGet([...localSeqs])
+  const edits = rows.flatMap((row) => (row === undefined ? [] : [rowToEdit(row)]))
+  return Promise.all(
+    edits.map(async (edit) => {
+      const row = await db.updates.get(edit.carrier)
+      const first = row === undefined ? 0 : checkUpdateRow(row).sealedUnder
+      const parts = first === 0 ? [] : await db.sealed.where("first").equals(first).toArray()
+      return { edit, isKept: row !== undefined, parts: parts.map(rowToSealed).map(editPart) }
+    })
+  )
+}
+
+const waitingEdits = async (db: WorkspaceDb): Promise<ReadonlyArray<StoredEdit>> =>
+  (await db.edits.where("waiting").equals(1).toArray()).map(rowToEdit)
+
+export const lostEditsOf = async (db: WorkspaceDb): Promise<ReadonlyArray<StoredEdit>> => {
+  const edits = await waitingEdits(db)
+  const carriers = [...new Set(edits.map(({ carrier }) => carrier))]
+  const kept = new Set(await db.updates.where("localSeq").anyOf(carriers).primaryKeys())
+  return edits.filter(({ carrier }) => !kept.has(carrier))
+}
+
+export const rowEditsOf = async (db: WorkspaceDb, row: RowRef): Promise<RowEdits> => {
+  const key = rowKey(row)
+  const [keys, last] = await Promise.all([
+    db.edits.where("waitingRows").equals(key).primaryKeys(),
+    db.edits.where("rows").equals(key).last()
+  ])
+  const waiting = keys.map((one) => LocalSeq.make(one))
+  if (last === undefined) return { waiting }
+  const { localSeq, seq } = rowToEdit(last)
+  return { waiting, last: { localSeq, seq } }
+}
+
+export const waitingRowsOf = async (db: WorkspaceDb, table: string): Promise<ReadonlyArray<string>> => {
+  const rows = (await waitingEdits(db)).flatMap((edit) => edit.rows)
+  return [...new Set(rows.filter((row) => row.table === table).map(({ id }) => id))]
+}

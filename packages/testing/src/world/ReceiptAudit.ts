@@ -1,0 +1,88 @@
+/**
+ * What devices say of their own edits when the World is at rest, compared with the log [WORLD-10].
+ *
+ * Every accepted edit is `Stored` under a Seq up to which the log holds all its operations, and whose entry holds some of
+ * them; no row waits any more.
+ */
+import { Context, Effect, Layer, Result } from "effect"
+import type { DocId, Seq } from "@tidemark/protocol"
+import { operationsIn } from "@tidemark/model"
+import { Receipts } from "@tidemark/replica"
+import { editIdToLocalSeqs, LocalStoreMemory, type Span } from "@tidemark/sync"
+import type { AcceptedEdit } from "./Edit.ts"
+import type { SimulatedDevice } from "./SimulatedDevice.ts"
+import type { World } from "./World.ts"
+import { tableNames } from "./WorldSchema.ts"
+
+/** An item of the log: where it is complete, and what it holds. */
+export interface LoggedItem {
+  readonly seq: Seq
+  readonly doc: DocId
+  readonly bytes: Uint8Array
+}
+
+interface PlacedSpans {
+  readonly seq: Seq
+  readonly doc: DocId
+  readonly spans: ReadonlyArray<Span>
+}
+
+/** Looks at the devices that may write and are expected to have everything on the server. */
+export const auditReceipts = (
+  world: World,
+  devices: ReadonlyArray<SimulatedDevice>,
+  items: ReadonlyArray<LoggedItem>
+): void => {
+  const placed = items.map(({ bytes, doc, seq }) => ({
+    seq,
+    doc,
+    spans: Result.getOrElse(operationsIn(bytes), () => [])
+  }))
+  for (const device of devices) {
+    for (const table of tableNames) {
+      const [row] = device.disk.waitingRows(table)
+      if (row !== undefined) world.chronicle.violate("falseStatus", `${device.name} shows ${table} ${row} as waiting`)
+    }
+    for (const edit of world.edits.accepted) if (edit.device === device) auditEdit(world, edit, placed)
+  }
+}
+
+const auditEdit = (world: World, { device, edit }: AcceptedEdit, log: ReadonlyArray<PlacedSpans>): void => {
+  if (edit === undefined) return
+  const { server } = whereIs(device, edit)
+  world.chronicle.count("edits asked for")
+  const violate = (what: string) => world.chronicle.violate("earlyReceipt", `edit ${edit} of ${device.name}: ${what}`)
+  if (server._tag !== "Stored") return violate(`it is ${server._tag} although everything is at rest`)
+  const records = device.disk.edits(editIdToLocalSeqs(edit))
+  const last = records.reduce((seq, record) => Math.max(seq, record.edit.seq), 0)
+  if (last !== server.seq) return violate(`it is shown at ${server.seq} and remembered at ${last}`)
+  for (const record of records) {
+    const { doc, seq, spans } = record.edit
+    const before = log.filter((item) => item.doc === doc && item.seq <= seq)
+    if (!spans.every((span) => isCovered(span, before))) violate(`the log up to ${seq} does not hold all of it`)
+    const at = before.filter((item) => item.seq === seq)
+    if (!spans.some((span) => at.some((item) => item.spans.some((other) => overlaps(span, other))))) {
+      violate(`entry ${seq} holds nothing of it`)
+    }
+  }
+}
+
+const whereIs = (device: SimulatedDevice, edit: NonNullable<AcceptedEdit["edit"]>) =>
+  Effect.runSync(
+    Effect.scoped(
+      Effect.flatMap(Layer.build(Receipts.layer.pipe(Layer.provide(LocalStoreMemory.layer(device.disk)))), (context) =>
+        Context.get(context, Receipts).whereIs(edit)
+      )
+    )
+  )
+
+const overlaps = (a: Span, b: Span): boolean => a.peer === b.peer && a.start < b.end && b.start < a.end
+
+const isCovered = (span: Span, items: ReadonlyArray<PlacedSpans>): boolean => {
+  let next = span.start
+  const others = items.flatMap(({ spans }) => spans).filter(({ peer }) => peer === span.peer)
+  for (const other of others.toSorted((a, b) => a.start - b.start)) {
+    if (other.start <= next) next = Math.max(next, other.end)
+  }
+  return next >= span.end
+}
