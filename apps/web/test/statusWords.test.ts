@@ -5,7 +5,26 @@ import { heldWords, statusWords } from "../src/features/status/statusWords.ts"
 
 const counted = { pending: 0, refused: 0, heldRefused: 0, heldTooNew: 0 }
 const waiting = { ...counted, pending: 3 }
-const causes = ["noProgress", "itemRefused", "refused", "log", "store"] as const
+type Cause = Extract<SyncStatus, { readonly _tag: "Stalled" }>["cause"]
+/** What the way out of each cause must name: something to do, or somebody to ask. */
+const waysOut: Record<Cause, RegExp> = {
+  noProgress: /connection/,
+  itemRefused: /owner/,
+  log: /whoever runs the server/,
+  store: /space/,
+  serverStorage: /go out by themselves when the server can store/,
+  serverClock: /clock/,
+  revoked: /owner/,
+  unknownDevice: /link to join again/,
+  role: /owner lets you edit/,
+  workspaceUnknown: /asked again each minute/,
+  versionTooOld: /Reload/,
+  quotaFull: /room/,
+  tooLarge: /size/,
+  malformed: /tried again each minute/,
+  roster: /who has access/
+}
+const causes = Object.keys(waysOut).filter((key): key is Cause => key in waysOut)
 
 const notSynced: ReadonlyArray<SyncStatus> = [counted, waiting].flatMap((counts): Array<SyncStatus> => [
   { _tag: "Stopped", ...counts },
@@ -33,6 +52,7 @@ describe("statusWords", () => {
     const ways = causes.map((cause) => statusWords({ _tag: "Stalled", ...waiting, cause, message: "Why." }))
     assert.deepStrictEqual(new Set(ways.map(({ sentence }) => sentence)), new Set(["Why."]))
     assert.strictEqual(new Set(ways.map(({ wayOut }) => wayOut)).size, causes.length)
+    for (const [index, cause] of causes.entries()) assert.match(ways[index]?.wayOut ?? "", waysOut[cause])
   })
 
   it("measures catching up from 0 to 1, with nothing to catch up on as well", () => {

@@ -14,7 +14,7 @@ const statuses: ReadonlyArray<SyncStatus> = [
   { _tag: "Syncing", ...none, done: 1, total: 3 },
   { _tag: "Pending", ...none, pending: 2 },
   { _tag: "Offline", ...none, message: "No network." },
-  { _tag: "Stalled", ...none, cause: "refused", message: "Revoked." }
+  { _tag: "Stalled", ...none, cause: "revoked", message: "Revoked." }
 ]
 const following: LeaderView = { isLeading: false, heard: synced, failed: undefined }
 const leading: LeaderView = { isLeading: true, heard: undefined, failed: undefined }

@@ -28,8 +28,8 @@ export interface Hello {
   ) => Effect.Effect<Place & { readonly isForgetful: boolean }, RemoteError | StoreFailed | FenceLost>
   /** Compares the head in a socket's welcome. Our cursor may have moved past it meanwhile: that proves nothing. */
   readonly welcome: (log: LogHead) => Effect.Effect<Place, RemoteError | StoreFailed | FenceLost>
-  /** The roster stands at `number` on the server: pulls it unless it is known to be here. */
-  readonly followRoster: (number: RosterNumber) => Effect.Effect<void, RemoteError | StoreFailed | FenceLost>
+  /** The roster stands at `number` on the server: pulls it unless it is known to be here; the number that is here then. */
+  readonly followRoster: (number: RosterNumber) => Effect.Effect<RosterNumber, RemoteError | StoreFailed | FenceLost>
 }
 
 /** `rosterMoved` runs after every pull of the roster that brought a number not seen in this run. */
@@ -44,10 +44,12 @@ export const makeHello = Effect.fnUntraced(function* (
   let rosterKnown: RosterNumber | undefined
 
   const followRoster = Effect.fnUntraced(function* (number: RosterNumber) {
-    if (rosterKnown !== undefined && rosterKnown >= number) return
+    if (rosterKnown !== undefined && rosterKnown >= number) return rosterKnown
     const before = rosterKnown
-    rosterKnown = yield* withDeadline(remote.refreshRoster)
-    if (before !== rosterKnown) yield* rosterMoved
+    const found = yield* withDeadline(remote.refreshRoster)
+    rosterKnown = found
+    if (before !== found) yield* rosterMoved
+    return found
   })
 
   const compare = Effect.fnUntraced(function* (log: LogHead, canBeOld: boolean) {

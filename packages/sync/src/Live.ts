@@ -9,6 +9,7 @@ import { withDeadline } from "./internal/failures.ts"
 import type { Hello } from "./Hello.ts"
 import type { Pull, PullError } from "./Pull.ts"
 import { type LiveEvent, Remote } from "./Remote.ts"
+import { Unreachable } from "./SyncErrors.ts"
 import type { SyncEvent } from "./SyncEvent.ts"
 
 /** What the socket reports to the machine. */
@@ -28,12 +29,15 @@ export const makeLive = Effect.fnUntraced(function* (hello: Hello, pull: Pull): 
         return { _tag: "LiveOpened", ...(yield* hello.welcome(event.log)) }
       case "Entries": {
         const page = yield* pull.applyLive(event.page)
-        return page._tag === "Gap" ? gap(page.head) : { _tag: "PageStored", through: page.through, head: page.head }
+        if (page._tag === "Gap") return gap(page.head)
+        const { head, settled, through } = page
+        return { _tag: "PageStored", through, head, settled }
       }
       case "Behind":
         return gap(event.head)
       case "RosterMoved":
-        yield* hello.followRoster(event.number)
+        // A number that the list does not reach would be asked for again with every such word.
+        if ((yield* hello.followRoster(event.number)) < event.number) return yield* unkeptRoster()
         return undefined
     }
   })
@@ -54,5 +58,10 @@ export const makeLive = Effect.fnUntraced(function* (hello: Hello, pull: Pull): 
 
   return { follow }
 })
+
+const unkeptRoster = () =>
+  new Unreachable({
+    message: "The server told of a change in the list of members that it does not hand out. Trying again."
+  })
 
 const gap = (head: Seq): LiveReport => ({ _tag: "LiveGap", head })

@@ -23,9 +23,14 @@ import { type FenceLost, type RemoteError, Unreachable } from "./SyncErrors.ts"
 import type { Place } from "./SyncEvent.ts"
 import { pullBytesMax, sliceCountStart, transferBytesMin } from "./SyncLimits.ts"
 
+/** The place after a slice, and how many own entries the log bore out in it. */
+export interface PageNews extends Place {
+  readonly settled: number
+}
+
 /** What became of a page that came unasked. */
 export type LivePage =
-  | ({ readonly _tag: "Stored" } & Place)
+  | ({ readonly _tag: "Stored" } & PageNews)
   /** It does not follow our cursor, or shows another log: only a pull can tell. */
   | { readonly _tag: "Gap"; readonly head: Seq }
 
@@ -33,7 +38,7 @@ export type PullError = RemoteError | StoreFailed | FenceLost
 
 export interface Pull {
   /** Pulls until the head the server names last; tells the place after every slice. */
-  readonly catchUp: (stored: (place: Place) => Effect.Effect<void>) => Effect.Effect<Place, PullError>
+  readonly catchUp: (stored: (news: PageNews) => Effect.Effect<void>) => Effect.Effect<Place, PullError>
   /** Stores a page of the live socket. */
   readonly applyLive: (page: Page) => Effect.Effect<LivePage, PullError>
   /** Opens held entries again, where the app or the roster is newer than when they were held. */
@@ -57,7 +62,7 @@ export const makePull = Effect.fnUntraced(function* (
   const storeItems = Effect.fnUntraced(function* (
     from: { readonly cursor: Cursor; readonly ahead: Ahead; readonly marks: Marks | undefined },
     items: ReadonlyArray<ChainedItem>,
-    stored: (through: Seq) => Effect.Effect<void>
+    stored: (through: Seq, settled: number) => Effect.Effect<void>
   ) {
     if (items.length === 0) return
     const own = yield* meetOwnEntries(store, sealer, turn, from, items)
@@ -78,13 +83,13 @@ export const makePull = Effect.fnUntraced(function* (
       sliceCount = nextSliceCount(sliceCount, slice.length, took)
       expected = next
       start += slice.length
-      yield* stored(next.seq)
+      yield* stored(next.seq, settle.length)
       // Between two slices everybody else has a turn.
       yield* Effect.yieldNow
     }
   })
 
-  const pullPage = Effect.fnUntraced(function* (stored: (place: Place) => Effect.Effect<void>) {
+  const pullPage = Effect.fnUntraced(function* (stored: (news: PageNews) => Effect.Effect<void>) {
     const before = yield* ownMeta
     const asked = yield* knownCursor(before)
     const bytesMax = pace.bytesMax()
@@ -100,18 +105,18 @@ export const makePull = Effect.fnUntraced(function* (
         const head = Seq.make(Math.max(page.head, cursor.seq))
         // A page with nothing that was asked for, and the word that there is more, would be asked for again for ever.
         if (page.through.seq <= asked.seq && page.head > page.through.seq) return yield* misfit()
-        yield* storeItems(place, continuation.items, (through) => stored({ through, head }))
+        yield* storeItems(place, continuation.items, (through, settled) => stored({ through, head, settled }))
         // Receipts that came before the page was asked for, and lie beyond its head: the server has lost what they named.
         yield* sendLostAgain(store, turn, before.ahead, page.head)
         const through = Seq.make(Math.max(page.through.seq, cursor.seq))
         if (page.items.length === 0 && head > through) return yield* misfit()
-        yield* stored({ through, head })
+        yield* stored({ through, head, settled: 0 })
         return { through, head }
       })
     )
   })
 
-  const catchUp = Effect.fnUntraced(function* (stored: (place: Place) => Effect.Effect<void>) {
+  const catchUp = Effect.fnUntraced(function* (stored: (news: PageNews) => Effect.Effect<void>) {
     for (;;) {
       const place = yield* pullPage(stored)
       if (place.through >= place.head) return place
@@ -125,9 +130,10 @@ export const makePull = Effect.fnUntraced(function* (
         const { cursor } = place
         const continuation = continuePage(sealer, cursor, page)
         if (continuation._tag !== "Next") return { _tag: "Gap", head: page.head }
-        yield* storeItems(place, continuation.items, () => Effect.void)
+        let settled = 0
+        yield* storeItems(place, continuation.items, (_through, count) => Effect.sync(() => void (settled += count)))
         const through = Seq.make(Math.max(page.through.seq, cursor.seq))
-        return { _tag: "Stored", through, head: Seq.make(Math.max(page.head, through)) }
+        return { _tag: "Stored", through, head: Seq.make(Math.max(page.head, through)), settled }
       })
     )
 

@@ -16,7 +16,13 @@ import { Remote } from "./Remote.ts"
 import { type Opened, Sealer } from "./Sealer.ts"
 import { type FenceLost, type RemoteError, Unreachable } from "./SyncErrors.ts"
 import type { Failure } from "./SyncEvent.ts"
-import { pullBytesMax, refillAskMillis, refillAppendBytesMax, refillPatienceMillis } from "./SyncLimits.ts"
+import {
+  pullBytesMax,
+  refillAskMillis,
+  refillAppendBytesMax,
+  refillPatienceMillis,
+  refillWaitMillisMin
+} from "./SyncLimits.ts"
 
 export type RefillError = RemoteError | StoreFailed | FenceLost
 
@@ -127,7 +133,7 @@ export const makeRefill = Effect.fnUntraced(function* (
       if (patience > 0) yield* Effect.sleep(yield* Random.nextIntBetween(patience, 2 * patience))
       const { granted, millis } = yield* ask(false)
       if (!granted) {
-        yield* Effect.sleep(Math.min(Math.max(millis, 1), refillAskMillis))
+        yield* Effect.sleep(Math.min(Math.max(millis, refillWaitMillisMin), refillAskMillis))
         // What was edited meanwhile does not wait for somebody else's refill.
         const stopped = yield* drain
         if (stopped !== undefined) return stopped

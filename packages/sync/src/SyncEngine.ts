@@ -30,7 +30,7 @@ import type { FenceLost } from "./SyncErrors.ts"
 import type { SyncCommand, SyncEvent } from "./SyncEvent.ts"
 
 import { type SyncState, stoppedState, transition } from "./SyncState.ts"
-import { type SyncStatus, untilStalledMillis } from "./SyncStatus.ts"
+import { type SyncStatus, untilStatusTurnsMillis } from "./SyncStatus.ts"
 
 /** How the start is repeated while the store fails: nothing can be sent without it. */
 const startSchedule = Schedule.spaced("2 seconds")
@@ -79,7 +79,7 @@ export class SyncEngine extends Context.Service<
           if (inbox === queue) inbox = undefined
           return board.show(stoppedState)
         })
-        const waiting = yield* begin(turn)
+        const waits = yield* begin(turn)
         const works = yield* makeWorks(turn, board)
         const crew = yield* makeCrew(queue)
         inbox = queue
@@ -112,7 +112,7 @@ export class SyncEngine extends Context.Service<
           const { commands, next } = transition(state, event, { at, random: yield* Random.next })
           state = next
           for (const command of commands) yield* carryOut(command)
-          const left = untilStalledMillis(state, at)
+          const left = untilStatusTurnsMillis(state, at)
           const due = left === undefined ? undefined : at + left
           if (due !== stalledAt) {
             stalledAt = due
@@ -122,7 +122,7 @@ export class SyncEngine extends Context.Service<
         })
 
         yield* Effect.addFinalizer(() => step({ _tag: "Stopped" }))
-        yield* step({ _tag: "OutboxChanged", waiting })
+        yield* step({ _tag: "OutboxChanged", ...waits })
         yield* step({ _tag: "Started" })
         yield* crew.start("outbox", works.watchOutbox)
         for (;;) {

@@ -5,12 +5,22 @@
 import { Schema } from "effect"
 import { Cursor } from "@tidemark/protocol"
 
+/** Why a server that answers cannot serve now. */
+export const UnreachableReason = Schema.Literals([
+  /** It cannot store or read: its disk is full, its database away. */
+  "serverStorage",
+  /** It does not accept the access it gave a moment ago: its clock, or that of another process of it, is wrong. */
+  "serverClock"
+])
+export type UnreachableReason = typeof UnreachableReason.Type
+
 /** The server could not be reached, or could not serve now: wait and try again. Everything local is safe. */
 export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable", {
   /** In words for the status, e.g. "The server cannot be reached". */
   message: Schema.String,
   /** How long the server asked to wait, in milliseconds. */
-  retryAfterMillis: Schema.optionalKey(Schema.Int)
+  retryAfterMillis: Schema.optionalKey(Schema.Int),
+  reason: Schema.optionalKey(UnreachableReason)
 }) {}
 
 /** This device has to catch up first: with the roster, or with a log that is not the one it knew. */

@@ -4,12 +4,17 @@
  * Rules: docs/spec/sync-state.md.
  */
 import type { Seq } from "@tidemark/protocol"
-import type { Refused } from "./SyncErrors.ts"
+import type { Refused, UnreachableReason } from "./SyncErrors.ts"
 
 /** Why a piece of work failed, by what comes next. `message` is a sentence for the user. */
 export type Failure =
-  /** Wait and try again. */
-  | { readonly kind: "unreachable"; readonly message: string; readonly retryAfterMillis?: number }
+  /** Wait and try again. `reason`: the server answers, and says or shows why it cannot serve now. */
+  | {
+      readonly kind: "unreachable"
+      readonly message: string
+      readonly retryAfterMillis?: number
+      readonly reason?: UnreachableReason
+    }
   /** The local store failed: wait and try again, and say so. */
   | { readonly kind: "store"; readonly message: string }
   /** Trying again soon will not help. `log`: the server's log is not the one this device knows. */
@@ -30,10 +35,10 @@ export interface Place {
 export type SyncEvent =
   /** The engine of this tab begins. */
   | { readonly _tag: "Started" }
-  /** The server answered hello, and its log can be ours. */
-  | ({ readonly _tag: "HeadKnown" } & Place)
-  /** Entries of the log were stored; from a page pulled or from the socket. */
-  | ({ readonly _tag: "PageStored" } & Place)
+  /** The server answered hello, and its log can be ours. `wentBack`: to an older place, because the server lost some of it. */
+  | ({ readonly _tag: "HeadKnown"; readonly wentBack: boolean } & Place)
+  /** Entries of the log were stored; from a page pulled or from the socket. `settled`: own items that it bore out. */
+  | ({ readonly _tag: "PageStored"; readonly settled: number } & Place)
   /** A pull reached the head the server named last. */
   | ({ readonly _tag: "CaughtUp" } & Place)
   /** Hello, a pull or the socket failed in a way that ends the connection. */
@@ -44,10 +49,13 @@ export type SyncEvent =
   | { readonly _tag: "LiveGap"; readonly head: Seq }
   /** The socket closed, or could not be opened. */
   | { readonly _tag: "LiveClosed" }
-  /** `waiting`: own updates and items without a receipt, refused ones not counted. */
-  | { readonly _tag: "OutboxChanged"; readonly waiting: number }
-  /** A push was answered; `settled` items are now known to be on the server. */
-  | ({ readonly _tag: "Pushed"; readonly settled: number } & Place)
+  /**
+   * `waiting`: own updates and items without a receipt, refused ones not counted. `promised`: there are items whose receipts
+   * name places that this device has not stored yet.
+   */
+  | { readonly _tag: "OutboxChanged"; readonly waiting: number; readonly promised: boolean }
+  /** A push was answered with `settled` receipts; the chain of the log bears out `proven` of them already. */
+  | ({ readonly _tag: "Pushed"; readonly settled: number; readonly proven: number } & Place)
   /** The push found nothing more to send. */
   | { readonly _tag: "PushDrained" }
   | { readonly _tag: "PushFailed"; readonly failure: Failure }

@@ -11,6 +11,15 @@ export const retryMillisMax = 32_000
 /** How long the engine waits after a refusal or on a log that is not ours before it asks again, in milliseconds. */
 export const refusedRetryMillis = 60_000
 
+/** The longest a server that names a time to wait is waited for, in milliseconds: no word of it stops a device for good. */
+export const retryAfterMillisMax = 300_000
+
+/** A connection that has lasted so long counts as good, whatever failed before it, in milliseconds [STATE-14]. */
+export const connectionMillisMin = 30_000
+
+/** The shortest wait between two askings for the right to refill, in milliseconds. */
+export const refillWaitMillisMin = 1_000
+
 /** The shortest and the longest pause between two polls while there is no live socket, in milliseconds. */
 export const pollMillisMin = 1_000
 export const pollMillisMax = 30_000
@@ -33,8 +42,8 @@ export const refillAskMillis = 5_000
 /** Bytes of found losses put into the outbox in one transaction. */
 export const refillAppendBytesMax = 1_048_576
 
-/** How many failed attempts in a row to agree with the server's log are not yet worth a word to the user. */
-export const logAttemptCountMax = 4
+/** After so many failed attempts in a row one answered hello is not yet believed to be better [STATE-14, STATUS-9]. */
+export const attemptCountMax = 4
 
 /** How far the next DeviceSeq moves at most on the word of the server alone. No device is that far behind itself. */
 export const deviceSeqJumpMax = 1_000_000

@@ -18,7 +18,9 @@ import type { Seq } from "@tidemark/protocol"
 import { linkTable } from "./internal/linkTable.ts"
 import { pushTable } from "./internal/pushTable.ts"
 import { type StuckClock, stuckClockAtRest, turnStuckClock } from "./internal/stuckClock.ts"
+import type { UnreachableReason } from "./SyncErrors.ts"
 import type { Moment, Place, RefusedCause, SyncCommand, SyncEvent, SyncEventTag } from "./SyncEvent.ts"
+import { connectionMillisMin } from "./SyncLimits.ts"
 
 /** Whether a live socket exists. */
 export type Socket = "closed" | "opening" | "open"
@@ -31,9 +33,25 @@ export type BrokenLink =
       readonly attempt: number
       readonly cause: "unreachable" | "store" | "offline" | "log"
       readonly message: string
+      readonly reason?: UnreachableReason
     }
   /** The server said no; a slow timer asks again. */
   | { readonly _tag: "refused"; readonly cause: RefusedCause; readonly message: string }
+
+/**
+ * What a connection still has to live down: an answered hello alone proves nothing, the next step may fail as it did before.
+ * It is lived down by progress, or by lasting `connectionMillisMin` [STATE-14].
+ */
+export interface Trial {
+  /** Failures in a row before this connection. */
+  readonly attempt: number
+  /** What the last of them ended with. */
+  readonly last: BrokenLink | undefined
+  /** When hello was answered, epoch milliseconds. */
+  readonly began: number
+  /** It began by going back to an older place: storing and sending again what was there before is no progress. */
+  readonly wentBack: boolean
+}
 
 /** The connection. */
 export type LinkState =
@@ -43,23 +61,36 @@ export type LinkState =
   | { readonly _tag: "connecting"; readonly attempt: number; readonly last: BrokenLink | undefined }
   /**
    * A pull is under way, from the place `from`. `verified`: a page has shown that the server's log continues ours.
-   * `idle`: polls in a row that found nothing. `last`: what the status shows until the log is verified. `again`: the
-   * user or the network asked meanwhile, so one more pull follows this one.
+   * `claimed`: the head that the server had named before the pull began, so that the pull has to bring it. `idle`: polls in a
+   * row that found nothing; `doubts`: gaps on the socket in a row. `again`: the user or the network asked meanwhile, so one
+   * more pull follows this one.
    */
   | ({
       readonly _tag: "catchingUp"
       readonly from: Seq
+      readonly claimed: Seq
       readonly verified: boolean
       readonly socket: Socket
-      readonly attempt: number
       readonly idle: number
-      readonly last: BrokenLink | undefined
+      readonly doubts: number
       readonly again: boolean
+      readonly trial: Trial
     } & Place)
-  /** The socket is open and brings what is new. */
-  | ({ readonly _tag: "live"; readonly idle: number } & Place)
+  /** The socket is open and brings what is new. `isDoubted`: it told of a gap, which is pulled when the timer says so. */
+  | ({
+      readonly _tag: "live"
+      readonly idle: number
+      readonly doubts: number
+      readonly isDoubted: boolean
+      readonly trial: Trial
+    } & Place)
   /** No open socket: a timer asks again. */
-  | ({ readonly _tag: "polling"; readonly socket: "closed" | "opening"; readonly idle: number } & Place)
+  | ({
+      readonly _tag: "polling"
+      readonly socket: "closed" | "opening"
+      readonly idle: number
+      readonly trial: Trial
+    } & Place)
   | BrokenLink
 
 /** The push lane. */
@@ -73,6 +104,7 @@ export type PushState =
       readonly attempt: number
       readonly cause: "unreachable" | "store"
       readonly message: string
+      readonly reason?: UnreachableReason
     }
   /** The server takes nothing of this device now; everything else goes on. */
   | { readonly _tag: "blocked"; readonly cause: RefusedCause; readonly message: string }
@@ -82,6 +114,8 @@ export interface SyncState {
   readonly push: PushState
   /** Own updates and items without a receipt, as last counted. */
   readonly waiting: number
+  /** Whether there are receipts that the log has not borne out. */
+  readonly promised: boolean
   readonly stuck: StuckClock
 }
 
@@ -108,6 +142,7 @@ export const stoppedState: SyncState = {
   link: { _tag: "stopped" },
   push: { _tag: "idle", dirty: true },
   waiting: 0,
+  promised: false,
   stuck: stuckClockAtRest
 }
 
@@ -154,18 +189,29 @@ const follow = (link: LinkState, step: Step<PushState>): Step<PushState> => {
 export const transition = (state: SyncState, event: SyncEvent, moment: Moment): Step<SyncState> => {
   const link = stepIn(linkTable, state.link, event, moment)
   const push = follow(link.next, stepIn(pushTable, state.push, event, moment))
-  const waiting = event._tag === "OutboxChanged" ? event.waiting : state.waiting
+  const { promised, waiting } = event._tag === "OutboxChanged" ? event : state
   const stuck = turnStuckClock(state.stuck, {
-    running: waiting > 0 && isReady(link.next),
+    link: link.next,
+    isVerified: isReady(link.next),
     waits: waiting > 0,
-    progressed: event._tag === "Pushed" && event.settled > 0,
+    promised,
+    progressed: provenOf(event) > 0,
     at: moment.at
   })
   return {
-    next: { link: link.next, push: push.next, waiting, stuck },
+    next: { link: link.next, push: push.next, waiting, promised, stuck },
     commands: [...link.commands, ...push.commands]
   }
 }
+
+/** Own items of which the log itself has now shown that the server has them. */
+const provenOf = (event: SyncEvent): number => {
+  if (event._tag === "Pushed") return event.proven
+  return event._tag === "PageStored" ? event.settled : 0
+}
+
+/** Whether a connection has lasted long enough to be good, whatever the wall clock was set to meanwhile. */
+export const hasLasted = ({ began }: Trial, at: number): boolean => Math.abs(at - began) >= connectionMillisMin
 
 /** Where both are known: how far the log is stored and how far it reaches. */
 export const placeOf = (link: LinkState): Place | undefined =>

@@ -6,10 +6,11 @@
  * Rules: docs/spec/status.md.
  */
 import { Schema } from "effect"
-import { stuckMillis } from "./internal/stuckClock.ts"
+import { isOverdue, stuckMillis } from "./internal/stuckClock.ts"
 import type { OutboxCounts } from "./LocalStore.ts"
-import { logAttemptCountMax, stalledMillis } from "./SyncLimits.ts"
-import { type LinkState, placeOf, type SyncState } from "./SyncState.ts"
+import { Refused, UnreachableReason } from "./SyncErrors.ts"
+import { connectionMillisMin, attemptCountMax, stalledMillis } from "./SyncLimits.ts"
+import { type BrokenLink, hasLasted, type LinkState, placeOf, type SyncState } from "./SyncState.ts"
 
 /** What every status carries. */
 const common = {
@@ -30,12 +31,14 @@ export const StalledCause = Schema.Literals([
   "noProgress",
   /** The server refused an item; `message` is its reason. */
   "itemRefused",
-  /** The server takes nothing of this device: role, quota, revocation, version. */
-  "refused",
-  /** The server's log is not the one this device knows. */
+  /** The server's log is not the one this device knows, or not the one it says it is. */
   "log",
   /** The local store fails. */
-  "store"
+  "store",
+  /** The server answers and cannot serve. */
+  ...UnreachableReason.literals,
+  /** The server takes nothing of this device: role, quota, revocation, version … */
+  ...Refused.fields.reason.literals
 ])
 export type StalledCause = typeof StalledCause.Type
 
@@ -93,44 +96,77 @@ export const statusOf = (input: StatusInput): SyncStatus => {
     ...(input.lastReceiptAt === undefined ? {} : { lastReceiptAt: input.lastReceiptAt })
   }
   const stalled = (cause: StalledCause, message: string): SyncStatus => ({ _tag: "Stalled", ...seen, cause, message })
+  const broken = (ended: BrokenLink): SyncStatus => {
+    const { message } = ended
+    if (ended._tag === "refused") return stalled(ended.cause, message)
+    const { cause, reason } = ended
+    if (cause === "log" || cause === "store") return stalled(cause, message)
+    return reason === undefined ? { _tag: "Offline", ...seen, message } : stalled(reason, message)
+  }
+  // A receipt for a place that was not pulled yet: whether it holds is not known.
+  const waits = pending > 0 || state.promised
+  const isOld = waits && isOverdue(state.stuck, at)
+  const isStuck = waits && stuckMillis(state.stuck, at) >= stalledMillis
 
   if (link._tag === "stopped") return { _tag: "Stopped", ...seen }
-  if (link._tag === "refused") return stalled(link.cause === "log" ? "log" : "refused", link.message)
-  if (link._tag === "waiting") {
-    if (link.cause === "log") {
-      return link.attempt < logAttemptCountMax ? { _tag: "Connecting", ...seen } : stalled("log", link.message)
-    }
-    return link.cause === "store" ? stalled("store", link.message) : { _tag: "Offline", ...seen, message: link.message }
+  if (link._tag === "refused" || link._tag === "waiting") {
+    const isEarly = link.cause === "log" && "attempt" in link && link.attempt < attemptCountMax && !isOld
+    return isEarly ? { _tag: "Connecting", ...seen } : broken(link)
   }
   if (push._tag === "waiting" && push.cause === "store") return stalled("store", push.message)
   if (input.countsFailure !== undefined) return stalled("store", input.countsFailure)
   if (counts.refused > 0) {
     return stalled("itemRefused", input.refusalMessage ?? "The server refused an edit. It is kept on this device.")
   }
-  if (push._tag === "blocked" && pending > 0) return stalled("refused", push.message)
-  if (pending > 0 && stuckMillis(state.stuck, at) >= stalledMillis) return stalled("noProgress", stuckMessage(state))
+  if (push._tag === "blocked" && pending > 0) return stalled(push.cause, push.message)
+  const doubt = doubtOf({ link, stuck: state.stuck }, waits, at)
+  if (doubt?.cause === "log") return broken(doubt)
+  if (isStuck) return stalled(stuckCause(state), stuckMessage(state))
+  if (doubt !== undefined) return broken(doubt)
   const place = placeOf(link)
   if (place === undefined) return { _tag: "Connecting", ...seen }
   if (place.through < place.head) {
     const from = link._tag === "catchingUp" ? link.from : place.through
     return { _tag: "Syncing", ...seen, done: place.through - from, total: place.head - from }
   }
-  if (pending > 0) return { _tag: "Pending", ...seen }
+  if (waits) return { _tag: "Pending", ...seen, pending: Math.max(1, pending) }
   return link._tag === "catchingUp" && !link.verified ? { _tag: "Connecting", ...seen } : { _tag: "Synced", ...seen }
 }
 
 /** A new attempt shows what the last one ended with until it has succeeded, so that nothing flickers. */
-const shownLink = (link: LinkState): LinkState =>
-  link._tag === "connecting" || (link._tag === "catchingUp" && !link.verified) ? (link.last ?? link) : link
+const shownLink = (link: LinkState): LinkState => {
+  if (link._tag === "connecting") return link.last ?? link
+  return link._tag === "catchingUp" && !link.verified ? (link.trial.last ?? link) : link
+}
 
-const stuckMessage = (state: SyncState): string =>
-  state.push._tag === "waiting"
-    ? state.push.message
+/**
+ * What ended the attempts before, where this connection has yet to show that it is better [STATE-14]: while something waits
+ * that has waited for 30 s, and after several failures in a row [STATUS-9].
+ */
+const doubtOf = ({ link, stuck }: Pick<SyncState, "link" | "stuck">, waits: boolean, at: number) => {
+  if (!("trial" in link) || hasLasted(link.trial, at)) return undefined
+  const { attempt, last } = link.trial
+  // Whoever answers hello shows that this device is not offline.
+  if (last === undefined || last.cause === "offline" || (last.cause !== "log" && !waits)) return undefined
+  return last._tag === "refused" || attempt >= attemptCountMax || isOverdue(stuck, at) ? last : undefined
+}
+
+const stuckCause = ({ push }: SyncState): StalledCause =>
+  push._tag === "waiting" && push.reason !== undefined ? push.reason : "noProgress"
+
+const stuckMessage = ({ push }: SyncState): string =>
+  push._tag === "waiting"
+    ? push.message
     : "The server has confirmed nothing for 30 seconds, although it can be reached. Your edits are kept on this device."
 
-/** Milliseconds from `at` until the status becomes `Stalled` if nothing happens; undefined when that cannot be. */
-export const untilStalledMillis = (state: SyncState, at: number): number | undefined => {
-  if (state.stuck.since === undefined) return undefined
-  const left = stalledMillis - stuckMillis(state.stuck, at)
-  return left > 0 ? left : undefined
+/** Milliseconds from `at` until time alone changes the status if nothing happens; undefined when that cannot be. */
+export const untilStatusTurnsMillis = (state: SyncState, at: number): number | undefined => {
+  const stuck = state.stuck.since === undefined ? undefined : stalledMillis - stuckMillis(state.stuck, at)
+  const { link } = state
+  const doubted =
+    "trial" in link && doubtOf(state, true, at) !== undefined
+      ? connectionMillisMin - (at - link.trial.began)
+      : undefined
+  const left = [stuck, doubted].flatMap((millis) => (millis !== undefined && millis > 0 ? [millis] : []))
+  return left.length === 0 ? undefined : Math.min(...left)
 }

@@ -1,7 +1,14 @@
 /** How long to wait. Rules: docs/spec/sync-state.md. */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { backoffMillis, pollMillis, pollMillisMax, pollMillisMin, retryMillisMax } from "@tidemark/sync"
+import {
+  backoffMillis,
+  doubtedGapMillis,
+  pollMillis,
+  pollMillisMax,
+  pollMillisMin,
+  retryMillisMax
+} from "@tidemark/sync"
 
 const almostOne = 1 - Number.EPSILON
 
@@ -24,6 +31,14 @@ describe("waiting", () => {
     assert.strictEqual(backoffMillis(1, 0, 300), 300)
     assert.strictEqual(backoffMillis(7, 0.5, 300), 16_000)
     assert.strictEqual(backoffMillis(1, 0.5, 90_000), 90_000)
+    assert.deepStrictEqual(
+      [300_000, 300_001, Number.MAX_SAFE_INTEGER].map((wish) => backoffMillis(1, 0.5, wish)),
+      [300_000, 300_000, 300_000]
+    )
+  })
+
+  it("LIVE-9 a gap that was none is pulled after 2 s, 4 s and so on up to a minute", () => {
+    assert.deepStrictEqual([2, 3, 4, 7, 8, 1_000].map(doubtedGapMillis), [2_000, 4_000, 8_000, 60_000, 60_000, 60_000])
   })
 
   it("LIVE-4 polls are never closer than a second nor further than thirty apart, and slow down while nothing comes", () => {

@@ -11,7 +11,8 @@ import {
   type SyncEvent,
   type SyncEventTag,
   type SyncState,
-  transition
+  transition,
+  type Trial
 } from "@tidemark/sync"
 
 const place = (through: number, head: number) => ({ through: Seq.make(through), head: Seq.make(head) })
@@ -19,6 +20,8 @@ const unreachable: Failure = { kind: "unreachable", message: "The server cannot 
 const revoked: Failure = { kind: "refused", cause: "revoked", message: "This device was removed." }
 const quotaFull: Failure = { kind: "refused", cause: "quotaFull", message: "The workspace is full." }
 const half = { at: 1_000, random: 0.5 }
+/** A connection that began this moment, after two failures. */
+const trial: Trial = { attempt: 2, last: undefined, began: 1_000, wentBack: false }
 
 const links: { readonly [Tag in LinkState["_tag"]]: Extract<LinkState, { readonly _tag: Tag }> } = {
   stopped: { _tag: "stopped" },
@@ -27,15 +30,16 @@ const links: { readonly [Tag in LinkState["_tag"]]: Extract<LinkState, { readonl
     _tag: "catchingUp",
     ...place(5, 9),
     from: Seq.make(3),
+    claimed: Seq.make(9),
     verified: true,
     socket: "closed",
-    attempt: 2,
     idle: 1,
-    last: undefined,
-    again: false
+    doubts: 0,
+    again: false,
+    trial
   },
-  live: { _tag: "live", ...place(5, 5), idle: 1 },
-  polling: { _tag: "polling", ...place(5, 5), socket: "opening", idle: 1 },
+  live: { _tag: "live", ...place(5, 5), idle: 1, doubts: 0, isDoubted: false, trial },
+  polling: { _tag: "polling", ...place(5, 5), socket: "opening", idle: 1, trial },
   waiting: { _tag: "waiting", attempt: 2, cause: "unreachable", message: "The server cannot be reached." },
   refused: { _tag: "refused", cause: "revoked", message: "This device was removed." }
 }
@@ -49,15 +53,15 @@ const pushes: { readonly [Tag in PushState["_tag"]]: Extract<PushState, { readon
 
 const events: { readonly [Tag in SyncEventTag]: Extract<SyncEvent, { readonly _tag: Tag }> } = {
   Started: { _tag: "Started" },
-  HeadKnown: { _tag: "HeadKnown", ...place(5, 9) },
-  PageStored: { _tag: "PageStored", ...place(7, 9) },
+  HeadKnown: { _tag: "HeadKnown", wentBack: false, ...place(5, 9) },
+  PageStored: { _tag: "PageStored", settled: 0, ...place(7, 9) },
   CaughtUp: { _tag: "CaughtUp", ...place(9, 9) },
   LinkFailed: { _tag: "LinkFailed", failure: unreachable },
   LiveOpened: { _tag: "LiveOpened", ...place(5, 5) },
   LiveGap: { _tag: "LiveGap", head: Seq.make(8) },
   LiveClosed: { _tag: "LiveClosed" },
-  OutboxChanged: { _tag: "OutboxChanged", waiting: 2 },
-  Pushed: { _tag: "Pushed", settled: 1, ...place(6, 6) },
+  OutboxChanged: { _tag: "OutboxChanged", waiting: 2, promised: false },
+  Pushed: { _tag: "Pushed", settled: 1, proven: 1, ...place(6, 6) },
   PushDrained: { _tag: "PushDrained" },
   PushFailed: { _tag: "PushFailed", failure: unreachable },
   RetryDue: { _tag: "RetryDue" },
@@ -92,7 +96,7 @@ const linkCells: { readonly [Tag in LinkState["_tag"]]: Partial<Record<SyncEvent
   },
   live: {
     PageStored: "live: link timer 1000",
-    LinkFailed: "waiting: HangUp, link timer 250",
+    LinkFailed: "waiting: HangUp, link timer 1000",
     LiveGap: "catchingUp: ClearTimer, Pull",
     LiveClosed: "polling: link timer 3000",
     Pushed: "live",
@@ -103,7 +107,7 @@ const linkCells: { readonly [Tag in LinkState["_tag"]]: Partial<Record<SyncEvent
   },
   polling: {
     PageStored: "polling",
-    LinkFailed: "waiting: HangUp, link timer 250",
+    LinkFailed: "waiting: HangUp, link timer 1000",
     LiveOpened: "live: link timer 60000",
     LiveGap: "catchingUp: ClearTimer, Pull",
     LiveClosed: "polling",
@@ -189,22 +193,22 @@ describe("decisions that depend on more than the names", () => {
   const seen = (step: { readonly commands: ReadonlyArray<SyncCommand> }) => step.commands.map(show)
 
   it("STATE-3 nothing is pushed before a page has shown that the log is ours; at the head it is known at once", () => {
-    const behind = stepOf({ link: links.connecting }, { _tag: "HeadKnown", ...place(5, 9) })
+    const behind = stepOf({ link: links.connecting }, { _tag: "HeadKnown", wentBack: false, ...place(5, 9) })
     assert.deepStrictEqual(seen(behind), ["Pull"])
-    const page = stepOf(behind.next, { _tag: "PageStored", ...place(7, 9) })
+    const page = stepOf(behind.next, { _tag: "PageStored", settled: 0, ...place(7, 9) })
     assert.deepStrictEqual(seen(page), ["Push"])
-    const atHead = stepOf({ link: links.connecting }, { _tag: "HeadKnown", ...place(9, 9) })
+    const atHead = stepOf({ link: links.connecting }, { _tag: "HeadKnown", wentBack: false, ...place(9, 9) })
     assert.deepStrictEqual(seen(atHead), ["OpenLive", "link timer 1500", "Push"])
   })
 
   it("STATE-4 what came while a push ran makes one more, and nothing otherwise", () => {
     const pushing = { link: links.live, push: pushes.pushing }
-    const changed = stepOf(pushing, { _tag: "OutboxChanged", waiting: 1 })
+    const changed = stepOf(pushing, { _tag: "OutboxChanged", waiting: 1, promised: false })
     assert.deepStrictEqual(seen(stepOf(changed.next, { _tag: "PushDrained" })), ["Push"])
-    const emptied = stepOf(pushing, { _tag: "OutboxChanged", waiting: 0 })
+    const emptied = stepOf(pushing, { _tag: "OutboxChanged", waiting: 0, promised: false })
     assert.deepStrictEqual(seen(stepOf(emptied.next, { _tag: "PushDrained" })), [])
     assert.deepStrictEqual(
-      seen(stepOf({ link: links.live, push: pushes.idle }, { _tag: "OutboxChanged", waiting: 0 })),
+      seen(stepOf({ link: links.live, push: pushes.idle }, { _tag: "OutboxChanged", waiting: 0, promised: false })),
       []
     )
   })
@@ -221,7 +225,7 @@ describe("decisions that depend on more than the names", () => {
 
   it("STATE-6 offline hangs up and still tries; back online connects at once, without the wait", () => {
     const off = stepOf({ link: links.live, push: pushes.pushing }, { _tag: "NetworkChanged", online: false })
-    assert.deepStrictEqual(seen(off), ["HangUp", "link timer 250", "StopPush"])
+    assert.deepStrictEqual(seen(off), ["HangUp", "link timer 1000", "StopPush"])
     assert.strictEqual(off.next.link._tag === "waiting" && off.next.link.cause, "offline")
     assert.deepStrictEqual(seen(stepOf(off.next, { _tag: "NetworkChanged", online: true })), ["ClearTimer", "Connect"])
     for (const link of [links.waiting, links.refused, links.stopped]) {
@@ -250,12 +254,55 @@ describe("decisions that depend on more than the names", () => {
     assert.strictEqual(stepOf(again.next, { _tag: "CaughtUp", ...place(9, 9) }).next.link._tag, "polling")
   })
 
+  it("STATE-14 an answered hello is no success: failures stay counted until progress, or 30 s", () => {
+    const attemptAfter = (link: LinkState, at: number) => {
+      const failed = transition({ ...stoppedState, link }, events.LinkFailed, { at, random: 0.5 }).next.link
+      return failed._tag === "waiting" ? failed.attempt : undefined
+    }
+    const greeted = stepOf({ link: links.connecting }, { _tag: "HeadKnown", wentBack: false, ...place(5, 5) }).next.link
+    assert.deepStrictEqual([attemptAfter(greeted, 30_999), attemptAfter(greeted, 31_000)], [3, 1])
+    assert.strictEqual(attemptAfter(greeted, -40_000), 1, "a clock that was set back does not count for ever")
+    const after = (link: LinkState, event: SyncEvent) => attemptAfter(stepOf({ link }, event).next.link, 1_000)
+    const page: SyncEvent = { _tag: "PageStored", settled: 0, ...place(6, 6) }
+    const receipt: SyncEvent = { _tag: "Pushed", settled: 1, proven: 1, ...place(6, 6) }
+    const promise: SyncEvent = { _tag: "Pushed", settled: 1, proven: 0, ...place(5, 7) }
+    for (const link of [links.live, links.polling, links.catchingUp]) {
+      assert.deepStrictEqual([after(link, page), after(link, receipt), after(link, promise)], [1, 1, 3], link._tag)
+      const back = { ...link, trial: { ...link.trial, wentBack: true } }
+      assert.deepStrictEqual([after(back, page), after(back, receipt)], [3, 3], `${link._tag}, back`)
+    }
+  })
+
+  it("STATE-14 after it went back, a receipt on a socket is followed by a pull within a second", () => {
+    const receipt: SyncEvent = { _tag: "Pushed", settled: 1, proven: 1, ...place(6, 6) }
+    const back = stepOf({ link: { ...links.live, trial: { ...trial, wentBack: true } } }, receipt)
+    assert.include(seen(back), "link timer 1000")
+    assert.notInclude(seen(stepOf({ link: back.next.link }, receipt)), "link timer 1000", "the next puts nothing off")
+    assert.notInclude(seen(stepOf({ link: links.live }, receipt)), "link timer 1000")
+  })
+
+  it("STATE-15 a pull that does not bring what was named before it ends the connection; what was named meanwhile is pulled", () => {
+    const less = stepOf({ link: links.catchingUp }, { _tag: "CaughtUp", ...place(8, 8) })
+    assert.deepStrictEqual([less.next.link._tag, ...seen(less)], ["waiting", "HangUp", "link timer 1000"])
+    assert.strictEqual(less.next.link._tag === "waiting" && less.next.link.cause, "log")
+    const named = stepOf({ link: links.catchingUp }, { _tag: "LiveGap", head: Seq.make(10) })
+    const first = stepOf(named.next, { _tag: "CaughtUp", ...place(9, 9) })
+    assert.deepStrictEqual([first.next.link._tag, ...seen(first)], ["catchingUp", "Pull"])
+    assert.strictEqual(stepOf(first.next, { _tag: "CaughtUp", ...place(9, 9) }).next.link._tag, "waiting")
+    assert.strictEqual(stepOf(first.next, { _tag: "CaughtUp", ...place(10, 10) }).next.link._tag, "polling")
+  })
+
   it("LIVE-6 a gap that closes by itself within a second is not pulled", () => {
-    const pushed = stepOf({ link: links.live, push: pushes.idle }, { _tag: "Pushed", settled: 1, ...place(5, 7) })
+    const pushed = stepOf(
+      { link: links.live, push: pushes.idle },
+      { _tag: "Pushed", settled: 1, proven: 1, ...place(5, 7) }
+    )
     assert.deepStrictEqual(seen(pushed), ["link timer 1000"])
-    const again = stepOf(pushed.next, { _tag: "Pushed", settled: 1, ...place(5, 8) })
+    const again = stepOf(pushed.next, { _tag: "Pushed", settled: 1, proven: 1, ...place(5, 8) })
     assert.deepStrictEqual(seen(again), [], "the second does not put the timer off")
-    assert.deepStrictEqual(seen(stepOf(again.next, { _tag: "PageStored", ...place(8, 8) })), ["link timer 60000"])
+    assert.deepStrictEqual(seen(stepOf(again.next, { _tag: "PageStored", settled: 0, ...place(8, 8) })), [
+      "link timer 60000"
+    ])
     assert.deepStrictEqual(seen(stepOf(again.next, { _tag: "RetryDue" })), ["ClearTimer", "Pull"])
   })
 })
@@ -356,11 +403,12 @@ const failures = fc.constantFrom<Failure>(unreachable, revoked, quotaFull, {
 })
 const anyEvent: fc.Arbitrary<SyncEvent> = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom(...eventTags.map((tag) => events[tag])) },
-  fc
-    .tuple(fc.constantFrom("HeadKnown", "PageStored", "CaughtUp", "LiveOpened"), seqs)
-    .map(([_tag, news]): SyncEvent => ({ _tag, ...news })),
-  fc.tuple(fc.nat(2), seqs).map(([settled, news]): SyncEvent => ({ _tag: "Pushed", settled, ...news })),
-  fc.nat(2).map((waiting): SyncEvent => ({ _tag: "OutboxChanged", waiting })),
+  seqs.map((news): SyncEvent => ({ _tag: "HeadKnown", wentBack: false, ...news })),
+  seqs.map((news): SyncEvent => ({ _tag: "PageStored", settled: 0, ...news })),
+  seqs.map((news): SyncEvent => ({ _tag: "CaughtUp", ...news })),
+  seqs.map((news): SyncEvent => ({ _tag: "LiveOpened", ...news })),
+  fc.tuple(fc.nat(2), seqs).map(([settled, news]): SyncEvent => ({ _tag: "Pushed", settled, proven: 0, ...news })),
+  fc.nat(2).map((waiting): SyncEvent => ({ _tag: "OutboxChanged", waiting, promised: false })),
   failures.map((failure): SyncEvent => ({ _tag: "LinkFailed", failure })),
   failures.map((failure): SyncEvent => ({ _tag: "PushFailed", failure })),
   fc.boolean().map((online): SyncEvent => ({ _tag: "NetworkChanged", online }))

@@ -13,21 +13,24 @@ import {
   type SyncState,
   SyncStatus,
   transition,
-  untilStalledMillis
+  type Trial,
+  untilStatusTurnsMillis
 } from "@tidemark/sync"
 
 const place = (through: number, head: number) => ({ through: Seq.make(through), head: Seq.make(head) })
-const live: LinkState = { _tag: "live", ...place(5, 5), idle: 0 }
+const trial: Trial = { attempt: 0, last: undefined, began: 0, wentBack: false }
+const live = { _tag: "live", ...place(5, 5), idle: 0, doubts: 0, isDoubted: false, trial } as const
 const catchingUp = {
   _tag: "catchingUp",
   ...place(5, 9),
   from: Seq.make(3),
+  claimed: Seq.make(9),
   verified: true,
   socket: "closed",
-  attempt: 0,
   idle: 0,
-  last: undefined,
-  again: false
+  doubts: 0,
+  again: false,
+  trial
 } as const
 const waiting = { _tag: "waiting", attempt: 1, cause: "unreachable", message: "No server." } as const
 
@@ -35,10 +38,17 @@ interface Seen extends Partial<Omit<StatusInput, "state">> {
   readonly link?: LinkState
   readonly push?: SyncState["push"]
   readonly stuck?: SyncState["stuck"]
+  readonly promised?: boolean
 }
-const see = ({ link = live, push = { _tag: "idle", dirty: false }, stuck = { before: 0 }, ...input }: Seen = {}) =>
+const see = ({
+  link = live,
+  push = { _tag: "idle", dirty: false },
+  stuck = { before: 0 },
+  promised = false,
+  ...input
+}: Seen = {}) =>
   statusOf({
-    state: { ...stoppedState, link, push, stuck },
+    state: { ...stoppedState, link, push, stuck, promised },
     counts: noCounts,
     refusalMessage: undefined,
     lastReceiptAt: undefined,
@@ -55,7 +65,7 @@ const onePending = { ...noCounts, unsealed: 1 }
 describe("synced", () => {
   it("STATUS-1 synced needs a verified connection, the head stored, and nothing without a receipt", () => {
     assert.strictEqual(tag({}), "Synced")
-    assert.strictEqual(tag({ link: { _tag: "polling", ...place(5, 5), socket: "closed", idle: 3 } }), "Synced")
+    assert.strictEqual(tag({ link: { _tag: "polling", ...place(5, 5), socket: "closed", idle: 3, trial } }), "Synced")
     assert.strictEqual(tag({ link: { ...catchingUp, ...place(9, 9) } }), "Synced")
     assert.strictEqual(tag({ counts: onePending }), "Pending")
     assert.strictEqual(tag({ counts: { ...noCounts, sealed: 1 } }), "Pending")
@@ -87,10 +97,10 @@ describe("stalled", () => {
     assert.deepStrictEqual(cause(refused), ["itemRefused", "Too large."])
     assert.deepStrictEqual(cause({ ...refused, link: waiting }), "Offline")
     const full = { _tag: "blocked", cause: "quotaFull", message: "Full." } as const
-    assert.deepStrictEqual(cause({ counts: onePending, push: full }), ["refused", "Full."])
+    assert.deepStrictEqual(cause({ counts: onePending, push: full }), ["quotaFull", "Full."])
     assert.deepStrictEqual(cause({ push: full }), "Synced", "nobody waits for it")
     assert.deepStrictEqual(cause({ link: { _tag: "refused", cause: "revoked", message: "Removed." } }), [
-      "refused",
+      "revoked",
       "Removed."
     ])
     assert.deepStrictEqual(cause({ link: { _tag: "refused", cause: "log", message: "Other log." } }), [
@@ -116,9 +126,40 @@ describe("stalled", () => {
 
   it("STATUS-5 a new attempt shows what the last one ended with until it has succeeded", () => {
     const refused = { _tag: "refused", cause: "revoked", message: "Removed." } as const
-    assert.deepStrictEqual(cause({ link: { _tag: "connecting", attempt: 0, last: refused } }), ["refused", "Removed."])
-    assert.strictEqual(tag({ link: { ...catchingUp, verified: false, last: waiting } }), "Offline")
-    assert.strictEqual(tag({ link: { ...catchingUp, last: waiting } }), "Syncing")
+    assert.deepStrictEqual(cause({ link: { _tag: "connecting", attempt: 0, last: refused } }), ["revoked", "Removed."])
+    assert.strictEqual(tag({ link: { ...catchingUp, verified: false, trial: { ...trial, last: waiting } } }), "Offline")
+    assert.strictEqual(tag({ link: { ...catchingUp, trial: { ...trial, last: waiting } } }), "Syncing")
+  })
+
+  it("STATUS-9 a connection that failed before shows that until it is lived down", () => {
+    const log = { ...waiting, cause: "log", message: "Other log." } as const
+    const refused = { _tag: "refused", cause: "revoked", message: "Removed." } as const
+    const after = (last: Trial["last"], attempt: number) => ({ ...live, trial: { ...trial, last, attempt } })
+    assert.deepStrictEqual(cause({ link: after(log, 4) }), ["log", "Other log."])
+    assert.strictEqual(tag({ link: after(log, 3) }), "Synced")
+    assert.strictEqual(tag({ link: after(log, 4), at: 30_000 }), "Synced")
+    const counts = onePending
+    assert.deepStrictEqual(cause({ link: after(refused, 0), counts }), ["revoked", "Removed."])
+    assert.strictEqual(tag({ link: after(refused, 0) }), "Synced", "with nothing waiting")
+    assert.deepStrictEqual(
+      [tag({ link: after(waiting, 3), counts }), tag({ link: after(waiting, 4), counts })],
+      ["Pending", "Offline"]
+    )
+    const old = { before: 0, from: -30_000 }
+    assert.strictEqual(tag({ link: after(waiting, 1), counts, stuck: old }), "Offline")
+    const gone = { ...waiting, cause: "offline" } as const
+    assert.strictEqual(tag({ link: after(gone, 9), counts, stuck: old }), "Pending", "whoever is answered is online")
+  })
+
+  it("STATUS-3 a server that answers and cannot serve is not called unreachable", () => {
+    const full = { ...waiting, reason: "serverStorage", message: "Its disk is full." } as const
+    assert.deepStrictEqual(cause({ link: full }), ["serverStorage", "Its disk is full."])
+    const stuck = { before: stalledMillis }
+    assert.deepStrictEqual(cause({ counts: onePending, push: full, stuck }), ["serverStorage", "Its disk is full."])
+  })
+
+  it("STATUS-1 a receipt that the log has not borne out is not synced", () => {
+    assert.deepStrictEqual([tag({ promised: true }), see({ promised: true }).pending], ["Pending", 1])
   })
 
   it("STATUS-4 stalled at 30 s without a receipt, not a millisecond before, and only while something waits", () => {
@@ -140,27 +181,75 @@ describe("stalled", () => {
 })
 
 describe("the clock of the stalled", () => {
-  const changed: SyncEvent = { _tag: "OutboxChanged", waiting: 1 }
+  const changed: SyncEvent = { _tag: "OutboxChanged", waiting: 1, promised: false }
   const play = (steps: ReadonlyArray<readonly [number, SyncEvent]>, from: SyncState) =>
     steps.reduce((state, [at, event]) => transition(state, event, { at, random: 0 }).next, from)
   const connected: SyncState = { ...stoppedState, link: live }
   const gone: SyncEvent = { _tag: "NetworkChanged", online: false }
   const back: ReadonlyArray<SyncEvent> = [
     { _tag: "NetworkChanged", online: true },
-    { _tag: "HeadKnown", ...place(5, 5) }
+    { _tag: "HeadKnown", wentBack: false, ...place(5, 5) }
   ]
 
   it("STATUS-4 it runs from the first waiting edit, and each receipt starts it anew", () => {
     const edited = play([[1_000, changed]], connected)
-    assert.strictEqual(untilStalledMillis(edited, 1_000), stalledMillis)
+    assert.strictEqual(untilStatusTurnsMillis(edited, 1_000), stalledMillis)
     const more = play([[20_000, changed]], edited)
-    assert.strictEqual(untilStalledMillis(more, 20_000), stalledMillis - 19_000, "another edit is no progress")
-    const receipt = play([[25_000, { _tag: "Pushed", settled: 1, ...place(6, 6) }]], more)
-    assert.strictEqual(untilStalledMillis(receipt, 25_000), stalledMillis)
-    const empty = play([[25_000, { _tag: "Pushed", settled: 0, ...place(5, 5) }]], more)
-    assert.strictEqual(untilStalledMillis(empty, 25_000), stalledMillis - 24_000, "an answer without a receipt is none")
-    const done = play([[26_000, { _tag: "OutboxChanged", waiting: 0 }]], receipt)
-    assert.isUndefined(untilStalledMillis(done, 26_000))
+    assert.strictEqual(untilStatusTurnsMillis(more, 20_000), stalledMillis - 19_000, "another edit is no progress")
+    const receipt = play([[25_000, { _tag: "Pushed", settled: 1, proven: 1, ...place(6, 6) }]], more)
+    assert.strictEqual(untilStatusTurnsMillis(receipt, 25_000), stalledMillis)
+    const empty = play([[25_000, { _tag: "Pushed", settled: 0, proven: 0, ...place(5, 5) }]], more)
+    assert.strictEqual(
+      untilStatusTurnsMillis(empty, 25_000),
+      stalledMillis - 24_000,
+      "an answer without a receipt is none"
+    )
+    const done = play([[26_000, { _tag: "OutboxChanged", waiting: 0, promised: false }]], receipt)
+    assert.isUndefined(untilStatusTurnsMillis(done, 26_000))
+  })
+
+  it("STATUS-4 a receipt that the log does not bear out is no progress, and one that it bears out later is", () => {
+    const promised = play(
+      [
+        [0, changed],
+        [20_000, { _tag: "Pushed", settled: 1, proven: 0, ...place(5, 7) }],
+        [20_000, { _tag: "OutboxChanged", waiting: 0, promised: true }]
+      ],
+      connected
+    )
+    assert.isUndefined(untilStatusTurnsMillis(promised, 25_000), "it neither runs nor ends")
+    const lost = play([[25_000, changed]], promised)
+    assert.strictEqual(untilStatusTurnsMillis(lost, 25_000), 10_000)
+    const page: SyncEvent = { _tag: "PageStored", settled: 1, ...place(7, 7) }
+    assert.strictEqual(untilStatusTurnsMillis(play([[25_000, page]], lost), 25_000), stalledMillis)
+  })
+
+  it("STATUS-4 getting connected counts once the server has answered, and not when it has not", () => {
+    const dialing: SyncState = { ...stoppedState, link: { _tag: "connecting", attempt: 0, last: undefined } }
+    const dialed = play([[0, changed]], dialing)
+    const hello: SyncEvent = { _tag: "HeadKnown", wentBack: false, ...place(5, 5) }
+    assert.strictEqual(untilStatusTurnsMillis(play([[19_000, hello]], dialed), 19_000), 11_000)
+    const failed = play(
+      [
+        [19_000, { _tag: "LinkFailed", failure: { kind: "unreachable", message: "No answer." } }],
+        [20_000, { _tag: "RetryDue" }],
+        [20_000, hello]
+      ],
+      dialed
+    )
+    assert.strictEqual(untilStatusTurnsMillis(failed, 20_000), stalledMillis)
+  })
+
+  it("STATUS-4 a wall clock that is set back stops nothing", () => {
+    const edited = play(
+      [
+        [1_000_000, changed],
+        [1_020_000, changed],
+        [20_000, changed]
+      ],
+      connected
+    )
+    assert.strictEqual(untilStatusTurnsMillis(edited, 20_000), 10_000)
   })
 
   it("STATUS-4 offline time does not count, and connected time adds up over connections", () => {
@@ -171,13 +260,15 @@ describe("the clock of the stalled", () => {
       ],
       connected
     )
-    assert.isUndefined(untilStalledMillis(edited, 20_000))
+    assert.isUndefined(untilStatusTurnsMillis(edited, 20_000))
     const returned = play(
       back.map((event) => [3_600_000, event] as const),
       edited
     )
-    assert.strictEqual(untilStalledMillis(returned, 3_600_000), 10_000)
-    assert.isUndefined(untilStalledMillis(returned, 3_610_000), "stalled by then")
+    assert.strictEqual(untilStatusTurnsMillis(returned, 3_600_000), 10_000)
+    const counts = { ...noCounts, unsealed: 1 }
+    const shown = (at: number) => see({ link: returned.link, stuck: returned.stuck, counts, at })._tag
+    assert.deepStrictEqual([shown(3_609_999), shown(3_610_000)], ["Pending", "Stalled"])
   })
 })
 

@@ -12,7 +12,8 @@ export const failureOf = (error: RemoteError | StoreFailed): Failure => {
       return {
         kind: "unreachable",
         message: error.message,
-        ...(error.retryAfterMillis === undefined ? {} : { retryAfterMillis: error.retryAfterMillis })
+        ...(error.retryAfterMillis === undefined ? {} : { retryAfterMillis: error.retryAfterMillis }),
+        ...(error.reason === undefined ? {} : { reason: error.reason })
       }
     case "StoreFailed":
       return { kind: "store", message: error.message }

@@ -26,10 +26,11 @@ const fail = (attempt: number, failure: Failure, moment: Moment): PushStep => {
   if (failure.kind === "refused") {
     return to({ _tag: "blocked", cause: failure.cause, message }, setTimer(refusedRetryMillis))
   }
-  const retryAfterMillis = failure.kind === "unreachable" ? failure.retryAfterMillis : undefined
+  const wait = failure.kind === "unreachable" ? failure : undefined
+  const reason = wait?.reason === undefined ? {} : { reason: wait.reason }
   return to(
-    { _tag: "waiting", attempt, cause: failure.kind, message },
-    setTimer(backoffMillis(attempt, moment.random, retryAfterMillis))
+    { _tag: "waiting", attempt, cause: failure.kind, message, ...reason },
+    setTimer(backoffMillis(attempt, moment.random, wait?.retryAfterMillis))
   )
 }
 

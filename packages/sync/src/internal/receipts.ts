@@ -22,6 +22,8 @@ import type { OwnBatch, OwnDecision, OwnMeta } from "./turn.ts"
 export interface Settled {
   /** Entries the server now says it has. */
   readonly settled: number
+  /** Those of them that the chain of the log bears out. */
+  readonly proven: number
   /** Items marked as refused, and items to be sealed again because their number was taken. */
   readonly refused: number
   readonly renumbered: number
@@ -88,6 +90,7 @@ export const settleReceipts = (
   const blocked = refusals.map(blockedBy).find((failure) => failure !== undefined)
   const settled: Settled = {
     settled: stored.length,
+    proven: stored.filter(({ seq }) => seq <= moved.seq).length,
     refused: refused.length,
     renumbered: forked.length,
     gone: input.sent.filter((item) => !sealed.has(item.deviceSeq)).length,
@@ -97,11 +100,15 @@ export const settleReceipts = (
   return { batch: { ...batch, mark: [...(batch.mark ?? []), ...marks] }, value: Result.succeed(settled) }
 }
 
-/** The results that answer an item we sent and still have: one each, the first one, and with a Seq the log has [PUSH-4]. */
-const believable = ({ answer, sealed, sent }: ReceiptsInput): ReadonlyArray<PushResult> => {
+/**
+ * The results that answer an item we sent and still have: one each, the first one, and with a Seq the log has and that lies
+ * beyond our cursor [PUSH-4]. An own entry at or before the cursor was settled when the cursor passed it, so a receipt that
+ * names such a place is somebody else's.
+ */
+const believable = ({ answer, own, sealed, sent }: ReceiptsInput): ReadonlyArray<PushResult> => {
   const open = new Set(sent.map((item) => item.deviceSeq).filter((deviceSeq) => sealed.has(deviceSeq)))
   return answer.results.filter((result) => {
-    if (result._tag === "Stored" && (result.seq < 1 || result.seq > answer.head)) return false
+    if (result._tag === "Stored" && (result.seq <= (own.cursor?.seq ?? 0) || result.seq > answer.head)) return false
     return open.delete(result.deviceSeq)
   })
 }

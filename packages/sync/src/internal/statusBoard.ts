@@ -1,20 +1,28 @@
 /** Keeps the engine's status: counts from the store, the state from the machine, one value for whoever watches. */
 import { Clock, Effect, Equal, Option, Schema, SubscriptionRef } from "effect"
+import { Cursor, Seq } from "@tidemark/protocol"
 import { LocalStore, metaKeys, type StoreFailed } from "../LocalStore.ts"
+import type { SyncEvent } from "../SyncEvent.ts"
 import { type SyncState, stoppedState } from "../SyncState.ts"
+import { Ahead, pruneAhead } from "./ahead.ts"
 import { noCounts, statusOf, type StatusInput, type SyncStatus } from "../SyncStatus.ts"
+
+/** What waits, as the machine is told. */
+export type Waits = Omit<Extract<SyncEvent, { readonly _tag: "OutboxChanged" }>, "_tag">
 
 export interface StatusBoard {
   readonly status: SubscriptionRef.SubscriptionRef<SyncStatus>
   /**
    * Counts again what waits, and reads when the last receipt came, by whichever way; returns the number of own updates and
-   * items without a receipt.
+   * items without a receipt, and whether there are receipts that the log has not borne out.
    */
-  readonly recount: Effect.Effect<number, StoreFailed>
+  readonly recount: Effect.Effect<Waits, StoreFailed>
   /** Shows the state as it is now; publishes only what differs. */
   readonly show: (state: SyncState) => Effect.Effect<void>
 }
 
+const decodeCursor = Schema.decodeUnknownOption(Schema.fromJsonString(Cursor))
+const decodeAhead = Schema.decodeUnknownOption(Schema.fromJsonString(Ahead))
 const decodeMillis = Schema.decodeOption(Schema.fromJsonString(Schema.Int))
 
 export const makeStatusBoard: Effect.Effect<StatusBoard, never, LocalStore> = Effect.gen(function* () {
@@ -30,12 +38,15 @@ export const makeStatusBoard: Effect.Effect<StatusBoard, never, LocalStore> = Ef
   const recount = Effect.gen(function* () {
     const counts = yield* store.counts
     const refusalMessage = counts.refused === 0 ? undefined : (yield* store.refused)[0]?.refusal?.message
-    const meta = yield* store.meta([metaKeys.lastReceiptAt, metaKeys.refill])
+    const meta = yield* store.meta([metaKeys.lastReceiptAt, metaKeys.refill, metaKeys.ahead, metaKeys.cursor])
     const receipt = meta.get(metaKeys.lastReceiptAt)
     const refillDue = meta.has(metaKeys.refill)
     const lastReceiptAt = receipt === undefined ? undefined : Option.getOrUndefined(decodeMillis(receipt))
     seen = { ...seen, counts, countsFailure: undefined, refillDue, refusalMessage, lastReceiptAt }
-    return counts.unsealed + counts.sealed
+    const ahead = Option.getOrElse(decodeAhead(meta.get(metaKeys.ahead)), (): Ahead => [])
+    const through = Option.match(decodeCursor(meta.get(metaKeys.cursor)), { onNone: () => 0, onSome: ({ seq }) => seq })
+    const promised = pruneAhead(ahead, Seq.make(through)).length > 0
+    return { waiting: counts.unsealed + counts.sealed, promised }
   }).pipe(Effect.tapError(({ message }) => Effect.sync(() => (seen = { ...seen, countsFailure: message }))))
 
   const show = Effect.fnUntraced(function* (state: SyncState) {

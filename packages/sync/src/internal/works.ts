@@ -75,7 +75,7 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
           isLogDoubted = false
           // What was forgotten is counted before anything is shown as synced.
           if (place.isForgetful) yield* board.recount
-          yield* report({ _tag: "HeadKnown", through: place.through, head: place.head })
+          yield* report({ _tag: "HeadKnown", through: place.through, head: place.head, wentBack: place.isForgetful })
         }),
         report,
         linkFailed
@@ -84,7 +84,7 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
     pull: (report) =>
       reported(
         pull
-          .catchUp((place) => report({ _tag: "PageStored", ...place }))
+          .catchUp((news) => report({ _tag: "PageStored", ...news }))
           .pipe(Effect.flatMap((place) => report({ _tag: "CaughtUp", ...place }))),
         report,
         linkFailed
@@ -101,7 +101,7 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
         Effect.gen(function* () {
           const drain = push.drain(
             Effect.fnUntraced(function* (settled) {
-              yield* report({ _tag: "Pushed", settled: settled.settled, ...settled.place })
+              yield* report({ _tag: "Pushed", settled: settled.settled, proven: settled.proven, ...settled.place })
             })
           )
           const blocked = yield* refill.around(drain)
@@ -116,7 +116,7 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
         board.recount.pipe(
           Effect.tapError((error) => report(linkFailed(error))),
           Effect.retry(recountSchedule),
-          Effect.flatMap((waiting) => report({ _tag: "OutboxChanged", waiting })),
+          Effect.flatMap((waits) => report({ _tag: "OutboxChanged", ...waits })),
           // The schedule repeats for ever, so a failure cannot be left.
           Effect.ignore
         )

@@ -11,6 +11,9 @@ import type { Witness } from "./SimulatedServerApi.ts"
 import { decodeAnswer, type WireAnswer, type WireRequest } from "./Wire.ts"
 import type { World } from "./World.ts"
 
+/** Causes of a device whose access was ended or lowered. */
+const endsOfAccess: ReadonlySet<string> = new Set(["revoked", "unknownDevice", "role"])
+
 export class Observer implements Witness {
   readonly #world: World
 
@@ -99,7 +102,7 @@ export class Observer implements Witness {
       return stored === head ? undefined : `it stands at ${stored} of ${head}`
     }
     const mayBeRefused = device.isTargeted || device.hasRebelled
-    if (mayBeRefused && status._tag === "Stalled" && status.cause === "refused") return undefined
+    if (mayBeRefused && status._tag === "Stalled" && endsOfAccess.has(status.cause)) return undefined
     const detail = "message" in status ? `: ${status.message}` : ""
     return `${status._tag} with ${status.pending} pending${detail}`
   }

@@ -78,11 +78,31 @@ export const statusWords = (status: SyncStatus): StatusWords => {
 const stalledWayOut = ({ cause }: Stalled): string => {
   switch (cause) {
     case "noProgress":
-      return "It is tried again by itself. If it lasts, check the connection and the server."
+      return "It is tried again by itself. If it lasts, check the connection, or ask whoever runs the server."
     case "itemRefused":
       return "The edit is kept here, and so is what was written after it in the same place. An owner can see whether your role or the size limit is the reason."
-    case "refused":
-      return "Nothing is lost: your edits stay on this device. Ask an owner of the workspace, or reload if the app is out of date."
+    case "serverStorage":
+      return "Your edits stay on this device and go out by themselves when the server can store again. Tell whoever runs it."
+    case "serverClock":
+      return "Your edits stay on this device. Whoever runs the server should check its clock. It is tried again by itself."
+    case "revoked":
+      return "What you wrote stays on this device. If this is a mistake, ask an owner for a new link."
+    case "unknownDevice":
+      return "Your edits stay on this device. Ask an owner for a link to join again."
+    case "role":
+      return "What you wrote stays on this device, and goes out when an owner lets you edit."
+    case "workspaceUnknown":
+      return "Your edits stay on this device. The server is asked again each minute; ask whoever runs it whether it has moved."
+    case "versionTooOld":
+      return "Reload this page to get the current version. Your edits stay on this device and go out afterwards."
+    case "quotaFull":
+      return "Your edits stay on this device and go out by themselves when there is room. Ask whoever runs the server for more."
+    case "tooLarge":
+      return "Your edits stay on this device. Ask whoever runs the server, or the network between, which size is let through."
+    case "malformed":
+      return "Your edits stay on this device and are tried again each minute. Reload this page; if it lasts, report it."
+    case "roster":
+      return "Your edits stay on this device. An owner should look at who has access, on a device where syncing works."
     case "log":
       return "The server shows another history than this device knows. It is compared again by itself, and nothing is removed here. If it lasts, ask whoever runs the server."
     case "store":
