@@ -20,7 +20,6 @@ import { pushTable } from "./internal/pushTable.ts"
 import { type StuckClock, stuckClockAtRest, turnStuckClock } from "./internal/stuckClock.ts"
 import type { UnreachableReason } from "./SyncErrors.ts"
 import type { Moment, Place, RefusedCause, SyncCommand, SyncEvent, SyncEventTag } from "./SyncEvent.ts"
-import { connectionMillisMin } from "./SyncLimits.ts"
 
 /** Whether a live socket exists. */
 export type Socket = "closed" | "opening" | "open"
@@ -209,9 +208,6 @@ const provenOf = (event: SyncEvent): number => {
   if (event._tag === "Pushed") return event.proven
   return event._tag === "PageStored" ? event.settled : 0
 }
-
-/** Whether a connection has lasted long enough to be good, whatever the wall clock was set to meanwhile. */
-export const hasLasted = ({ began }: Trial, at: number): boolean => Math.abs(at - began) >= connectionMillisMin
 
 /** Where both are known: how far the log is stored and how far it reaches. */
 export const placeOf = (link: LinkState): Place | undefined =>

@@ -7,10 +7,11 @@
  */
 import { Schema } from "effect"
 import { isOverdue, stuckMillis } from "./internal/stuckClock.ts"
+import { hasLasted } from "./internal/trial.ts"
 import type { OutboxCounts } from "./LocalStore.ts"
 import { Refused, UnreachableReason } from "./SyncErrors.ts"
 import { connectionMillisMin, attemptCountMax, stalledMillis } from "./SyncLimits.ts"
-import { type BrokenLink, hasLasted, type LinkState, placeOf, type SyncState } from "./SyncState.ts"
+import { type BrokenLink, type LinkState, placeOf, type SyncState } from "./SyncState.ts"
 
 /** What every status carries. */
 const common = {

@@ -8,18 +8,11 @@ import { backoffMillis, doubtedGapMillis, pollMillis } from "../Backoff.ts"
 import type { Failure, Moment, Place, SyncCommand } from "../SyncEvent.ts"
 import { pushOnlyCauses } from "../SyncEvent.ts"
 import { liveGapMillis, liveProbeMillis, refusedRetryMillis } from "../SyncLimits.ts"
-import {
-  type BrokenLink,
-  hasLasted,
-  type LinkState,
-  type Socket,
-  type Step,
-  type Table,
-  type Trial
-} from "../SyncState.ts"
+import type { BrokenLink, LinkState, Socket, Step, Table, Trial } from "../SyncState.ts"
+import { attemptOf, tried } from "./trial.ts"
 
 type LinkStep = Step<LinkState>
-type Linked = Extract<LinkState, { readonly _tag: "catchingUp" | "live" | "polling" }>
+type Linked = Extract<LinkState, { readonly trial: Trial }>
 type Waiting = Extract<LinkState, { readonly _tag: "waiting" }>
 
 const to = (next: LinkState, ...commands: ReadonlyArray<SyncCommand>): LinkStep => ({ next, commands })
@@ -47,19 +40,6 @@ const connectNow = (state: Waiting): LinkStep => connect(state.cause === "log" ?
 
 const stop = (state: LinkState): LinkStep =>
   state._tag === "stopped" ? stay(state) : to({ _tag: "stopped" }, hangUp, clearTimer)
-
-/** Failures in a row that stand behind this state. */
-const attemptOf = (state: LinkState, { at }: Moment): number => {
-  if (state._tag === "connecting" || state._tag === "waiting") return state.attempt
-  return "trial" in state && !hasLasted(state.trial, at) ? state.trial.attempt : 0
-}
-
-/** After something that only a good connection brings: what failed before is forgotten. */
-const proven = (trial: Trial): Trial => (trial.wentBack ? trial : { ...trial, attempt: 0, last: undefined })
-
-/** The trial after entries were stored or receipts came. */
-const tried = (state: Linked, news: { readonly through: Seq; readonly proven?: number }): Trial =>
-  news.through > state.through || (news.proven ?? 0) > 0 ? proven(state.trial) : state.trial
 
 /** The connection ended. */
 const fail = (state: LinkState, failure: Failure, moment: Moment): LinkStep => {
