@@ -15,7 +15,15 @@ import {
   type Role,
   Seq
 } from "@tidemark/protocol"
-import { chainStart, encodeLink, makeGrant, makeRevoke, Primitives, statementText } from "@tidemark/crypto"
+import {
+  chainStart,
+  encodeLink,
+  makeGrant,
+  makeRevoke,
+  Primitives,
+  type RosterState,
+  statementText
+} from "@tidemark/crypto"
 import { LocalStore, metaKeys, Remote, type RemoteError, type StoreFailed } from "@tidemark/sync"
 import { remoteErrorOf } from "./internal/remoteErrorOf.ts"
 import { Membership } from "./Membership.ts"
@@ -88,6 +96,10 @@ const makeSharing = Effect.fnUntraced(function* () {
     })
   })
 
+  /** What the server took is kept here before anybody hears of it: it may forget it, and then gets it back [AMNESIA-2]. */
+  const keep = (state: RosterState, statement: Uint8Array) =>
+    Effect.catchTag(membership.append(state.number, [statement]), ["Malformed", "StatementRefused"], () => Effect.void)
+
   const share = Effect.fn("Sharing.share")(function* (options: ShareOptions) {
     const at = yield* Clock.currentTimeMillis
     if (options.expiresAt <= at || options.expiresAt > at + grantMillisMax) {
@@ -101,6 +113,7 @@ const makeSharing = Effect.fnUntraced(function* () {
         const state = yield* membership.roster
         const made = yield* Effect.orDie(makeGrant({ state, secret, by, keyring, ...options, at }))
         const { accessToken } = yield* session.use((one) => api.grant(one, statementText(made.bytes)))
+        yield* keep(state, made.bytes)
         const { origin, workspace } = identity
         return encodeLink({ origin, accessToken, linkSecret: made.linkSecret, workspace })
       }).pipe(Effect.provideService(Primitives, primitives))
@@ -116,7 +129,8 @@ const makeSharing = Effect.fnUntraced(function* () {
         const state = yield* membership.roster
         const seen = yield* readCursor(store)
         const bytes = yield* makeRevoke({ state, secret, by, target, seen, at })
-        return yield* session.use((one) => api.revoke(one, statementText(bytes)))
+        yield* session.use((one) => api.revoke(one, statementText(bytes)))
+        yield* keep(state, bytes)
       }).pipe(Effect.provideService(Primitives, primitives))
     )
   })

@@ -50,4 +50,21 @@ describe("control arms", () => {
     const { violations } = sabotaged("hidePending")
     assert.isAbove(violations("falseStatus"), 0)
   })
+
+  it("WORLD-8, WORLD-11 a device that does not compare itself with a server that forgot is caught saying it is synced", () => {
+    const { count, violations } = sabotaged("skipComparison")
+    assert.isAbove(count("situation: server lost entries"), 0)
+    assert.isAbove(violations("falseStatus"), 0)
+  })
+
+  it("WORLD-8, WORLD-11 a device that goes back without forgetting is caught", () => {
+    const { violations } = sabotaged("keepReceipts")
+    assert.isAbove(violations("broken"), 0)
+    assert.isAbove(violations("lost"), 0)
+  })
+
+  it("WORLD-8, WORLD-11 a device that sends other bytes under a number it has used is caught", () => {
+    const { violations } = sabotaged("changeSentBytes")
+    assert.isAbove(violations("broken"), 0)
+  })
 })

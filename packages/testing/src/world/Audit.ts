@@ -1,15 +1,14 @@
 /**
  * The last look at a World at rest: the log is opened from scratch, and everybody is compared with it [WORLD-6].
  */
-import { Effect, Layer, Option, Result } from "effect"
-import { foldRoster, joinParts, type OpenedPart, openEntry, type RosterState } from "@tidemark/crypto"
-import type { DocId } from "@tidemark/protocol"
+import { Result } from "effect"
+import type { RosterState } from "@tidemark/crypto"
+import type { DeviceId, DocId } from "@tidemark/protocol"
 import { ShardDoc } from "@tidemark/model"
-import { Membership } from "@tidemark/replica"
-import { LocalStore, LocalStoreMemory, type MemoryDisk } from "@tidemark/sync"
-import { layer as layerPrimitives } from "../SeededPrimitives.ts"
-import { SeededRandom } from "../SeededRandom.ts"
-import { auditReceipts, type LoggedItem } from "./ReceiptAudit.ts"
+import { auditReceipts } from "./ReceiptAudit.ts"
+import type { MemoryDisk } from "@tidemark/sync"
+import { docsOnDisk, type DocSources, readLog } from "./LogReader.ts"
+import { isHeldByNoMember } from "./MissingOnServer.ts"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { World } from "./World.ts"
 import { tableNames, worldSchema } from "./WorldSchema.ts"
@@ -18,28 +17,35 @@ import { tableNames, worldSchema } from "./WorldSchema.ts"
 type RowTexts = ReadonlyMap<string, string>
 type MarksById = ReadonlyMap<string, ReadonlySet<string>>
 
-/** What the log says, read by a member who begins with nothing. */
-interface LogView {
-  readonly rows: RowTexts
-  readonly marks: MarksById
-  readonly roster: RosterState
-  /** Its items, in their order. */
-  readonly items: ReadonlyArray<LoggedItem>
-}
-
 export const audit = (world: World): void => {
   const founder = world.devices[0]
   if (founder?.workspace === undefined) return
-  const log = readLog(world, founder)
-  if (log === undefined) return
+  const content = readLog(world, founder)
+  if (content === undefined) {
+    return world.chronicle.violate("diverged", "the log cannot be read with the founder's keys")
+  }
+  const log = { ...content, ...project(world, "the log", content.docs) }
   const members = world.devices.filter((device) => isMember(device, log.roster))
   for (const device of world.devices) {
     if (!members.includes(device) && device.lockHolder?.status?._tag === "Synced") {
       world.chronicle.violate("falseStatus", `${device.name} was revoked and shows Synced`)
     }
   }
+  const accept = (name: string, waiting: ReadonlyArray<DocId>) => {
+    for (const doc of waiting) {
+      if (isHeldByNoMember(world, members, log.docs, doc)) {
+        world.chronicle.count("situation: operations that only a revoked device has")
+      } else world.chronicle.violate("diverged", `doc ${doc} of ${name} waits for operations that are nowhere`)
+    }
+  }
+  accept("the log", log.waiting)
   for (const device of members) {
-    checkOwnDocs(world, device)
+    accept(device.name, checkOwnDocs(world, device))
+    for (const { device: author, kind, message, seq } of device.disk.held.values()) {
+      // What a revoked device pushed to a server that had forgotten its end stays out.
+      if (kind !== "part" && !isOut(author, log.roster))
+        world.chronicle.violate("heldHonest", `${device.name} holds ${seq} as ${kind}: ${message}`)
+    }
     if (!device.hasRebelled) {
       compare(world, `${device.name} and the log`, rowsOnDisk(device.disk).rows, log.rows)
       checkCursor(world, device)
@@ -59,6 +65,8 @@ const isMember = ({ id }: SimulatedDevice, roster: RosterState): boolean => {
   const device = id === undefined ? undefined : roster.devices.get(id)
   return device !== undefined && device.revokedAt === undefined
 }
+
+const isOut = (id: DeviceId, roster: RosterState): boolean => roster.devices.get(id)?.revokedAt !== undefined
 
 /** Edits of those who may write, and still may, are everywhere; refused ones are nowhere. */
 const checkEdits = (world: World, where: string, marks: MarksById, roster: RosterState): void => {
@@ -107,12 +115,9 @@ const textsOf = (
 })
 
 /** The rows of docs that are built from nothing. */
-const project = (
-  world: World,
-  name: string,
-  docs: ReadonlyMap<DocId, { readonly snapshot?: Uint8Array | undefined; readonly updates: ReadonlyArray<Uint8Array> }>
-) => {
+const project = (world: World, name: string, docs: DocSources) => {
   const found: Array<readonly [string, Readonly<Record<string, unknown>>]> = []
+  const waiting: Array<DocId> = []
   for (const [doc, { snapshot, updates }] of docs) {
     const opened = ShardDoc.open({ workspace: worldSchema, doc, snapshot, updates })
     if (Result.isFailure(opened)) {
@@ -120,27 +125,22 @@ const project = (
       continue
     }
     const { pending, refused, shard } = opened.success
-    if (pending) world.chronicle.violate("diverged", `doc ${doc} of ${name} waits for operations that are nowhere`)
+    if (pending) waiting.push(doc)
     if (refused.length > 0) world.chronicle.violate("diverged", `doc ${doc} of ${name} holds updates it cannot read`)
     for (const { id, row, table } of shard.allRows())
       if (row !== undefined) found.push([`${table} ${id}`, { ...row, id }])
     shard.free()
   }
-  return textsOf(found)
+  return { ...textsOf(found), waiting }
 }
 
-/** What a device shows is what its own docs say. */
-const checkOwnDocs = (world: World, device: SimulatedDevice): void => {
+/** What a device shows is what its own docs say. Those that wait for operations. */
+const checkOwnDocs = (world: World, device: SimulatedDevice): ReadonlyArray<DocId> => {
   const { disk } = device
-  const ids = new Set([...disk.localSeqsByDoc.keys(), ...disk.snapshots.keys()])
-  const docs = new Map(
-    [...ids].map((doc) => {
-      const snapshot = disk.snapshots.get(doc)
-      const updates = [...(disk.localSeqsByDoc.get(doc) ?? [])].flatMap((one) => disk.updates.get(one)?.bytes ?? [])
-      return [doc, { snapshot: snapshot?.bytes, updates }] as const
-    })
-  )
-  compare(world, `${device.name} and its own docs`, rowsOnDisk(disk).rows, project(world, device.name, docs).rows)
+  const docs = docsOnDisk(disk)
+  const { rows, waiting } = project(world, device.name, docs)
+  compare(world, `${device.name} and its own docs`, rowsOnDisk(disk).rows, rows)
+  return waiting
 }
 
 const compare = (world: World, whose: string, left: RowTexts, right: RowTexts): void => {
@@ -152,45 +152,4 @@ const compare = (world: World, whose: string, left: RowTexts, right: RowTexts): 
       return
     }
   }
-}
-
-/** Opens every entry with the founder's keys and the roster as the server has it. */
-const readLog = (world: World, founder: SimulatedDevice): LogView | undefined => {
-  const { chronicle, server } = world
-  const entries = founder.workspace === undefined ? [] : server.storage.entries(founder.workspace)
-  const primitives = layerPrimitives(new SeededRandom("audit"))
-  const reading = Effect.gen(function* () {
-    const { identity, keyring } = yield* Membership
-    const { refusedAt, state: roster } = yield* foldRoster(server.storage.statements(identity.workspace))
-    if (roster === undefined || refusedAt !== undefined) return yield* Effect.die("the server's roster does not fold")
-    const updates = new Map<DocId, Array<Uint8Array>>()
-    const items: Array<LoggedItem> = []
-    const partsByItem = new Map<string, Array<OpenedPart>>()
-    for (const { bytes, seq } of entries) {
-      const opened = yield* Effect.result(openEntry({ workspace: identity.workspace, roster, keyring, bytes }))
-      if (Result.isFailure(opened)) {
-        chronicle.violate("heldHonest", `entry ${seq} does not open: ${opened.failure.message}`)
-        continue
-      }
-      const { header } = opened.success
-      const item = `${header.device} ${header.deviceSeq - header.part}`
-      const parts = [...(partsByItem.get(item) ?? []), opened.success]
-      partsByItem.set(item, parts)
-      if (parts.length < header.parts) continue
-      const whole = yield* joinParts(parts.toSorted((a, b) => a.header.part - b.header.part))
-      items.push({ seq, doc: header.doc, bytes: whole.item })
-      updates.set(header.doc, [...(updates.get(header.doc) ?? []), whole.item])
-    }
-    return { roster, updates, items }
-  })
-  const store = Layer.effect(LocalStore, LocalStoreMemory.open(founder.disk))
-  const context = Membership.layer.pipe(Layer.provideMerge(store), Layer.provideMerge(primitives))
-  const read = Effect.runSync(Effect.option(Effect.provide(reading, context)))
-  if (Option.isNone(read)) {
-    chronicle.violate("diverged", "the log cannot be read with the founder's keys")
-    return undefined
-  }
-  const docs = new Map([...read.value.updates].map(([doc, updates]) => [doc, { updates }] as const))
-  const { items, roster } = read.value
-  return { roster, items, ...project(world, "the log", docs) }
 }

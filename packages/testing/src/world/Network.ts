@@ -27,6 +27,10 @@ export class Network {
   /** Devices without a network. */
   readonly #cut = new Set<string>()
   #channelCount = 0
+  /** The one device that has a network, while nobody else has. */
+  #only: string | undefined
+  /** Messages that wait longer than the network makes them. */
+  isHeldBack: (message: Message) => boolean = () => false
   /** Called when a device's network goes. */
   readonly #cutListeners = new Set<(device: string) => void>()
 
@@ -39,7 +43,13 @@ export class Network {
   }
 
   isCut(device: string): boolean {
-    return this.#cut.has(device)
+    return this.#cut.has(device) || (this.#only !== undefined && this.#only !== device)
+  }
+
+  /** Leaves the network to one device; undefined gives it back to all that are not cut off. */
+  onlyFor(device: string | undefined): void {
+    this.#only = device
+    this.#chronicle.note(device === undefined ? "network for all" : `network for ${device} alone`)
   }
 
   /** A name for a new socket's messages. */
@@ -66,7 +76,7 @@ export class Network {
         if (channels.has(message.channel)) return false
         channels.add(message.channel)
       }
-      return !this.#cut.has(message.device)
+      return !this.isCut(message.device) && !this.isHeldBack(message)
     })
   }
 
@@ -90,6 +100,11 @@ export class Network {
     this.#chronicle.note(`lost ${message.label}${told ? "" : ", silently"}`)
     this.#chronicle.count(`fault: ${message.kind} lost`)
     message.lose(told)
+  }
+
+  /** Loses every message that is meant, silently. */
+  loseAll(isMeant: (message: Message) => boolean): void {
+    for (const message of this.#waiting.filter(isMeant)) this.lose(message, false)
   }
 
   /** Cuts a device off. Each message on its way is lost, loudly or silently, or arrives when the network is back. */

@@ -1,13 +1,16 @@
 /**
- * Looks at a World from outside while it runs: what devices are told is compared with what is on the server's disk.
+ * Looks at a World from outside while it runs: what the server says is compared with what is on its disk.
  *
- * A receipt that reaches a device is durable at that moment, and so is every entry of a page [WORLD-4]; `Synced` is not
- * shown while an own edit waits [WORLD-5].
+ * A receipt is durable at the moment it is given, and so is every entry of a page [WORLD-4]; `Synced` is not shown while
+ * an own edit waits [WORLD-5], nor while a log that forgot lacks what the device holds [WORLD-11].
  */
 import { Result } from "effect"
-import { decodeHeader, decodePage, decodePush, type Page, type Seq } from "@tidemark/protocol"
+import { hashOf } from "@tidemark/crypto"
+import { decodeHeader, decodePage, decodePush, type Hash, type Page, type Seq } from "@tidemark/protocol"
+import { missingOnServer } from "./MissingOnServer.ts"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { Witness } from "./SimulatedServerApi.ts"
+import type { SimulatedTab } from "./SimulatedTab.ts"
 import { decodeAnswer, type WireAnswer, type WireRequest } from "./Wire.ts"
 import type { World } from "./World.ts"
 
@@ -16,9 +19,29 @@ const endsOfAccess: ReadonlySet<string> = new Set(["revoked", "unknownDevice", "
 
 export class Observer implements Witness {
   readonly #world: World
+  /** The epoch of the server's disk in which a tab's last hello was answered. */
+  readonly #helloEpochs = new Map<string, number>()
+  /** Tabs and epochs that were compared with the log. */
+  readonly #compared = new Set<string>()
+  /** The hash of what was ever pushed, by device and number. */
+  readonly #pushed = new Map<string, Hash>()
 
   constructor(world: World) {
     this.#world = world
+  }
+
+  sends(device: string, wire: WireRequest): void {
+    if (wire.route !== "push") return
+    for (const bytes of Result.getOrElse(decodePush(wire.frame), () => [])) {
+      const header = Result.getOrUndefined(decodeHeader(bytes))
+      if (header === undefined) continue
+      const key = `${header.device} ${header.deviceSeq}`
+      const [hash, before] = [hashOf(bytes), this.#pushed.get(key)]
+      this.#pushed.set(key, hash)
+      if (before !== undefined && before !== hash) {
+        this.#world.chronicle.violate("broken", `${device} pushes two different entries under ${header.deviceSeq}`)
+      }
+    }
   }
 
   asks(_device: string, wire: WireRequest): void {
@@ -33,19 +56,26 @@ export class Observer implements Witness {
     }
   }
 
-  answered(device: string, wire: WireRequest, answer: WireAnswer): void {
-    const { chronicle } = this.#world
-    if (answer._tag === "Failed") {
-      const error = decodeAnswer(wire.route, answer)
-      if (Result.isFailure(error)) {
-        const reason = "reason" in error.failure ? ` ${error.failure.reason}` : ""
-        chronicle.note(`${device} hears ${error.failure._tag}${reason} to ${wire.route}`)
-        chronicle.count(`situation: ${wire.route} answered ${error.failure._tag}${reason}`)
-      }
-      return
-    }
+  gives(device: string, wire: WireRequest, answer: WireAnswer): void {
+    if (answer._tag === "Failed") return
     if (wire.route === "push") this.#checkReceipts(device, wire, answer)
     if (wire.route === "pull") this.#checkPage(device, answer.frame)
+  }
+
+  answered(device: string, tab: string, wire: WireRequest, answer: WireAnswer, epoch: number): void {
+    const { chronicle } = this.#world
+    const decoded = decodeAnswer(wire.route, answer)
+    if (Result.isFailure(decoded)) {
+      const { failure } = decoded
+      const reason = "reason" in failure ? ` ${failure.reason}` : ""
+      chronicle.note(`${device} hears ${failure._tag}${reason} to ${wire.route}`)
+      chronicle.count(`situation: ${wire.route} answered ${failure._tag}${reason}`)
+      return
+    }
+    if (wire.route === "head") this.#helloEpochs.set(tab, epoch)
+    const given = decoded.success.answer
+    if ("granted" in given) chronicle.count(`situation: refill lease ${given.granted ? "granted" : "held by another"}`)
+    if (wire.route === "found" && epoch > 0) chronicle.count("situation: list of members handed to the server")
   }
 
   framed(device: string, frame: Uint8Array | string): void {
@@ -67,11 +97,27 @@ export class Observer implements Witness {
       const tab = device.lockHolder
       if (tab?.status?._tag !== "Synced" || !device.isIdle) continue
       const { refused, sealed, unsealed } = device.disk.counts()
-      if (unsealed + sealed + refused === 0) continue
+      if (unsealed + sealed + refused === 0) {
+        this.#compareOnce(device, tab)
+        continue
+      }
       this.#world.chronicle.violate(
         "falseStatus",
         `${tab.name} shows Synced at ${this.#world.timeline.now} with ${unsealed} unsealed, ${sealed} sealed, ${refused} refused`
       )
+    }
+  }
+
+  /** The first time a tab shows `Synced` after it said hello to a server with another disk. */
+  #compareOnce(device: SimulatedDevice, tab: SimulatedTab): void {
+    const { chronicle, server } = this.#world
+    const key = `${tab.name} ${server.epoch}`
+    if (server.epoch === 0 || this.#helloEpochs.get(tab.name) !== server.epoch || this.#compared.has(key)) return
+    this.#compared.add(key)
+    chronicle.count("situation: Synced with a server that forgot")
+    const missing = missingOnServer(this.#world, device)
+    if (missing !== undefined) {
+      chronicle.violate("falseStatus", `${tab.name} shows Synced and the server's log lacks ${missing}`)
     }
   }
 

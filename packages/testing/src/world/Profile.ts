@@ -15,6 +15,7 @@ export interface StepWeights {
   readonly store: number
   readonly server: number
   readonly member: number
+  readonly loss: number
 }
 
 export interface Profile {
@@ -45,7 +46,8 @@ export const drawProfile = (random: SeededRandom): Profile => {
       crash: rate(0.6),
       store: rate(0.5),
       server: rate(0.3),
-      member: 0.8
+      member: 0.8,
+      loss: rate(0.7)
     },
     loss: rate(0.08),
     repeat: rate(0.05),

@@ -5,14 +5,24 @@
  */
 import { Effect, Result } from "effect"
 import { chainNext, hashOf } from "@tidemark/crypto"
-import { decodeHeader, decodePage, decodePush, encodePage, type PushResult, Seq } from "@tidemark/protocol"
-import type { LocalStore, MemoryDisk } from "@tidemark/sync"
+import {
+  decodeHeader,
+  decodePage,
+  decodePush,
+  type DeviceSeq,
+  encodePage,
+  type PushResult,
+  Seq
+} from "@tidemark/protocol"
+import { type Batch, type LocalStore, type MemoryDisk, metaKeys } from "@tidemark/sync"
 import type { SeededRandom } from "../SeededRandom.ts"
 import type { ServerStorage } from "./ServerStorage.ts"
 import type { Lie } from "./SimulatedServer.ts"
 import { encodeDone } from "./Wire.ts"
 
 export interface Sabotage {
+  /** How often the server forgets, as a weight: for what shows only then. */
+  readonly lossWeight?: number
   /** A server that says what is not so. */
   readonly lie?: (storage: ServerStorage, random: SeededRandom) => Lie
   /** What a restart does to a device's disk. */
@@ -129,7 +139,56 @@ const hidePending: Sabotage = {
   })
 }
 
+/** Makes a store whose commits are changed on their way. */
+const changingBatches =
+  (change: (batch: Batch) => Batch): NonNullable<Sabotage["store"]> =>
+  (store) => ({
+    ...store,
+    write: (request, decide) =>
+      store.write(request, (view) => {
+        const decision = decide(view)
+        return decision._tag === "Abort" ? decision : { ...decision, batch: change(decision.batch) }
+      })
+  })
+
+/** A device that goes back to the last common position and leaves it at that. */
+const skipComparison: Sabotage = {
+  lossWeight: 2,
+  store: changingBatches((batch) =>
+    batch.forget === undefined
+      ? batch
+      : { ...batch, meta: new Map([...(batch.meta ?? [])].filter(([key]) => key !== metaKeys.refill)) }
+  )
+}
+
+/** A device whose cursor goes back while it goes on believing the receipts above. */
+const keepReceipts: Sabotage = {
+  lossWeight: 2,
+  store: changingBatches(({ forget: _forget, ...batch }) => batch)
+}
+
+/** A device that sends other bytes when it sends an item again. */
+const changeSentBytes: Sabotage = {
+  store: (store) => {
+    const given = new Set<DeviceSeq>()
+    return {
+      ...store,
+      sealed: (limit) =>
+        Effect.map(store.sealed(limit), (items) =>
+          items.map((item) => {
+            const isFirst = !given.has(item.deviceSeq)
+            given.add(item.deviceSeq)
+            return isFirst ? item : { ...item, bytes: item.bytes.with(-1, 0) }
+          })
+        )
+    }
+  }
+}
+
 export const sabotages = {
+  skipComparison,
+  keepReceipts,
+  changeSentBytes,
   acknowledgeWithoutStoring,
   hideEntries,
   forgetOutbox,

@@ -5,7 +5,8 @@
  */
 import { Cause, Effect, Exit, Schema } from "effect"
 import { Cursor, type DeviceId, type Role, type WorkspaceId } from "@tidemark/protocol"
-import { type Batch, type LocalStoreMemory, MemoryDisk, metaKeys, StoreFailed } from "@tidemark/sync"
+import { type LocalStoreMemory, MemoryDisk, metaKeys, StoreFailed } from "@tidemark/sync"
+import { watchCommit } from "./CommitWatch.ts"
 import { SimulatedTab, type TabParts } from "./SimulatedTab.ts"
 import type { World } from "./World.ts"
 
@@ -97,8 +98,11 @@ export class SimulatedDevice {
   /** Gives the lock to a tab that waits for it. */
   passLock(): void {
     if (this.lockHolder !== undefined) return
-    const next = this.openTabs.find((tab) => !tab.isSyncing && !tab.process.isFrozen)
-    if (next !== undefined) this.takeLock(next)
+    const awake = this.openTabs.filter((tab) => !tab.process.isFrozen)
+    const next = awake.find((tab) => !tab.isSyncing)
+    if (next !== undefined) return this.takeLock(next)
+    // It was taken from one that still runs and has not noticed, and whoever took it is gone.
+    this.lockHolder = awake[0]
   }
 
   /** The tab syncs from now on, whoever did before: a former holder that still runs finds out by its fence. */
@@ -150,7 +154,7 @@ export class SimulatedDevice {
           Effect.andThen(pause)
         ),
       afterCommit: (batch) => {
-        this.#witness(tab, batch)
+        watchCommit(tab, batch)
         return Effect.andThen(pause, this.#failing("unknown", "disconnected"))
       }
     }
@@ -165,40 +169,6 @@ export class SimulatedDevice {
       this.world.chronicle.count(`fault: store ${fault}`)
       return Effect.fail(new StoreFailed({ reason, message: "The World made the disk fail." }))
     })
-  }
-
-  /** Writes down what a commit did, and meets the rare situations. */
-  #witness(tab: SimulatedTab, batch: Batch): void {
-    const { chronicle } = this.world
-    const counted = (name: string, list: ReadonlyArray<unknown> | undefined) =>
-      list === undefined || list.length === 0 ? "" : ` ${name} ${list.length}`
-    const seals = (batch.seal ?? []).map(({ deviceSeq }) => deviceSeq)
-    const what = [
-      counted("updates", batch.updates),
-      counted("rows", batch.rows),
-      seals.length === 0 ? "" : ` seal ${seals.join(",")}`,
-      counted("settle", batch.settle),
-      counted("unseal", batch.unseal),
-      counted("hold", batch.hold),
-      counted("release", batch.release),
-      counted("snapshots", batch.snapshots)
-    ].join("")
-    chronicle.note(`${tab.name} commits${what}`)
-    const isPull = batch.meta?.has(metaKeys.cursor) === true && batch.release !== undefined
-    if (isPull && (batch.settle ?? []).length > 0)
-      chronicle.count("situation: item settled by the log, not by its receipt")
-    if (seals.length > 0 && (batch.seal ?? []).some(({ parts }) => parts > 1))
-      chronicle.count("situation: item in parts")
-    if ((batch.hold ?? []).some(({ kind }) => kind === "part")) chronicle.count("situation: part held")
-    if (isPull && (batch.release ?? []).length > 0) chronicle.count("situation: held parts joined")
-    if ((batch.snapshots ?? []).length > 0) chronicle.count("situation: tail folded")
-    if ((batch.unseal ?? []).length > 0) chronicle.count("situation: item renumbered")
-    if ((batch.leases ?? []).some(({ holder }) => holder === "")) chronicle.count("situation: lease given back")
-    for (const entry of batch.hold ?? []) {
-      if (entry.kind !== "part") {
-        chronicle.violate("heldHonest", `${this.name} holds ${entry.seq} as ${entry.kind}: ${entry.message}`)
-      }
-    }
   }
 
   #remove(tab: SimulatedTab): void {

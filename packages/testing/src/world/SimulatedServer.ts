@@ -27,6 +27,8 @@ export interface ServerSocket {
 
 export class SimulatedServer {
   readonly storage: ServerStorage
+  /** How often its disk was replaced: what it said before the last time need not hold any more. */
+  epoch = 0
   readonly #chronicle: Chronicle
   readonly #random: SeededRandom
   readonly #timeline: Timeline
@@ -63,9 +65,15 @@ export class SimulatedServer {
     this.#chronicle.note("server restarts")
     this.#chronicle.count("fault: server restart")
     this.stop()
-    this.#process = this.#newProcess()
-    this.#scope = Scope.makeUnsafe()
-    this.#start()
+    this.#begin()
+  }
+
+  /** Dies where it stands and comes back with another disk. */
+  replaceDisk(replace: (storage: ServerStorage) => void): void {
+    this.stop()
+    replace(this.storage)
+    this.epoch += 1
+    this.#begin()
   }
 
   /** Ends this life. */
@@ -137,6 +145,12 @@ export class SimulatedServer {
   #newProcess(): SimulatedProcess {
     this.#life += 1
     return new SimulatedProcess("server", this.#random.fork(`life ${this.#life}`), this.#timeline)
+  }
+
+  #begin(): void {
+    this.#process = this.#newProcess()
+    this.#scope = Scope.makeUnsafe()
+    this.#start()
   }
 
   #start(): void {

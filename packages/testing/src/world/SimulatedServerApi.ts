@@ -31,13 +31,17 @@ import {
 
 /** Sees what passes: the oracle's and the counters' window on the network. */
 export interface Witness {
+  /** A device sends a request; whether it arrives is another matter. */
+  readonly sends: (device: string, wire: WireRequest) => void
   /** The server begins to work on a request. */
   readonly asks: (device: string, wire: WireRequest) => void
-  /** An answer reaches a device that still waits for it. */
-  readonly answered: (device: string, wire: WireRequest, answer: WireAnswer) => void
+  /** The server gives an answer; whether it arrives is another matter. */
+  readonly gives: (device: string, wire: WireRequest, answer: WireAnswer) => void
+  /** An answer, given while the server's disk had this epoch, reaches a tab that still waits for it. */
+  readonly answered: (device: string, tab: string, wire: WireRequest, answer: WireAnswer, epoch: number) => void
   /** The server died and will not answer. */
   readonly unanswered: (wire: WireRequest) => void
-  /** A live frame reaches a device. */
+  /** The server puts a live frame on its way. */
   readonly framed: (device: string, frame: Uint8Array | string) => void
   /** The server had no room for a live frame. */
   readonly parked: (device: string) => void
@@ -122,17 +126,21 @@ const callRoute = <Name extends RouteName>(
     const lose = (told: boolean) => {
       if (told) settle(Effect.fail(unreachable()))
     }
-    const reply = (answer: WireAnswer) =>
+    const reply = (answer: WireAnswer) => {
+      const { epoch } = server
+      witness.gives(device, wire, answer)
       network.send({
         kind: "answer",
         device,
         label: `answer to ${label}`,
         arrive: () => {
-          if (isListening && !process.isDead) witness.answered(device, wire, answer)
+          if (isListening && !process.isDead) witness.answered(device, process.name, wire, answer, epoch)
           settle(Effect.succeed(answer))
         },
         lose
       })
+    }
+    witness.sends(device, wire)
     network.send({
       kind: "request",
       device,
@@ -198,7 +206,6 @@ const openSocket = (
   const hear = (frame: Uint8Array | string) => {
     if (!isOpen) return
     waiting -= 1
-    witness.framed(device, frame)
     const event = liveEventOf(frame)
     if (Result.isFailure(event)) return cutOff(event.failure)
     if (Option.isSome(event.success)) process.run(Queue.offer(queue, event.success.value), () => undefined)
@@ -209,6 +216,7 @@ const openSocket = (
   }
   const say = (frame: Uint8Array | string) => {
     waiting += 1
+    witness.framed(device, frame)
     const copy = typeof frame === "string" ? frame : frame.slice()
     const what = `${typeof frame === "string" ? frame.slice(9, 20) : "page"} on ${label}`
     const lose = () => cutOff(unreachable())

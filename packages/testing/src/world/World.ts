@@ -11,17 +11,19 @@ import { SeededRandom } from "../SeededRandom.ts"
 import { Chronicle } from "./Chronicle.ts"
 import { Edits } from "./Edit.ts"
 import { breakStore, changeMembers, crashSomething, disturbNetwork, disturbTabs, shareLink, thaw } from "./Faults.ts"
+import { makeMemoryStorage } from "./MemoryServerStorage.ts"
 import { Network } from "./Network.ts"
 import { Observer } from "./Observer.ts"
 import { drawProfile, healedProfile, type Profile, type StepWeights } from "./Profile.ts"
 import type { Sabotage } from "./Sabotage.ts"
-import { makeMemoryStorage, makeSqliteStorage } from "./ServerStorage.ts"
+import { ServerLoss } from "./ServerLoss.ts"
 import { Timeline } from "./SimulatedClock.ts"
 import { SimulatedDevice } from "./SimulatedDevice.ts"
 import { SimulatedProcess } from "./SimulatedProcess.ts"
 import { SimulatedServer } from "./SimulatedServer.ts"
 import { layer as layerServerApi } from "./SimulatedServerApi.ts"
 import type { SimulatedTab, TabParts } from "./SimulatedTab.ts"
+import { makeSqliteStorage } from "./SqliteServerStorage.ts"
 import { editLarge, editSomething } from "./Workload.ts"
 
 export interface WorldOptions {
@@ -66,6 +68,7 @@ export class World {
   readonly sabotage: Sabotage | undefined
   readonly deviceCount: number
   readonly steps: number
+  readonly loss: ServerLoss
   profile: Profile
   readonly #observer: Observer
   #later: Array<() => void> = []
@@ -73,7 +76,9 @@ export class World {
 
   constructor({ devices, sabotage, seed, steps, storage = storageOf(seed) }: WorldOptions) {
     this.random = new SeededRandom(`world ${seed}`)
-    this.profile = drawProfile(this.random.fork("profile"))
+    const profile = drawProfile(this.random.fork("profile"))
+    const loss = sabotage?.lossWeight ?? profile.weights.loss
+    this.profile = { ...profile, weights: { ...profile.weights, loss } }
     this.deviceCount = devices ?? this.random.between(2, 4)
     this.steps = steps ?? this.profile.steps
     this.sabotage = sabotage
@@ -88,6 +93,7 @@ export class World {
       timeline: this.timeline,
       lie: sabotage?.lie?.(kept, random.fork("lies"))
     })
+    this.loss = new ServerLoss(this)
     this.addDevice(undefined, "owner").openTab()
   }
 
@@ -101,6 +107,7 @@ export class World {
   heal(): void {
     this.chronicle.note("heals")
     this.profile = healedProfile(this.profile)
+    this.loss.end()
     for (const device of this.devices) {
       this.network.heal(device.name)
       device.storeFault = undefined
@@ -209,6 +216,8 @@ export class World {
         return this.#restartServer()
       case "member":
         return changeMembers(this)
+      case "loss":
+        return this.loss.happen()
     }
   }
 
@@ -246,7 +255,7 @@ export class World {
   }
 
   #edit(): void {
-    const device = this.random.pick(this.devices)
+    const device = this.loss.sole ?? this.random.pick(this.devices)
     const tab = device === undefined ? undefined : this.random.pick(device.openTabs)
     if (tab === undefined || tab.process.isFrozen) return
     if (this.profile.hasLargeText && this.random.chance(0.01)) editLarge(this, tab)
@@ -264,6 +273,7 @@ export class World {
   #settle(): void {
     while (this.#later.length > 0) for (const run of this.#later.splice(0)) run()
     for (const process of this.#graves) while (!process.isIdle) process.step()
+    this.loss.settle()
     this.#observer.checkStatus()
   }
 

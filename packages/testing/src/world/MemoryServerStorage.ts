@@ -1,0 +1,78 @@
+/** The disk of the World's server in memory. */
+import { Layer } from "effect"
+import type { WorkspaceId } from "@tidemark/protocol"
+import {
+  Access,
+  Callers,
+  FanOut,
+  Live,
+  LogMemory,
+  MemoryStore,
+  type MemoryWorkspace,
+  Roster,
+  SyncService,
+  Tokens
+} from "@tidemark/server"
+import { serverLimits, type ServerStorage, type StorageOptions } from "./ServerStorage.ts"
+
+type Workspaces = Map<WorkspaceId, MemoryWorkspace>
+
+export const makeMemoryStorage = ({ primitives, secret: firstSecret }: StorageOptions): ServerStorage => {
+  let secret = firstSecret
+  let workspaces: Workspaces = new Map()
+  const layerOf = () =>
+    SyncService.layer.pipe(
+      Layer.provideMerge(Live.layer),
+      Layer.provideMerge(Access.layer),
+      Layer.provideMerge(Callers.layer(serverLimits)),
+      Layer.provideMerge(Tokens.layer(secret)),
+      Layer.provideMerge(LogMemory.layer(serverLimits)),
+      Layer.provideMerge(Roster.layerMemory),
+      Layer.provideMerge(Layer.succeed(MemoryStore)({ workspaces })),
+      Layer.provideMerge(FanOut.layer),
+      Layer.provideMerge(primitives)
+    )
+  return {
+    get layer() {
+      return Layer.fresh(layerOf())
+    },
+    entries: (workspace) => workspaces.get(workspace)?.entries ?? [],
+    entryAt: (workspace, seq) => workspaces.get(workspace)?.entries[seq - 1],
+    has: (workspace, device, deviceSeq) =>
+      workspaces.get(workspace)?.storedByDevice.get(device)?.has(deviceSeq) === true,
+    logOf: (workspace) => {
+      const row = workspaces.get(workspace)?.row
+      return row === undefined ? undefined : { id: row.logId, end: { seq: row.head, chain: row.chain } }
+    },
+    statements: (workspace) => workspaces.get(workspace)?.statements ?? [],
+    copy: () => {
+      const kept = { workspaces: copyOf(workspaces), secret }
+      return {
+        putBack: () => {
+          workspaces = copyOf(kept.workspaces)
+          secret = kept.secret
+        }
+      }
+    },
+    wipe: (next = secret) => {
+      workspaces = new Map()
+      secret = next
+    },
+    dispose: () => undefined
+  }
+}
+
+/** Nothing stored is ever changed in place but the maps and lists themselves. */
+const copyOf = (workspaces: Workspaces): Workspaces =>
+  new Map(
+    [...workspaces].map(([id, held]) => [
+      id,
+      {
+        row: held.row,
+        entries: [...held.entries],
+        storedByDevice: new Map([...held.storedByDevice].map(([device, stored]) => [device, new Map(stored)])),
+        statements: [...held.statements],
+        lastSeenByDevice: new Map(held.lastSeenByDevice)
+      }
+    ])
+  )

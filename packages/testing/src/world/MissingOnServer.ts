@@ -1,0 +1,71 @@
+/**
+ * Whether the server's log lacks an operation that a device holds, by both their docs built from nothing.
+ *
+ * What a server that forgot has lost: while anything is missing, nobody who knows that log may show `Synced` [WORLD-11].
+ */
+import { Result } from "effect"
+import type { DocId } from "@tidemark/protocol"
+import { PeerId, ShardDoc } from "@tidemark/model"
+import { docsOnDisk, type DocSource, type DocSources, readLog } from "./LogReader.ts"
+import type { SimulatedDevice } from "./SimulatedDevice.ts"
+import type { World } from "./World.ts"
+import { worldSchema } from "./WorldSchema.ts"
+
+/** The first thing that is missing, in words; undefined where the log holds everything. */
+export const missingOnServer = (world: World, device: SimulatedDevice): string | undefined => {
+  const log = readLog(world, device)
+  for (const [doc, source] of docsOnDisk(device.disk)) {
+    const held = versionOf(doc, source)
+    if (held === undefined) continue
+    const there = log?.docs.get(doc)
+    const known = there === undefined ? undefined : versionOf(doc, there)
+    for (const [peer, end] of beyond(held, known)) {
+      return `operations ${known?.get(peer) ?? 0} to ${end} of peer ${peer} in doc ${doc}`
+    }
+  }
+  return undefined
+}
+
+/**
+ * Whether a doc waits, in the log and on every member, for operations that only devices have which are no members any more:
+ * revoked before they could give a server back what it had forgotten.
+ */
+export const isHeldByNoMember = (
+  world: World,
+  members: ReadonlyArray<SimulatedDevice>,
+  log: DocSources,
+  doc: DocId
+): boolean => {
+  const inLog = log.get(doc)
+  if (inLog === undefined) return false
+  const known = versionOf(doc, inLog)
+  const hasMore = ({ disk }: SimulatedDevice): boolean => {
+    const source = docsOnDisk(disk).get(doc)
+    const held = source === undefined ? undefined : versionOf(doc, source)
+    return held !== undefined && beyond(held, known).length > 0
+  }
+  const others = world.devices.filter((device) => !members.includes(device))
+  return !members.some((device) => !device.hasRebelled && hasMore(device)) && others.some(hasMore)
+}
+
+type Version = ReadonlyMap<PeerId, number>
+
+/** What one version has and the other has not. */
+const beyond = (held: Version, known: Version | undefined) =>
+  [...held].filter(([peer, end]) => end > (known?.get(peer) ?? 0))
+
+/** How far each peer's operations go; those that wait for others are not in it. */
+const versionOf = (doc: DocId, { snapshot, updates }: DocSource): Version | undefined => {
+  const opened = ShardDoc.open({ workspace: worldSchema, doc, snapshot, updates })
+  if (Result.isFailure(opened)) return undefined
+  const { shard } = opened.success
+  const ends = shard
+    .version()
+    .split(",")
+    .flatMap((text) => {
+      const [peer, end] = text.split(":")
+      return peer === undefined || end === undefined ? [] : [[PeerId.make(peer), Number(end)] as const]
+    })
+  shard.free()
+  return new Map(ends)
+}
