@@ -157,7 +157,7 @@ export class ServerLoss {
     const here = this.#newCopy(workspace)
     const other = this.#other !== undefined && this.#continues(this.#other, workspace) ? this.#other : undefined
     server.replaceDisk((storage) => (other === undefined ? storage.wipe() : other.disk.putBack()))
-    chronicle.count(other === undefined ? "fault: another server answers" : "fault: the other server answers again")
+    chronicle.count(other === undefined ? "fault: another server answers" : "situation: the other server answers again")
     this.#other = here
   }
 
