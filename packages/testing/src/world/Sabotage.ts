@@ -178,7 +178,7 @@ const changeSentBytes: Sabotage = {
           items.map((item) => {
             const isFirst = !given.has(item.deviceSeq)
             given.add(item.deviceSeq)
-            return isFirst ? item : { ...item, bytes: item.bytes.with(-1, 0) }
+            return isFirst ? item : { ...item, bytes: item.bytes.with(item.bytes.length - 1, 0) }
           })
         )
     }
