@@ -8,23 +8,32 @@
  */
 import { Dexie, type ObservabilitySet } from "dexie"
 import { Effect, Layer, Queue, type Scope, Stream } from "effect"
-import { LocalStore, type StoreFailed } from "@tidemark/sync"
+import {
+  LocalStore,
+  setAsideRoundsMax,
+  type StoreFailed,
+  verifyStart,
+  type WriteRequest,
+  type WriteView
+} from "@tidemark/sync"
 import { makeConnection } from "./internal/connection.ts"
 import { applyBatch } from "./internal/dexieBatch.ts"
 import { editsOf, lostEditsOf, rowEditsOf, waitingRowsOf } from "./internal/dexieEdits.ts"
+import { DamagedRow, storeFailed } from "./internal/dexieFailures.ts"
 import {
   countsOf,
-  docsOf,
   metaOf,
   metaUnder,
   refusedOf,
+  sealedNumbersOf,
   sealedOf,
   tailOf,
   tailSizeOf,
   unsealedOf,
   viewOf
 } from "./internal/dexieReads.ts"
-import { rowToHeld } from "./internal/engineTables.ts"
+import { docsOf, quarantinedOf, Reading, setAside, verifyStep } from "./internal/dexieQuarantine.ts"
+import { keptHeld } from "./internal/engineTables.ts"
 import { type WorkspaceDb, workspaceDbName, type WorkspaceDbOptions } from "./WorkspaceDb.ts"
 
 /** Opens a store until the scope closes; afterwards every call fails with `disconnected` [STORE-31]. */
@@ -33,8 +42,23 @@ export const open = Effect.fnUntraced(function* (
 ): Effect.fn.Return<LocalStore["Service"], StoreFailed, Scope.Scope> {
   const withDb = yield* makeConnection(options)
   // Reads take the engine's tables only, so that they never wait for the page's queries.
-  const read = <A>(body: (db: WorkspaceDb) => Promise<A>) =>
-    withDb((db) => db.transaction("r", db.engineTables, () => body(db)))
+  const readOnce = <A>(body: (db: WorkspaceDb, reading: Reading) => Promise<A>) =>
+    withDb((db) =>
+      db.transaction("r", db.engineTables, async () => {
+        const reading = new Reading()
+        return { value: await body(db, reading), finds: reading.finds }
+      })
+    )
+  // An async function each time: only then does Dexie follow what is awaited inside.
+  /** What a read finds damaged is set aside, and the read is repeated: then it is not there. */
+  const read = Effect.fnUntraced(function* <A>(body: (db: WorkspaceDb, reading: Reading) => Promise<A>) {
+    for (let round = 0; round < setAsideRoundsMax; round++) {
+      const { finds, value } = yield* readOnce(body)
+      if (finds.length === 0) return value
+      yield* withDb((db) => db.transaction("rw", db.engineTables, async () => await setAside(db, finds)))
+    }
+    return yield* storeFailed("damaged")
+  })
 
   const write: LocalStore["Service"]["write"] = <A>(
     ...[request, decide]: Parameters<typeof LocalStore.Service.write<A>>
@@ -54,7 +78,7 @@ export const open = Effect.fnUntraced(function* (
       }
       const transaction = (db: WorkspaceDb) =>
         db.transaction("rw", db.tables, async () => {
-          const decision = decideOnce(await viewOf(db, request))
+          const decision = decideOnce(await soundView(db, request))
           if (decision._tag === "Abort") return { committed: false, value: decision.value, localSeqs: [] }
           return { committed: true, value: decision.value, localSeqs: await applyBatch(db, decision.batch) }
         })
@@ -66,20 +90,25 @@ export const open = Effect.fnUntraced(function* (
 
   return LocalStore.of({
     write,
-    tail: (doc, applied) => read((db) => tailOf(db, doc, applied)),
+    tail: (doc, applied) => read((db, reading) => tailOf(db, reading, doc, applied)),
     docs: read(docsOf),
     tailSize: (doc) => read((db) => tailSizeOf(db, doc)),
-    unsealed: (bytesMax, except) => read((db) => unsealedOf(db, bytesMax, except)),
-    sealed: (limit) => read((db) => sealedOf(db, limit)),
+    unsealed: (bytesMax, except) => read((db, reading) => unsealedOf(db, reading, bytesMax, except)),
+    sealed: (limit) => read((db, reading) => sealedOf(db, reading, limit)),
     refused: read(refusedOf),
-    held: read(async (db) => (await db.held.orderBy("seq").toArray()).map(rowToHeld)),
+    held: read(async (db, reading) => reading.all(keptHeld, await db.held.orderBy("seq").toArray())),
     counts: read(countsOf),
-    edits: (localSeqs) => read((db) => editsOf(db, localSeqs)),
+    edits: (localSeqs) => read((db, reading) => editsOf(db, reading, localSeqs)),
     lostEdits: read(lostEditsOf),
-    rowEdits: (row) => read((db) => rowEditsOf(db, row)),
-    waitingRows: (table) => read((db) => waitingRowsOf(db, table)),
-    meta: (keys) => read((db) => metaOf(db, keys)),
-    metaUnder: (prefix) => read((db) => metaUnder(db, prefix)),
+    rowEdits: (row) => read((db, reading) => rowEditsOf(db, reading, row)),
+    waitingRows: (table) => read((db, reading) => waitingRowsOf(db, reading, table)),
+    meta: (keys) => read((db, reading) => metaOf(db, reading, keys)),
+    metaUnder: (prefix) => read((db, reading) => metaUnder(db, reading, prefix)),
+    quarantined: read(quarantinedOf),
+    verify: (from = verifyStart) =>
+      withDb((db) => db.transaction("rw", db.engineTables, async () => await verifyStep(db, from))),
+    rowIds: (table) => withDb(async (db) => await db.table<object, string>(table).toCollection().primaryKeys()),
+    sealedNumbers: read(sealedNumbersOf),
     outboxChanges: outboxChangesOf(workspaceDbName(options.workspace))
   })
 })
@@ -88,7 +117,18 @@ export const open = Effect.fnUntraced(function* (
 export const layer = (options: WorkspaceDbOptions): Layer.Layer<LocalStore, StoreFailed> =>
   Layer.effect(LocalStore, open(options))
 
-const outboxTables = ["tm_updates", "tm_sealed", "tm_held"]
+/** What `decide` may see: what is damaged is set aside first. */
+const soundView = async (db: WorkspaceDb, request: WriteRequest): Promise<WriteView> => {
+  for (let round = 0; round < setAsideRoundsMax; round++) {
+    const reading = new Reading()
+    const view = await viewOf(db, reading, request)
+    if (reading.finds.length === 0) return view
+    await setAside(db, reading.finds)
+  }
+  throw new DamagedRow("A damaged row cannot be set aside")
+}
+
+const outboxTables = ["tm_updates", "tm_sealed", "tm_held", "tm_quarantine"]
 
 /** Dexie tells every context of this profile which parts of a database a commit touched. */
 const outboxChangesOf = (name: string): Stream.Stream<void> => {

@@ -17,9 +17,12 @@ import {
   incarnationKey,
   type LeaseRow,
   type MetaRow,
-  type NewUpdateRow,
+  metaToRow,
+  type NewQuarantineRow,
+  type QuarantineRow,
   type SealedRow,
   type SnapshotRow,
+  type UpdatePlace,
   type UpdateRow
 } from "./internal/engineTables.ts"
 import {
@@ -57,13 +60,15 @@ export const workspaceDbName = (workspace: WorkspaceId): string => `tidemark-${w
 /** Opened by `openWorkspaceDb`. It never opens itself again once it was closed, but as `reopens` says; it is made only once. */
 export class WorkspaceDb extends Dexie {
   readonly workspace: WorkspaceId
-  readonly updates: Table<UpdateRow, number, NewUpdateRow>
+  readonly updates: Table<UpdateRow, number, UpdatePlace>
   readonly snapshots: Table<SnapshotRow, string>
   readonly leases: Table<LeaseRow, [string, string]>
   readonly meta: Table<MetaRow, string>
+  readonly copies: Table<MetaRow, string>
   readonly sealed: Table<SealedRow, number>
   readonly held: Table<HeldRow, number>
   readonly edits: Table<EditRow, number>
+  readonly quarantine: Table<QuarantineRow, number, NewQuarantineRow>
 
   /** All of the above. */
   readonly engineTables: ReadonlyArray<Table>
@@ -82,15 +87,19 @@ export class WorkspaceDb extends Dexie {
     this.snapshots = this.table("tm_snapshots")
     this.leases = this.table("tm_leases")
     this.meta = this.table("tm_meta")
+    this.copies = this.table("tm_copies")
     this.sealed = this.table("tm_sealed")
     this.held = this.table("tm_held")
     this.edits = this.table("tm_edits")
-    this.engineTables = [this.updates, this.snapshots, this.leases, this.meta, this.sealed, this.held, this.edits]
+    this.quarantine = this.table("tm_quarantine")
+    this.engineTables = engineTables.map(({ name }) => this.table(name))
     this.mayBeMade = options.mustExist !== true
     this.on("populate", (transaction) => {
       // Undoes the making.
       if (!this.mayBeMade) throw storeFailed("gone")
-      return transaction.table("tm_meta").add({ key: incarnationKey, value: JSON.stringify(crypto.randomUUID()) })
+      const value = JSON.stringify(crypto.randomUUID())
+      void transaction.table("tm_copies").add(metaToRow("copies", incarnationKey, value))
+      return transaction.table("tm_meta").add(metaToRow("meta", incarnationKey, value))
     })
     this.on("versionchange", ({ newVersion }) => {
       if (newVersion === null) {

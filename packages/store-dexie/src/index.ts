@@ -1,7 +1,7 @@
 /** The engine's `LocalStore` on IndexedDB, the database the page reads from, and the list of workspaces. */
 export * as LocalStoreDexie from "./LocalStoreDexie.ts"
 export * from "./LiveRows.ts"
-export { rowEditsOf, waitingRowsOf } from "./internal/dexieEdits.ts"
+export { rowEditsOf, waitingRowsOf } from "./PageEdits.ts"
 export {
   deleteWorkspaceDb,
   openWorkspaceDb,

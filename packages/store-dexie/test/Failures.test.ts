@@ -2,7 +2,7 @@ import "fake-indexeddb/auto"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit } from "effect"
 import { LocalStoreDexie, openWorkspaceDb } from "@tidemark/store-dexie"
-import { append, doc, fillDisk, newWorkspace, start, updateCountOf, watchTransactions } from "./support.ts"
+import { append, doc, fillDisk, newWorkspace, updateCountOf, watchTransactions } from "./support.ts"
 
 const tables = [{ name: "tasks", indexes: "id, done" }]
 
@@ -55,22 +55,21 @@ describe("LocalStoreDexie, failing", () => {
     })
   )
 
-  it.effect("STORE-63 a row that does not decode fails with `damaged`, and the rest is still read", () =>
+  it.effect("STORE-63 a row that does not decode is set aside, and what is read goes on without it", () =>
     Effect.gen(function* () {
       const options = { workspace: yield* newWorkspace, tables }
       const store = yield* LocalStoreDexie.open(options)
       const db = yield* openWorkspaceDb(options)
       yield* append(store)
       const broken = { doc, own: 1, spans: [], seq: 0.5, size: 3, sealedUnder: 0, bytes: "not bytes", unsealed: 1 }
-      yield* Effect.promise(() => db.table("tm_updates").add(broken))
-      assert.strictEqual((yield* Effect.flip(store.tail(doc, start))).reason, "damaged")
-      assert.strictEqual((yield* Effect.flip(store.unsealed(1_000))).reason, "damaged")
-      const written = Effect.flip(
-        store.write({ docs: [{ doc, applied: start }], meta: [] }, () => ({ _tag: "Abort", value: undefined }))
-      )
-      assert.strictEqual((yield* written).reason, "damaged")
+      yield* Effect.promise(() => db.table("tm_updates").bulkAdd([broken, { ...broken, doc: 5 }, { unsealed: 1 }]))
+      assert.strictEqual((yield* store.counts).unsealed, 4)
+      assert.strictEqual(yield* updateCountOf(store), 1)
+      assert.strictEqual((yield* store.unsealed(1_000)).length, 1)
       assert.deepStrictEqual(yield* store.docs, [doc])
-      assert.strictEqual((yield* store.counts).unsealed, 2)
+      const counts = yield* store.counts
+      assert.deepStrictEqual([counts.unsealed, counts.damaged], [1, 3])
+      assert.include((yield* store.quarantined)[0]?.fields, '"bytes":"not bytes"')
     })
   )
 })

@@ -2,6 +2,7 @@ import "fake-indexeddb/auto"
 import { Effect } from "effect"
 import { bytesToId, WorkspaceId } from "@tidemark/protocol"
 import { LocalStoreDexie, openWorkspaceDb } from "@tidemark/store-dexie"
+import { damageRow } from "./support.ts"
 import { localStoreSuite, localStoreSuiteTables } from "@tidemark/testing/suites/LocalStoreSuite"
 
 let workspaceCount = 0
@@ -23,7 +24,8 @@ localStoreSuite(
         Effect.flatMap((db) => Effect.promise(() => db.table("tm_updates").count())),
         Effect.scoped,
         Effect.orDie
-      )
+      ),
+      damage: (damage) => damageRow(options, damage)
     }
   })
 )

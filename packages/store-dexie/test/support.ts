@@ -1,7 +1,9 @@
 /** What the tests of this package share: new workspaces, and faults at the border to IndexedDB. */
 import { Effect } from "effect"
 import { bytesToId, DocId, LocalSeq, Seq, WorkspaceId } from "@tidemark/protocol"
+import { openWorkspaceDb, type WorkspaceDbOptions } from "@tidemark/store-dexie"
 import type { LocalStore } from "@tidemark/sync"
+import type { DamageToDo } from "@tidemark/testing/suites/LocalStoreSuite"
 
 export const doc = DocId.make(bytesToId(new Uint8Array(16)))
 export const start = LocalSeq.make(0)
@@ -156,3 +158,37 @@ export const deleteDatabase = (name: string) =>
   Effect.callback<void>((resume) => {
     indexedDB.deleteDatabase(name).addEventListener("success", () => resume(Effect.void))
   })
+
+type RawRow = Record<string, unknown>
+
+/** The field that damage beside the content changes, by table. */
+const fieldByTable: Readonly<Record<DamageToDo["table"], string>> = {
+  updates: "seq",
+  snapshots: "through",
+  leases: "end",
+  meta: "check",
+  copies: "check",
+  sealed: "sealedAt",
+  held: "deviceSeq",
+  edits: "seq"
+}
+
+/** Writes a record again with one bit of its content, or one number beside it, changed. */
+export const damageRow = (options: WorkspaceDbOptions, { key, part, table }: DamageToDo) =>
+  openWorkspaceDb(options).pipe(
+    Effect.flatMap((db) =>
+      Effect.promise(async () => {
+        const rows = db.table<RawRow>(`tm_${table}`)
+        const row = (await rows.get(JSON.parse(key))) ?? {}
+        const field = part === "fields" ? fieldByTable[table] : "bytes" in row ? "bytes" : "value"
+        await rows.put({ ...row, [field]: changed(row[field]) })
+      })
+    ),
+    Effect.scoped,
+    Effect.orDie
+  )
+
+const changed = (value: unknown): unknown => {
+  if (value instanceof Uint8Array) return value.map((byte, index) => (index === 0 ? byte ^ 1 : byte))
+  return typeof value === "number" ? value + 1 : `${String(value)} `
+}

@@ -6,31 +6,14 @@
  * table as JSON. Rules: docs/spec/store.md.
  */
 import { Effect, Layer, Queue, Schedule, type Scope, Stream } from "effect"
-import type { DocId, LocalSeq } from "@tidemark/protocol"
-import {
-  type DocTail,
-  LocalStore,
-  takeFitting,
-  type StoreFailed,
-  type WriteRequest,
-  type WriteView
-} from "@tidemark/sync"
+import { LocalStore, type StoreFailed, verifyStart } from "@tidemark/sync"
 import { applyBatch } from "./internal/sqliteBatch.ts"
 import { editsOf, lostEditsOf, rowEditsOf, waitingRowsOf } from "./internal/sqliteEdits.ts"
-import { errorToStoreFailed } from "./internal/sqliteFailures.ts"
-import {
-  rowToCounts,
-  rowToDoc,
-  rowToHeld,
-  rowToJson,
-  rowToLease,
-  rowToMeta,
-  rowToSealed,
-  rowToSnapshot,
-  rowToTailSize,
-  rowToUpdate
-} from "./internal/sqliteRows.ts"
 import { SqliteConnection } from "./internal/sqliteConnection.ts"
+import { errorToStoreFailed } from "./internal/sqliteFailures.ts"
+import { docsOf, Reading, readSound, verifyStep } from "./internal/sqliteQuarantine.ts"
+import { countsOf, metaOf, metaUnder, sealedOf, tailOf, unsealedOf, viewOf } from "./internal/sqliteReads.ts"
+import { keptHeld, keptSealed, rowToJson, rowToQuarantined, rowToTailSize } from "./internal/sqliteRows.ts"
 
 /** Where the store is kept. */
 export interface SqliteStoreOptions {
@@ -74,7 +57,18 @@ export const open = Effect.fnUntraced(function* (
   )
   const listeners = listenersByPath.get(options.path) ?? new Set()
   listenersByPath.set(options.path, listeners)
-  const read = <A>(body: () => A) => attempt(() => sql.transaction("DEFERRED", body))
+  const tellAll = Effect.sync(() => {
+    for (const listener of listeners) listener()
+  })
+  /** What a read finds damaged is set aside, and the read is repeated: then it is not there. */
+  const read = Effect.fnUntraced(function* <A>(body: (reading: Reading) => A) {
+    const reading = new Reading()
+    const value = yield* attempt(() => sql.transaction("DEFERRED", () => body(reading)))
+    if (reading.finds.length === 0) return value
+    const sound = yield* attempt(() => sql.transaction("IMMEDIATE", () => readSound(sql, body)))
+    yield* tellAll
+    return sound
+  })
 
   const write: LocalStore["Service"]["write"] = (request, decide) =>
     Effect.suspend(() => {
@@ -90,27 +84,21 @@ export const open = Effect.fnUntraced(function* (
       }
       const transaction = attempt(() =>
         sql.transaction("IMMEDIATE", () => {
-          const decision = decideOnce(viewOf(sql, request))
+          const decision = decideOnce(readSound(sql, (reading) => viewOf(sql, reading, request)))
           if (decision._tag === "Abort") return { committed: false, value: decision.value, localSeqs: [] }
           return { committed: true, value: decision.value, localSeqs: applyBatch(sql, decision.batch) }
         })
       )
       return transaction.pipe(
-        Effect.tap(({ committed }) =>
-          Effect.sync(() => {
-            if (committed) for (const listener of listeners) listener()
-          })
-        ),
+        Effect.tap(({ committed }) => (committed ? tellAll : Effect.void)),
         Effect.catch((failure) => (thrown === undefined ? Effect.fail(failure) : Effect.die(thrown.error)))
       )
     })
 
   const store = LocalStore.of({
     write,
-    tail: (doc, applied) => read(() => tailOf(sql, doc, applied)),
-    docs: read(() =>
-      sql.rows("SELECT doc FROM updates UNION SELECT doc FROM snapshots").map((row) => rowToDoc(row).doc)
-    ),
+    tail: (doc, applied) => read((reading) => tailOf(sql, reading, doc, applied)),
+    docs: read(() => docsOf(sql)),
     tailSize: (doc) =>
       read(() =>
         rowToTailSize(
@@ -121,28 +109,31 @@ export const open = Effect.fnUntraced(function* (
           )
         )
       ),
-    unsealed: (bytesMax, except) =>
-      read(() => {
-        const ascending = "SELECT * FROM updates WHERE own = 1 AND seq = 0 AND sealedUnder = 0 ORDER BY localSeq"
-        return takeFitting(passOver(sql.iterate(rowToUpdate, ascending), except), { count: Infinity, bytes: bytesMax })
-      }),
-    sealed: (limit) =>
-      read(() => {
-        const ascending = "SELECT * FROM sealed WHERE state = 0 ORDER BY deviceSeq"
-        return takeFitting(passOver(sql.iterate(rowToSealed, ascending), limit.except), limit)
-      }),
-    refused: read(() => sql.rows("SELECT * FROM sealed WHERE state = 2 ORDER BY deviceSeq").map(rowToSealed)),
-    held: read(() => sql.rows("SELECT * FROM held ORDER BY seq").map(rowToHeld)),
-    counts: read(() => {
-      const { oldestSealedAt, ...counts } = rowToCounts(sql.row(countsSql))
-      return { ...counts, oldestSealedAt: oldestSealedAt ?? undefined }
-    }),
-    edits: (localSeqs) => read(() => editsOf(sql, localSeqs)),
-    lostEdits: read(() => lostEditsOf(sql)),
-    rowEdits: (row) => read(() => rowEditsOf(sql, row)),
+    unsealed: (bytesMax, except) => read((reading) => unsealedOf(sql, reading, bytesMax, except)),
+    sealed: (limit) => read((reading) => sealedOf(sql, reading, limit)),
+    refused: read((reading) =>
+      reading.all(keptSealed, sql.rows("SELECT * FROM sealed WHERE state = 2 ORDER BY deviceSeq"))
+    ),
+    held: read((reading) => reading.all(keptHeld, sql.rows("SELECT * FROM held ORDER BY seq"))),
+    counts: read((reading) => countsOf(sql, reading)),
+    edits: (localSeqs) => read((reading) => editsOf(sql, reading, localSeqs)),
+    lostEdits: read((reading) => lostEditsOf(sql, reading)),
+    rowEdits: (row) => read((reading) => rowEditsOf(sql, reading, row)),
     waitingRows: (table) => read(() => waitingRowsOf(sql, table)),
-    meta: (keys) => read(() => metaOf(sql, keys)),
-    metaUnder: (prefix) => read(() => metaUnder(sql, prefix)),
+    meta: (keys) => read((reading) => metaOf(sql, reading, keys)),
+    metaUnder: (prefix) => read((reading) => metaUnder(sql, reading, prefix)),
+    quarantined: read(() => sql.rows("SELECT * FROM quarantine ORDER BY id").map(rowToQuarantined)),
+    verify: (from = verifyStart) =>
+      attempt(() => sql.transaction("IMMEDIATE", () => verifyStep(sql, from))).pipe(
+        Effect.tap(({ damaged }) => (damaged > 0 ? tellAll : Effect.void))
+      ),
+    rowIds: (table) =>
+      read(() => sql.rows("SELECT id FROM rows WHERE table_name = ?", table).map(({ id }) => String(id))),
+    sealedNumbers: read((reading) =>
+      reading
+        .all(keptSealed, sql.rows("SELECT * FROM sealed ORDER BY deviceSeq"))
+        .map(({ deviceSeq, seq }) => ({ deviceSeq, ...(seq === undefined ? {} : { seq }) }))
+    ),
     outboxChanges: outboxChangesOf(sql, listeners)
   })
   const rows = (table: string) =>
@@ -158,56 +149,6 @@ export const layer = (options: SqliteStoreOptions): Layer.Layer<LocalStore, Stor
     LocalStore,
     Effect.map(open(options), ({ store }) => store)
   )
-
-const countsSql = `SELECT
-  (SELECT count(*) FROM updates WHERE own = 1 AND seq = 0 AND sealedUnder = 0) AS unsealed,
-  (SELECT count(*) FROM sealed WHERE state = 0) AS sealed,
-  (SELECT count(*) FROM sealed WHERE state = 2) AS refused,
-  (SELECT count(*) FROM held WHERE kind = 'refused') AS heldRefused,
-  (SELECT count(*) FROM held WHERE kind = 'tooNew') AS heldTooNew,
-  (SELECT min(sealedAt) FROM sealed WHERE state < 2) AS oldestSealedAt`
-
-const viewOf = (sql: SqliteConnection, request: WriteRequest): WriteView => ({
-  tails: request.docs.map(({ doc, applied }) => tailOf(sql, doc, applied)),
-  leases: [...new Set(request.docs.map(({ doc }) => doc))].flatMap((doc) =>
-    sql.rows("SELECT * FROM leases WHERE doc = ?", doc).map(rowToLease)
-  ),
-  meta: metaOf(sql, request.meta),
-  sealed: new Map(
-    (request.sealed ?? []).flatMap((deviceSeq) => {
-      const row = sql.row("SELECT * FROM sealed WHERE deviceSeq = ?", deviceSeq)
-      return row === undefined ? [] : [[deviceSeq, rowToSealed(row)] as const]
-    })
-  )
-})
-
-const tailOf = (sql: SqliteConnection, doc: DocId, applied: LocalSeq): DocTail => {
-  const row = sql.row("SELECT * FROM snapshots WHERE doc = ? AND through > ?", doc, applied)
-  const snapshot = row === undefined ? undefined : rowToSnapshot(row)
-  const after = snapshot?.through ?? applied
-  const updates = sql
-    .rows("SELECT * FROM updates WHERE doc = ? AND localSeq > ? ORDER BY localSeq", doc, after)
-    .map(rowToUpdate)
-  return snapshot === undefined ? { doc, updates } : { doc, snapshot, updates }
-}
-
-const metaOf = (sql: SqliteConnection, keys: ReadonlyArray<string>): ReadonlyMap<string, string> =>
-  new Map(
-    keys.flatMap((key) => {
-      const row = sql.row("SELECT * FROM meta WHERE key = ?", key)
-      return row === undefined ? [] : [[key, rowToMeta(row).value] as const]
-    })
-  )
-
-const metaUnder = (sql: SqliteConnection, prefix: string): ReadonlyArray<readonly [string, string]> => {
-  const found: Array<readonly [string, string]> = []
-  // Keys with the same start stand together in SQLite's order (bytes), whose ascent is not that of the rule.
-  for (const { key, value } of sql.iterate(rowToMeta, "SELECT * FROM meta WHERE key >= ? ORDER BY key", prefix)) {
-    if (!key.startsWith(prefix)) break
-    found.push([key, value])
-  }
-  return found.toSorted(([a], [b]) => (a < b ? -1 : 1))
-}
 
 /** Commits of this process by its listeners; those of others by SQLite's own count of foreign commits. */
 const outboxChangesOf = (sql: SqliteConnection, listeners: Set<() => void>): Stream.Stream<void> => {
@@ -233,12 +174,4 @@ const outboxChangesOf = (sql: SqliteConnection, listeners: Set<() => void>): Str
     Stream.map(() => undefined)
   )
   return Stream.merge(own, others)
-}
-
-/** The items of docs that are not in `except`. */
-const passOver = function* <A extends { readonly doc: DocId }>(
-  items: Iterable<A>,
-  except: ReadonlySet<DocId> | undefined
-): Iterable<A> {
-  for (const item of items) if (except?.has(item.doc) !== true) yield item
 }

@@ -9,6 +9,7 @@
 import { Context, type Effect, Schema, type Stream } from "effect"
 import type { DeviceId, DeviceSeq, DocId, LocalSeq, Seq } from "@tidemark/protocol"
 import type { EditRecord, RowEdits, RowRef, StoredEdit } from "./Edit.ts"
+import type { Damage, Quarantined, Verified, VerifyPlace } from "./Quarantine.ts"
 
 /** Operations `start` up to but not including `end` of one CRDT peer. Opaque to the engine but for equality. */
 export interface Span {
@@ -124,6 +125,8 @@ export interface WriteRequest {
   readonly meta: ReadonlyArray<string>
   /** Sealed items `decide` needs, by DeviceSeq. */
   readonly sealed?: ReadonlyArray<DeviceSeq>
+  /** Rows `decide` needs, to compare them with their docs. */
+  readonly rows?: ReadonlyArray<Pick<RowChange, "table" | "id">>
 }
 
 /** What `decide` sees: the truth of this transaction. */
@@ -136,6 +139,8 @@ export interface WriteView {
   readonly meta: ReadonlyMap<string, string>
   /** The requested sealed items that exist. */
   readonly sealed: ReadonlyMap<DeviceSeq, SealedItem>
+  /** In the order of the request; `row` undefined where there is none that can be read. */
+  readonly rows: ReadonlyArray<RowChange>
 }
 
 /** What one transaction changes. Everything in it is committed together, in this order. */
@@ -174,6 +179,10 @@ export interface Batch {
   readonly release?: ReadonlyArray<Seq>
   /** Puts a doc's snapshot and removes the updates it stands for, but for own ones without a Seq. */
   readonly snapshots?: ReadonlyArray<Snapshot>
+  /** Puts rows that differed from their docs into quarantine; the right ones are in `rows` [CHECK-7]. */
+  readonly aside?: ReadonlyArray<Damage>
+  /** Says of damages in quarantine how they were healed. */
+  readonly heal?: ReadonlyArray<{ readonly id: number; readonly healed: string }>
 }
 
 /** What `decide` returns: commit this batch, or touch nothing. `value` is handed back either way. */
@@ -198,6 +207,8 @@ export interface OutboxCounts {
   /** Held entries of kind `refused` and of kind `tooNew`. */
   readonly heldRefused: number
   readonly heldTooNew: number
+  /** Damaged records in quarantine that are not healed. */
+  readonly damaged: number
   /** When the oldest unsettled sealed item was sealed, epoch milliseconds; undefined when there is none. */
   readonly oldestSealedAt: number | undefined
 }
@@ -214,7 +225,7 @@ export const StoreFailedReason = Schema.Literals([
   "versionChanged",
   /** The database this store was opened on was cleared or deleted. Nothing was written, and nothing ever will be. */
   "gone",
-  /** A stored row does not decode: it is damaged. */
+  /** The store itself, or something in it that this device cannot do without, is damaged. */
   "damaged"
 ])
 
@@ -276,6 +287,14 @@ export class LocalStore extends Context.Service<
     readonly meta: (keys: ReadonlyArray<string>) => Effect.Effect<ReadonlyMap<string, string>, StoreFailed>
     /** Every key that starts with `prefix`, ascending, with its value. */
     readonly metaUnder: (prefix: string) => Effect.Effect<ReadonlyArray<readonly [string, string]>, StoreFailed>
+    /** Every damaged record ever met, in the order they were found. */
+    readonly quarantined: Effect.Effect<ReadonlyArray<Quarantined>, StoreFailed>
+    /** Reads the next records, from the start where no place is given, and puts the damaged ones into quarantine. */
+    readonly verify: (from: VerifyPlace | undefined) => Effect.Effect<Verified, StoreFailed>
+    /** The ids of all rows of an app table. */
+    readonly rowIds: (table: string) => Effect.Effect<ReadonlyArray<string>, StoreFailed>
+    /** The number of every sealed item, and its Seq, ascending. */
+    readonly sealedNumbers: Effect.Effect<ReadonlyArray<Pick<SealedItem, "deviceSeq" | "seq">>, StoreFailed>
     /** Emits after a commit, of any tab, that may have changed `counts`; and once at the start. Never fails. */
     readonly outboxChanges: Stream.Stream<void>
   }

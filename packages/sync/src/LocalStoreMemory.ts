@@ -11,6 +11,7 @@ import { takeFitting } from "./FitLimit.ts"
 import { copyHeld, copySealed, copyUpdate } from "./internal/storeCopies.ts"
 import { type Batch, LocalStore, StoreFailed } from "./LocalStore.ts"
 import { MemoryDisk } from "./MemoryDisk.ts"
+import { verifyStart } from "./Quarantine.ts"
 
 /** What happens around the steps of a store. Each may wait, fail, or be interrupted where it stands. */
 export interface MemoryHooks {
@@ -41,7 +42,16 @@ export const open = Effect.fnUntraced(function* (
   const alive = Effect.suspend(() => (isOpen ? Effect.void : Effect.fail(closed())))
   const beforeRead = hooks.beforeRead ?? Effect.void
   const read = <A>(look: () => A) =>
-    alive.pipe(Effect.andThen(beforeRead), Effect.andThen(alive), Effect.andThen(Effect.sync(look)))
+    alive.pipe(
+      Effect.andThen(beforeRead),
+      Effect.andThen(alive),
+      Effect.andThen(
+        Effect.sync(() => {
+          disk.quarantine.collect(disk)
+          return look()
+        })
+      )
+    )
 
   const write: LocalStore["Service"]["write"] = (request, decide) =>
     disk.lock.withPermit(
@@ -115,6 +125,16 @@ export const open = Effect.fnUntraced(function* (
     meta: (keys) => read(() => disk.metaOf(keys)),
     metaUnder: (prefix) =>
       read(() => [...disk.meta].filter(([key]) => key.startsWith(prefix)).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+    quarantined: read(() => [...disk.quarantine.entries]),
+    verify: (from = verifyStart) =>
+      Effect.andThen(
+        alive,
+        Effect.sync(() => disk.quarantine.verify(disk, from))
+      ),
+    rowIds: (table) => read(() => [...(disk.rowsByTable.get(table)?.keys() ?? [])]),
+    sealedNumbers: read(() =>
+      disk.sealedAscending().map(({ deviceSeq, seq }) => ({ deviceSeq, ...(seq === undefined ? {} : { seq }) }))
+    ),
     outboxChanges
   })
 })
@@ -130,7 +150,8 @@ const touchesOutbox = (batch: Batch): boolean =>
     batch.settle,
     batch.mark,
     batch.hold,
-    batch.release
+    batch.release,
+    batch.heal
   ].some((changes) => changes !== undefined && changes.length > 0)
 
 /** A store over `disk` (a new one by default), closed with the layer. */

@@ -22,6 +22,8 @@ import {
 } from "./LocalStore.ts"
 import { editPart, type EditRecord, type RowEdits, type RowRef, type StoredEdit } from "./Edit.ts"
 import { copyEdit, MemoryEdits } from "./internal/memoryEdits.ts"
+import { MemoryQuarantine } from "./internal/memoryQuarantine.ts"
+import { rowsHealed } from "./Quarantine.ts"
 import { copyHeld, copyRow, copySealed, copySnapshot, copyUpdate } from "./internal/storeCopies.ts"
 
 /** A row as the page reads it. */
@@ -43,9 +45,12 @@ export class MemoryDisk {
   /** By doc, then by peer. */
   readonly leases = new Map<DocId, Map<string, Lease>>()
   readonly meta = new Map<string, string>()
+  /** The second copies of meta values. */
+  readonly copies = new Map<string, string>()
   readonly sealed = new Map<DeviceSeq, SealedItem>()
   readonly held = new Map<Seq, HeldEntry>()
   readonly #edits = new MemoryEdits()
+  readonly quarantine = new MemoryQuarantine()
   /** Called after a commit that touched updates, sealed items or held entries. */
   readonly outboxListeners = new Set<() => void>()
   /** One transaction at a time, whichever store runs it. */
@@ -63,6 +68,8 @@ export class MemoryDisk {
     for (const [table, rows] of this.rowsByTable) other.rowsByTable.set(table, new Map(rows))
     for (const [doc, leases] of this.leases) other.leases.set(doc, new Map(leases))
     copyEntries(this.meta, other.meta)
+    copyEntries(this.copies, other.copies)
+    this.quarantine.copyTo(other.quarantine)
     copyEntries(this.sealed, other.sealed)
     copyEntries(this.held, other.held)
     this.#edits.copyTo(other.#edits)
@@ -71,6 +78,7 @@ export class MemoryDisk {
   }
 
   view(request: WriteRequest): WriteView {
+    this.quarantine.collect(this)
     return {
       tails: request.docs.map(({ doc, applied }) => this.tail(doc, applied)),
       leases: [...new Set(request.docs.map(({ doc }) => doc))].flatMap((doc) => [
@@ -82,7 +90,11 @@ export class MemoryDisk {
           const item = this.sealed.get(deviceSeq)
           return item === undefined ? [] : [[deviceSeq, copySealed(item)] as const]
         })
-      )
+      ),
+      rows: (request.rows ?? []).map(({ id, table }) => {
+        const row = this.rowsByTable.get(table)?.get(id)
+        return { table, id, row: row === undefined ? undefined : copyRow(row) }
+      })
     }
   }
 
@@ -130,6 +142,7 @@ export class MemoryDisk {
       refused: items.length - waiting.length,
       heldRefused: held.filter(({ kind }) => kind === "refused").length,
       heldTooNew: held.filter(({ kind }) => kind === "tooNew").length,
+      damaged: this.quarantine.openCount,
       oldestSealedAt: waiting.length === 0 ? undefined : Math.min(...waiting.map(({ sealedAt }) => sealedAt))
     }
   }
@@ -198,8 +211,10 @@ export class MemoryDisk {
       this.leases.set(lease.doc, leases.set(lease.peer, { ...lease }))
     }
     for (const [key, value] of batch.meta ?? []) {
-      if (value === undefined) this.meta.delete(key)
-      else this.meta.set(key, value)
+      for (const values of [this.meta, this.copies]) {
+        if (value === undefined) values.delete(key)
+        else values.set(key, value)
+      }
     }
     for (const item of batch.seal ?? []) this.#seal(item)
     for (const deviceSeq of batch.unseal ?? []) this.#unseal(deviceSeq)
@@ -214,7 +229,45 @@ export class MemoryDisk {
     for (const entry of batch.hold ?? []) this.held.set(entry.seq, copyHeld(entry))
     for (const seq of batch.release ?? []) this.held.delete(seq)
     for (const snapshot of batch.snapshots ?? []) this.#putSnapshot(snapshot)
+    for (const damage of batch.aside ?? []) this.quarantine.add(damage, rowsHealed)
+    for (const { healed, id } of batch.heal ?? []) this.quarantine.heal(id, healed)
     return localSeqs
+  }
+
+  get editCount(): number {
+    return this.#edits.byLocalSeq.size
+  }
+
+  /** Takes a damaged edit away; returns what it was. */
+  removeEdit(localSeq: LocalSeq): StoredEdit | undefined {
+    const edit = this.#edits.byLocalSeq.get(localSeq)
+    this.#edits.byLocalSeq.delete(localSeq)
+    return edit
+  }
+
+  /** Takes a damaged update away; returns what it was. */
+  removeUpdate(localSeq: LocalSeq): StoredUpdate | undefined {
+    const update = this.updates.get(localSeq)
+    if (update === undefined) return undefined
+    this.updates.delete(localSeq)
+    this.localSeqsByDoc.get(update.doc)?.delete(localSeq)
+    this.firstByLocalSeq.delete(localSeq)
+    this.unsealed.delete(localSeq)
+    return update
+  }
+
+  /** Takes the other parts of an item away that lost one, and unseals every update that no item covers any more. */
+  unsealBroken(lost: number): void {
+    for (const { deviceSeq, first, parts } of [...this.sealed.values()]) {
+      if (first <= lost && lost < first + parts) this.sealed.delete(deviceSeq)
+    }
+    const firsts = new Set([...this.sealed.values()].map(({ first }) => first))
+    for (const [localSeq, first] of [...this.firstByLocalSeq]) {
+      const update = this.updates.get(localSeq)
+      if (firsts.has(first) || update === undefined || update.seq !== noSeq) continue
+      this.firstByLocalSeq.delete(localSeq)
+      this.#noteWhetherUnsealed(update)
+    }
   }
 
   #putUpdate(update: StoredUpdate): void {

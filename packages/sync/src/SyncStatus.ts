@@ -79,6 +79,7 @@ export const noCounts: OutboxCounts = {
   refused: 0,
   heldRefused: 0,
   heldTooNew: 0,
+  damaged: 0,
   oldestSealedAt: undefined
 }
 

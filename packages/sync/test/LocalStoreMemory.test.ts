@@ -11,7 +11,9 @@ localStoreSuite(
     return {
       open: LocalStoreMemory.open(disk),
       rows: (table) => Effect.sync(() => [...(disk.rowsByTable.get(table)?.values() ?? [])]),
-      keptUpdateCount: Effect.sync(() => disk.updates.size)
+      keptUpdateCount: Effect.sync(() => disk.updates.size),
+      damage: ({ key, part, table }) =>
+        Effect.sync(() => disk.quarantine.spoil({ table, key, isContentWhole: part === "fields" }))
     }
   })
 )

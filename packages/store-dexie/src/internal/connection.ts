@@ -10,7 +10,8 @@ import { Effect, Schedule, type Scope, Semaphore } from "effect"
 import type { StoreFailed } from "@tidemark/sync"
 import { openWorkspaceDbUnsafe, type WorkspaceDb, type WorkspaceDbOptions } from "../WorkspaceDb.ts"
 import { attempt, storeFailed } from "./dexieFailures.ts"
-import { incarnationKey } from "./engineTables.ts"
+import { Reading } from "./dexieQuarantine.ts"
+import { incarnationKey, keptCopy, keptMeta } from "./engineTables.ts"
 
 /** Repeats at once, then after 50 ms, 100 ms … 1.6 s: seven repeats, about three seconds in all. */
 export const againSchedule = Schedule.concat(
@@ -50,12 +51,11 @@ export const makeConnection = Effect.fnUntraced(function* (
       options.onDeleted?.()
     }
     const db = yield* openWorkspaceDbUnsafe({ ...options, onDeleted, mustExist: !isFirst })
-    const mark = yield* attempt(() => db.meta.get(incarnationKey)).pipe(
-      Effect.tapError(() => Effect.sync(() => db.close()))
-    )
-    if (isFirst) incarnation = mark?.value
+    const mark = yield* attempt(() => incarnationOf(db)).pipe(Effect.tapError(() => Effect.sync(() => db.close())))
+    incarnation ??= mark
     current = db
-    return mark?.value === incarnation ? db : yield* end("gone")
+    // A mark that is damaged, with its copy, says nothing; a database made anew has a whole one.
+    return mark === undefined || mark === incarnation ? db : yield* end("gone")
   }).pipe(
     Effect.tapError((failure) => (failure.reason === "gone" ? Effect.sync(() => end("gone")) : Effect.void)),
     // What was opened is kept or closed, never left to itself.
@@ -88,6 +88,12 @@ export const makeConnection = Effect.fnUntraced(function* (
       })
     )
 })
+
+const incarnationOf = async (db: WorkspaceDb): Promise<string | undefined> => {
+  const reading = new Reading()
+  const mark = reading.one(keptMeta, await db.meta.get(incarnationKey))
+  return (mark ?? reading.one(keptCopy, await db.copies.get(incarnationKey)))?.value
+}
 
 /** Whether a new connection may help. */
 const isPassing = ({ reason }: StoreFailed): boolean => reason === "disconnected" || reason === "aborted"

@@ -2,58 +2,87 @@
 import { Dexie } from "dexie"
 import { Array as Arr } from "effect"
 import { type DocId, LocalSeq, Seq } from "@tidemark/protocol"
-import { type Batch, lostSeqStart, type RowChange, type SealedItem, type Snapshot } from "@tidemark/sync"
+import {
+  type Batch,
+  lostSeqStart,
+  type NewUpdate,
+  type RowChange,
+  rowsHealed,
+  type SealedItem,
+  type Snapshot
+} from "@tidemark/sync"
 import type { WorkspaceDb } from "../WorkspaceDb.ts"
 import { appendEdits, forgetEdits, moveEdits, pruneEdits } from "./dexieEdits.ts"
+import { damageToRow, Reading, setAside } from "./dexieQuarantine.ts"
 import {
-  checkUpdateRow,
-  indexedUpdate,
-  rowToHeld,
-  rowToSealed,
+  heldToRow,
+  keptHeld,
+  keptSealed,
+  type KeptUpdate,
+  keptUpdate,
+  leaseToRow,
+  metaToRow,
   sealedToRow,
-  type UpdateRow,
+  snapshotToRow,
   updateToRow
 } from "./engineTables.ts"
 
 /** Returns the LocalSeqs of the batch's updates. A rejection must abort the transaction. */
 export const applyBatch = async (db: WorkspaceDb, batch: Batch): Promise<ReadonlyArray<LocalSeq>> => {
   const { updates = [], rows = [], leases = [], meta, seal = [], unseal = [], settle = [] } = batch
-  const { confirm = [], mark = [], hold = [], release = [], snapshots = [] } = batch
-  if (batch.forget !== undefined) await forget(db, batch.forget.above)
+  const { confirm = [], mark = [], hold = [], release = [], snapshots = [], aside = [], heal = [] } = batch
+  const reading = new Reading()
+  if (batch.forget !== undefined) await forget(db, reading, batch.forget.above)
   for (const { localSeq, seq } of confirm) {
-    const isUnsealed = (update: UpdateRow) => update.unsealed === 1
-    const update = await db.updates.get(localSeq)
-    if (update !== undefined && !isUnsealed(update)) continue
-    await changeCovered(db, { covers: [localSeq] }, (one) => ({ ...one, seq }))
-    await moveEdits(db, [localSeq], seq)
+    const kept = reading.one(keptUpdate, await db.updates.get(localSeq))
+    if (kept !== undefined && !isUnsealed(kept)) continue
+    await changeCovered(db, reading, { covers: [localSeq] }, (one) => ({ ...one, update: { ...one.update, seq } }))
+    await moveEdits(db, reading, [localSeq], seq)
   }
   for (const { bytes, doc } of batch.replace ?? []) await replace(db, doc, bytes)
-  const keys = updates.length === 0 ? [] : await db.updates.bulkAdd(updates.map(updateToRow), { allKeys: true })
-  const localSeqs = keys.map((key) => LocalSeq.make(key))
-  if (updates.length > 0) await appendEdits(db, Arr.zip(localSeqs, updates))
+  const localSeqs = updates.length === 0 ? [] : await addUpdates(db, updates)
+  if (updates.length > 0) await appendEdits(db, reading, Arr.zip(localSeqs, updates))
   if (rows.length > 0) await putRows(db, rows)
-  if (leases.length > 0) await db.leases.bulkPut(leases.map((lease) => ({ ...lease })))
+  if (leases.length > 0) await db.leases.bulkPut(leases.map(leaseToRow))
   if (meta !== undefined && meta.size > 0) await putMeta(db, meta)
-  if (seal.length > 0) await sealItems(db, seal)
-  for (const deviceSeq of unseal) await unsealItem(db, deviceSeq)
+  if (seal.length > 0) await sealItems(db, reading, seal)
+  for (const deviceSeq of unseal) await unsealItem(db, reading, deviceSeq)
   for (const { deviceSeq, seq } of settle) {
-    const item = await removeItem(db, deviceSeq)
+    const item = await removeItem(db, reading, deviceSeq)
     if (item === undefined) continue
-    await changeCovered(db, item, (update) => ({ ...update, seq }))
-    await moveEdits(db, item.covers, seq)
+    await changeCovered(db, reading, item, (kept) => ({ ...kept, update: { ...kept.update, seq } }))
+    await moveEdits(db, reading, item.covers, seq)
     await pruneEdits(db, item.covers)
   }
   for (const { deviceSeq, seq, refusal } of mark) {
-    const stored = await db.sealed.get(deviceSeq)
+    const stored = reading.one(keptSealed, await db.sealed.get(deviceSeq))
     if (stored === undefined) continue
-    const { seq: _seq, refusal: _refusal, ...unmarked } = rowToSealed(stored)
+    const { seq: _seq, refusal: _refusal, ...unmarked } = stored
     const marks = { ...(seq === undefined ? {} : { seq }), ...(refusal === undefined ? {} : { refusal }) }
     await db.sealed.put(sealedToRow({ ...unmarked, ...marks }))
   }
-  if (hold.length > 0) await db.held.bulkPut(hold.map((entry) => ({ ...entry })))
+  if (hold.length > 0) await db.held.bulkPut(hold.map(heldToRow))
   if (release.length > 0) await db.held.bulkDelete([...release])
   for (const snapshot of snapshots) await putSnapshot(db, snapshot)
+  if (aside.length > 0) await db.quarantine.bulkAdd(aside.map((damage) => damageToRow(damage, rowsHealed)))
+  for (const { healed, id } of heal) {
+    const row = await db.quarantine.get(id)
+    if (row === undefined) continue
+    const { healed: _healed, open: _open, ...rest } = row
+    await db.quarantine.put({ ...rest, healed })
+  }
+  await setAside(db, reading.finds)
   return localSeqs
+}
+
+const isUnsealed = ({ sealedUnder, update }: KeptUpdate): boolean => update.own && update.seq === 0 && sealedUnder === 0
+
+/** The database gives the first LocalSeq, for a row that only keeps the place: each row's checksum covers its number. */
+const addUpdates = async (db: WorkspaceDb, updates: ReadonlyArray<NewUpdate>): Promise<ReadonlyArray<LocalSeq>> => {
+  const first = await db.updates.add({})
+  const stored = updates.map((update, index) => ({ ...update, localSeq: LocalSeq.make(first + index) }))
+  await db.updates.bulkPut(stored.map((update) => updateToRow(update, 0)))
+  return stored.map(({ localSeq }) => localSeq)
 }
 
 const putRows = async (db: WorkspaceDb, changes: ReadonlyArray<RowChange>): Promise<void> => {
@@ -68,85 +97,82 @@ const putRows = async (db: WorkspaceDb, changes: ReadonlyArray<RowChange>): Prom
 }
 
 const putMeta = async (db: WorkspaceDb, meta: ReadonlyMap<string, string | undefined>): Promise<void> => {
-  const put = [...meta].flatMap(([key, value]) => (value === undefined ? [] : [{ key, value }]))
+  const put = [...meta].flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]))
   const removed = [...meta].flatMap(([key, value]) => (value === undefined ? [key] : []))
-  if (removed.length > 0) await db.meta.bulkDelete(removed)
-  if (put.length > 0) await db.meta.bulkPut(put)
+  if (removed.length > 0) {
+    await db.meta.bulkDelete(removed)
+    await db.copies.bulkDelete(removed)
+  }
+  if (put.length > 0) {
+    await db.meta.bulkPut(put.map(([key, value]) => metaToRow("meta", key, value)))
+    await db.copies.bulkPut(put.map(([key, value]) => metaToRow("copies", key, value)))
+  }
 }
 
-const sealItems = async (db: WorkspaceDb, items: ReadonlyArray<SealedItem>): Promise<void> => {
+const sealItems = async (db: WorkspaceDb, reading: Reading, items: ReadonlyArray<SealedItem>): Promise<void> => {
   // `add` fails where the number is taken, which aborts the transaction [STORE-22].
   await db.sealed.bulkAdd(items.map(sealedToRow))
-  for (const item of items) await changeCovered(db, item, (update) => ({ ...update, sealedUnder: item.first }))
+  for (const item of items) await changeCovered(db, reading, item, (kept) => ({ ...kept, sealedUnder: item.first }))
 }
 
-const unsealItem = async (db: WorkspaceDb, deviceSeq: number): Promise<void> => {
-  const item = await removeItem(db, deviceSeq)
+const unsealItem = async (db: WorkspaceDb, reading: Reading, deviceSeq: number): Promise<void> => {
+  const item = await removeItem(db, reading, deviceSeq)
   // Other parts, or an item sealed instead of this one, may still cover the same updates [STORE-23].
   if (item === undefined || (await db.sealed.where("first").equals(item.first).count()) > 0) return
-  await changeCovered(db, item, (update) =>
-    update.sealedUnder === item.first ? { ...update, sealedUnder: 0 } : update
+  await changeCovered(db, reading, item, (kept) =>
+    kept.sealedUnder === item.first ? { ...kept, sealedUnder: 0 } : kept
   )
 }
 
-const removeItem = async (db: WorkspaceDb, deviceSeq: number): Promise<SealedItem | undefined> => {
-  const row = await db.sealed.get(deviceSeq)
-  if (row === undefined) return undefined
-  await db.sealed.delete(deviceSeq)
-  return rowToSealed(row)
+/** A damaged item stays where it is, to be set aside at the end, and counts as not there. */
+const removeItem = async (db: WorkspaceDb, reading: Reading, deviceSeq: number): Promise<SealedItem | undefined> => {
+  const item = reading.one(keptSealed, await db.sealed.get(deviceSeq))
+  if (item !== undefined) await db.sealed.delete(deviceSeq)
+  return item
 }
 
-/** Writes the updates an item covers again, those that are still there, with the properties their indexes ask for. */
+/** Writes the updates an item covers again, those that are still there. */
 const changeCovered = async (
   db: WorkspaceDb,
+  reading: Reading,
   item: Pick<SealedItem, "covers">,
-  change: (update: UpdateRow) => UpdateRow
+  change: (kept: KeptUpdate) => KeptUpdate
 ): Promise<void> => {
   if (item.covers.length === 0) return
-  const rows = (await db.updates.bulkGet([...item.covers])).filter((row) => row !== undefined)
-  const changed = rows.map((row) => {
-    const { unsealed: _unsealed, unacknowledged: _unacknowledged, ...update } = change(checkUpdateRow(row))
-    return indexedUpdate(update)
-  })
-  await db.updates.bulkPut(changed)
+  const covered = reading.all(keptUpdate, await db.updates.bulkGet([...item.covers])).map(change)
+  await db.updates.bulkPut(covered.map(({ sealedUnder, update }) => updateToRow(update, sealedUnder)))
 }
 
 /** A rare walk over every update: an index by Seq would cost each write of every day. */
-const forget = async (db: WorkspaceDb, above: Seq): Promise<void> => {
-  await forgetEdits(db, above)
+const forget = async (db: WorkspaceDb, reading: Reading, above: Seq): Promise<void> => {
+  await forgetEdits(db, reading, above)
   const lost = await db.updates.filter(({ seq }) => seq > above).primaryKeys()
-  await changeCovered(db, { covers: lost.map((key) => LocalSeq.make(key)) }, (update) => ({
-    ...update,
-    seq: Seq.make(0),
+  await changeCovered(db, reading, { covers: lost.map((key) => LocalSeq.make(key)) }, ({ update }) => ({
+    update: { ...update, seq: Seq.make(0) },
     sealedUnder: 0
   }))
   const parts = await db.sealed.filter(({ seq }) => seq !== undefined && seq > above).toArray()
-  await db.sealed.bulkPut(
-    parts.map((row) => {
-      const { seq: _seq, ...item } = rowToSealed(row)
-      return sealedToRow(item)
-    })
-  )
-  const held = (await db.held.orderBy("seq").toArray()).map(rowToHeld)
+  await db.sealed.bulkPut(reading.all(keptSealed, parts).map(({ seq: _seq, ...item }) => sealedToRow(item)))
+  const held = reading.all(keptHeld, await db.held.orderBy("seq").toArray())
   const start = Math.max(lostSeqStart, (held.at(-1)?.seq ?? 0) + 1)
   const moving = held.filter(({ seq }) => seq > above && seq < lostSeqStart)
   await db.held.bulkDelete(moving.map(({ seq }) => seq))
-  await db.held.bulkAdd(moving.map((entry, index) => ({ ...entry, seq: Seq.make(start + index) })))
+  await db.held.bulkAdd(moving.map((entry, index) => heldToRow({ ...entry, seq: Seq.make(start + index) })))
 }
 
 const replace = async (db: WorkspaceDb, doc: DocId, bytes: Uint8Array): Promise<void> => {
-  // An update that never stays: its LocalSeq is one that nobody has seen.
-  const empty = updateToRow({ doc, bytes: new Uint8Array(), own: false, spans: [], seq: Seq.make(0) })
-  const through = LocalSeq.make(await db.updates.add(empty))
+  // A place that is given away at once: its LocalSeq is one that nobody has seen.
+  const through = LocalSeq.make(await db.updates.add({ doc }))
   await db.updates.where("doc").equals(doc).delete()
   await db.sealed.bulkDelete(await db.sealed.filter((item) => item.doc === doc).primaryKeys())
-  await db.snapshots.put({ doc, through, bytes })
+  await db.snapshots.put(snapshotToRow({ doc, through, bytes }))
 }
 
-const putSnapshot = async (db: WorkspaceDb, { doc, through, bytes }: Snapshot): Promise<void> => {
+const putSnapshot = async (db: WorkspaceDb, snapshot: Snapshot): Promise<void> => {
+  const { doc, through } = snapshot
   const newer = await db.snapshots.where("[doc+through]").between([doc, through], [doc, Dexie.maxKey], false).count()
   if (newer > 0) return
-  await db.snapshots.put({ doc, through, bytes })
+  await db.snapshots.put(snapshotToRow(snapshot))
   const stoodFor = await db.updates
     .where("[doc+localSeq+size]")
     .between([doc, Dexie.minKey], [doc, through, Dexie.maxKey])

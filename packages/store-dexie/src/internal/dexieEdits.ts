@@ -10,15 +10,17 @@ import {
   type StoredEdit
 } from "@tidemark/sync"
 import type { WorkspaceDb } from "../WorkspaceDb.ts"
-import { checkUpdateRow, editToRow, rowKey, rowToEdit, rowToSealed } from "./engineTables.ts"
+import type { Reading } from "./dexieQuarantine.ts"
+import { editToRow, keptEdit, keptSealed, keptUpdate, rowKey } from "./engineTables.ts"
 
 /** What appending these updates makes of the edits [STORE-38, STORE-42]. */
 export const appendEdits = async (
   db: WorkspaceDb,
+  reading: Reading,
   updates: ReadonlyArray<readonly [LocalSeq, NewUpdate]>
 ): Promise<void> => {
   for (const [localSeq, { replaces = [], seq, spans }] of updates) {
-    await changeEdits(db, replaces, (edit) => ({ ...edit, carrier: localSeq, spans, seq }))
+    await changeEdits(db, reading, replaces, (edit) => ({ ...edit, carrier: localSeq, spans, seq }))
   }
   const edits = updates.flatMap(([localSeq, { doc, own, rows = [], seq, spans }]): ReadonlyArray<StoredEdit> =>
     own && rows.length > 0 ? [{ localSeq, carrier: localSeq, doc, spans, rows, seq }] : []
@@ -27,13 +29,17 @@ export const appendEdits = async (
 }
 
 /** The edits that these updates carry get this Seq, or lose theirs. */
-export const moveEdits = (db: WorkspaceDb, carriers: ReadonlyArray<LocalSeq>, seq: Seq): Promise<void> =>
-  changeEdits(db, carriers, (edit) => ({ ...edit, seq }))
+export const moveEdits = (
+  db: WorkspaceDb,
+  reading: Reading,
+  carriers: ReadonlyArray<LocalSeq>,
+  seq: Seq
+): Promise<void> => changeEdits(db, reading, carriers, (edit) => ({ ...edit, seq }))
 
 /** The server's log ends at `above`. A rare walk over all edits. */
-export const forgetEdits = async (db: WorkspaceDb, above: Seq): Promise<void> => {
+export const forgetEdits = async (db: WorkspaceDb, reading: Reading, above: Seq): Promise<void> => {
   const rows = await db.edits.filter(({ seq }) => seq > above).toArray()
-  await db.edits.bulkPut(rows.map((row) => editToRow({ ...rowToEdit(row), seq: Seq.make(0) })))
+  await db.edits.bulkPut(reading.all(keptEdit, rows).map((edit) => editToRow({ ...edit, seq: Seq.make(0) })))
 }
 
 /** Drops edits with a receipt far below the newest number that just got one [STORE-37]. */
@@ -49,6 +55,7 @@ export const pruneEdits = async (db: WorkspaceDb, settled: ReadonlyArray<LocalSe
 
 const changeEdits = async (
   db: WorkspaceDb,
+  reading: Reading,
   carriers: ReadonlyArray<LocalSeq>,
   change: (edit: StoredEdit) => StoredEdit
 ): Promise<void> => {
@@ -57,48 +64,51 @@ const changeEdits = async (
     .where("carrier")
     .anyOf([...carriers])
     .toArray()
-  if (rows.length > 0) await db.edits.bulkPut(rows.map((row) => editToRow(change(rowToEdit(row)))))
+  if (rows.length > 0) await db.edits.bulkPut(reading.all(keptEdit, rows).map((edit) => editToRow(change(edit))))
 }
 
 export const editsOf = async (
   db: WorkspaceDb,
+  reading: Reading,
   localSeqs: ReadonlyArray<LocalSeq>
 ): Promise<ReadonlyArray<EditRecord>> => {
-  const rows = await db.edits.bulkGet([...localSeqs])
-  const edits = rows.flatMap((row) => (row === undefined ? [] : [rowToEdit(row)]))
+  const edits = reading.all(keptEdit, await db.edits.bulkGet([...localSeqs]))
   return Promise.all(
     edits.map(async (edit) => {
-      const row = await db.updates.get(edit.carrier)
-      const first = row === undefined ? 0 : checkUpdateRow(row).sealedUnder
+      const kept = reading.one(keptUpdate, await db.updates.get(edit.carrier))
+      const first = kept?.sealedUnder ?? 0
       const parts = first === 0 ? [] : await db.sealed.where("first").equals(first).toArray()
-      return { edit, isKept: row !== undefined, parts: parts.map(rowToSealed).map(editPart) }
+      return { edit, isKept: kept !== undefined, parts: reading.all(keptSealed, parts).map(editPart) }
     })
   )
 }
 
-const waitingEdits = async (db: WorkspaceDb): Promise<ReadonlyArray<StoredEdit>> =>
-  (await db.edits.where("waiting").equals(1).toArray()).map(rowToEdit)
+const waitingEdits = async (db: WorkspaceDb, reading: Reading): Promise<ReadonlyArray<StoredEdit>> =>
+  reading.all(keptEdit, await db.edits.where("waiting").equals(1).toArray())
 
-export const lostEditsOf = async (db: WorkspaceDb): Promise<ReadonlyArray<StoredEdit>> => {
-  const edits = await waitingEdits(db)
+export const lostEditsOf = async (db: WorkspaceDb, reading: Reading): Promise<ReadonlyArray<StoredEdit>> => {
+  const edits = await waitingEdits(db, reading)
   const carriers = [...new Set(edits.map(({ carrier }) => carrier))]
   const kept = new Set(await db.updates.where("localSeq").anyOf(carriers).primaryKeys())
   return edits.filter(({ carrier }) => !kept.has(carrier))
 }
 
-export const rowEditsOf = async (db: WorkspaceDb, row: RowRef): Promise<RowEdits> => {
+export const rowEditsOf = async (db: WorkspaceDb, reading: Reading, row: RowRef): Promise<RowEdits> => {
   const key = rowKey(row)
-  const [keys, last] = await Promise.all([
+  const [keys, newest] = await Promise.all([
     db.edits.where("waitingRows").equals(key).primaryKeys(),
     db.edits.where("rows").equals(key).last()
   ])
   const waiting = keys.map((one) => LocalSeq.make(one))
-  if (last === undefined) return { waiting }
-  const { localSeq, seq } = rowToEdit(last)
-  return { waiting, last: { localSeq, seq } }
+  const last = reading.one(keptEdit, newest)
+  return last === undefined ? { waiting } : { waiting, last: { localSeq: last.localSeq, seq: last.seq } }
 }
 
-export const waitingRowsOf = async (db: WorkspaceDb, table: string): Promise<ReadonlyArray<string>> => {
-  const rows = (await waitingEdits(db)).flatMap((edit) => edit.rows)
+export const waitingRowsOf = async (
+  db: WorkspaceDb,
+  reading: Reading,
+  table: string
+): Promise<ReadonlyArray<string>> => {
+  const rows = (await waitingEdits(db, reading)).flatMap((edit) => edit.rows)
   return [...new Set(rows.filter((row) => row.table === table).map(({ id }) => id))]
 }

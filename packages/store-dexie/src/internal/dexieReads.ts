@@ -1,4 +1,7 @@
-/** Reads inside a Dexie transaction. Plain Dexie: no Effect in here, and every row is checked. */
+/**
+ * Reads inside a Dexie transaction. Plain Dexie: no Effect in here, and every row is checked: a damaged one is not there,
+ * and stands in `reading` for whoever sets it aside.
+ */
 import { Dexie } from "dexie"
 import type { DocId, LocalSeq } from "@tidemark/protocol"
 import {
@@ -6,63 +9,78 @@ import {
   type Lease,
   makeFit,
   type OutboxCounts,
+  type RowChange,
   type SealedItem,
   type StoredUpdate,
   type WriteRequest,
   type WriteView
 } from "@tidemark/sync"
 import type { WorkspaceDb } from "../WorkspaceDb.ts"
+import type { Reading } from "./dexieQuarantine.ts"
 import {
   incarnationKey,
-  keyToDoc,
-  keyToSize,
-  rowToLease,
-  rowToMeta,
-  rowToSealed,
-  rowToSnapshot,
-  rowToUpdate,
-  sealedState
+  keptLease,
+  keptMeta,
+  keptSealed,
+  keptSnapshot,
+  keptUpdate,
+  sealedState,
+  sizeOfKey
 } from "./engineTables.ts"
 
-export const viewOf = async (db: WorkspaceDb, request: WriteRequest): Promise<WriteView> => {
+export const viewOf = async (db: WorkspaceDb, reading: Reading, request: WriteRequest): Promise<WriteView> => {
   const docs = [...new Set(request.docs.map(({ doc }) => doc))]
   const deviceSeqs = request.sealed ?? []
-  const [tails, leases, meta, items] = await Promise.all([
-    Promise.all(request.docs.map(({ doc, applied }) => tailOf(db, doc, applied))),
-    docs.length === 0 ? ([] as ReadonlyArray<Lease>) : leasesOf(db, docs),
-    metaOf(db, request.meta),
-    deviceSeqs.length === 0 ? [] : db.sealed.bulkGet([...deviceSeqs])
+  const [tails, leases, meta, items, rows] = await Promise.all([
+    Promise.all(request.docs.map(({ doc, applied }) => tailOf(db, reading, doc, applied))),
+    docs.length === 0 ? ([] as ReadonlyArray<Lease>) : leasesOf(db, reading, docs),
+    metaOf(db, reading, request.meta),
+    deviceSeqs.length === 0 ? [] : db.sealed.bulkGet([...deviceSeqs]),
+    rowsOf(db, request.rows ?? [])
   ])
-  const sealed = items.flatMap((row) => (row === undefined ? [] : rowToSealed(row)))
-  return { tails, leases, meta, sealed: new Map(sealed.map((item) => [item.deviceSeq, item])) }
+  const sealed = new Map(reading.all(keptSealed, items).map((item) => [item.deviceSeq, item]))
+  return { tails, leases, meta, sealed, rows }
 }
 
-const leasesOf = async (db: WorkspaceDb, docs: ReadonlyArray<DocId>): Promise<ReadonlyArray<Lease>> =>
-  (
-    await db.leases
-      .where("doc")
-      .anyOf([...docs])
-      .toArray()
-  ).map(rowToLease)
+const rowsOf = async (
+  db: WorkspaceDb,
+  wanted: NonNullable<WriteRequest["rows"]>
+): Promise<ReadonlyArray<RowChange>> => {
+  const tables = [...Map.groupBy(wanted, ({ table }) => table)]
+  const stored = await Promise.all(
+    tables.map(async ([table, rows]) => {
+      const ids = rows.map(({ id }) => id)
+      const found = await db.table<Record<string, unknown>, string>(table).bulkGet(ids)
+      return [table, new Map(ids.map((id, index) => [id, found[index]]))] as const
+    })
+  )
+  const byTable = new Map(stored)
+  return wanted.map(({ id, table }) => ({ table, id, row: byTable.get(table)?.get(id) }))
+}
 
-export const tailOf = async (db: WorkspaceDb, doc: DocId, applied: LocalSeq): Promise<DocTail> => {
+const leasesOf = async (
+  db: WorkspaceDb,
+  reading: Reading,
+  docs: ReadonlyArray<DocId>
+): Promise<ReadonlyArray<Lease>> => {
+  const rows = await db.leases
+    .where("doc")
+    .anyOf([...docs])
+    .toArray()
+  return reading.all(keptLease, rows)
+}
+
+export const tailOf = async (db: WorkspaceDb, reading: Reading, doc: DocId, applied: LocalSeq): Promise<DocTail> => {
   // The bytes of a snapshot are read only when the caller needs them.
   const row = await db.snapshots.where("[doc+through]").between([doc, applied], [doc, Dexie.maxKey], false).first()
-  const snapshot = row === undefined ? undefined : rowToSnapshot(row)
-  const updates = (await updatesAfter(db, doc, snapshot?.through ?? applied).toArray()).map(rowToUpdate)
+  const snapshot = reading.one(keptSnapshot, row)
+  const rows = await updatesAfter(db, doc, snapshot?.through ?? applied).toArray()
+  const updates = reading.all(keptUpdate, rows).map(({ update }) => update)
   return snapshot === undefined ? { doc, updates } : { doc, snapshot, updates }
 }
 
 const updatesAfter = (db: WorkspaceDb, doc: DocId, after: number) =>
   db.updates.where("[doc+localSeq+size]").between([doc, after, Dexie.maxKey], [doc, Dexie.maxKey], false)
-
-export const docsOf = async (db: WorkspaceDb): Promise<ReadonlyArray<DocId>> => {
-  const [withUpdates, withSnapshots] = await Promise.all([
-    db.updates.orderBy("doc").uniqueKeys(),
-    db.snapshots.toCollection().primaryKeys()
-  ])
-  return [...new Set([...withUpdates, ...withSnapshots].map(keyToDoc))]
-}
 
 export const tailSizeOf = async (
   db: WorkspaceDb,
@@ -73,23 +91,39 @@ export const tailSizeOf = async (
     .between([doc, Dexie.minKey], [doc, Dexie.maxKey])
     .keys()
   const through = Array.isArray(snapshotKey) ? Number(snapshotKey[1]) : 0
-  const keys = (await updatesAfter(db, doc, through).keys()).map(keyToSize)
-  return { count: keys.length, bytes: keys.reduce((sum, [, , size]) => sum + size, 0) }
+  const sizes = (await updatesAfter(db, doc, through).keys()).map(sizeOfKey)
+  return { count: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) }
+}
+
+/** Takes what is sound and wanted, for as long as it fits. */
+const makeTake = <A>(fits: (byteLength: number) => boolean, except: ReadonlySet<DocId> | undefined) => {
+  const taken: Array<A> = []
+  /** Whether the list ends before this one. */
+  const isEnd = (one: A & { readonly doc: DocId; readonly bytes: Uint8Array }): boolean => {
+    if (except?.has(one.doc) === true) return false
+    if (!fits(one.bytes.length)) return true
+    taken.push(one)
+    return false
+  }
+  return { taken, isEnd }
 }
 
 export const unsealedOf = async (
   db: WorkspaceDb,
+  reading: Reading,
   bytesMax: number,
   except?: ReadonlySet<DocId>
 ): Promise<ReadonlyArray<StoredUpdate>> => {
-  const fits = makeFit({ count: Infinity, bytes: bytesMax })
-  const rows = await db.updates
+  const { isEnd, taken } = makeTake<StoredUpdate>(makeFit({ count: Infinity, bytes: bytesMax }), except)
+  await db.updates
     .where("unsealed")
     .equals(1)
-    .filter((row) => except?.has(row.doc) !== true)
-    .until((row) => !fits(row.size))
-    .toArray()
-  return rows.map(rowToUpdate)
+    .until((row) => {
+      const kept = reading.one(keptUpdate, row)
+      return kept !== undefined && isEnd(kept.update)
+    })
+    .each(() => undefined)
+  return taken
 }
 
 /** Items in one state, ascending by DeviceSeq. */
@@ -98,18 +132,29 @@ const itemsIn = (db: WorkspaceDb, state: number) =>
 
 export const sealedOf = async (
   db: WorkspaceDb,
+  reading: Reading,
   limit: { readonly count: number; readonly bytes: number; readonly except?: ReadonlySet<DocId> }
 ): Promise<ReadonlyArray<SealedItem>> => {
-  const fits = makeFit(limit)
-  const rows = await itemsIn(db, sealedState.waiting)
-    .filter((row) => limit.except?.has(row.doc) !== true)
-    .until((row) => !fits(row.bytes.length))
-    .toArray()
-  return rows.map(rowToSealed)
+  const { isEnd, taken } = makeTake<SealedItem>(makeFit(limit), limit.except)
+  await itemsIn(db, sealedState.waiting)
+    .until((row) => {
+      const item = reading.one(keptSealed, row)
+      return item !== undefined && isEnd(item)
+    })
+    .each(() => undefined)
+  return taken
 }
 
-export const refusedOf = async (db: WorkspaceDb): Promise<ReadonlyArray<SealedItem>> =>
-  (await itemsIn(db, sealedState.refused).toArray()).map(rowToSealed)
+export const refusedOf = async (db: WorkspaceDb, reading: Reading): Promise<ReadonlyArray<SealedItem>> =>
+  reading.all(keptSealed, await itemsIn(db, sealedState.refused).toArray())
+
+export const sealedNumbersOf = async (
+  db: WorkspaceDb,
+  reading: Reading
+): Promise<ReadonlyArray<Pick<SealedItem, "deviceSeq" | "seq">>> =>
+  reading
+    .all(keptSealed, await db.sealed.orderBy("deviceSeq").toArray())
+    .map(({ deviceSeq, seq }) => ({ deviceSeq, ...(seq === undefined ? {} : { seq }) }))
 
 export const countsOf = async (db: WorkspaceDb): Promise<OutboxCounts> => {
   const oldestIn = async (state: number): Promise<ReadonlyArray<number>> => {
@@ -118,36 +163,43 @@ export const countsOf = async (db: WorkspaceDb): Promise<OutboxCounts> => {
       .between([state, Dexie.minKey], [state, Dexie.maxKey])
       .limit(1)
       .keys()
-    return keys.flatMap((key) => (Array.isArray(key) ? Number(key[1]) : []))
+    return keys.flatMap((key) => (Array.isArray(key) && typeof key[1] === "number" ? [key[1]] : []))
   }
-  const [unsealed, sealed, refused, heldRefused, heldTooNew, waitingSince, storedSince] = await Promise.all([
+  const [unsealed, sealed, refused, heldRefused, heldTooNew, damaged, waitingSince, storedSince] = await Promise.all([
     db.updates.where("unsealed").equals(1).count(),
     itemsIn(db, sealedState.waiting).count(),
     itemsIn(db, sealedState.refused).count(),
     db.held.where("kind").equals("refused").count(),
     db.held.where("kind").equals("tooNew").count(),
+    db.quarantine.where("open").equals(1).count(),
     oldestIn(sealedState.waiting),
     oldestIn(sealedState.stored)
   ])
   const oldest = [...waitingSince, ...storedSince]
   const oldestSealedAt = oldest.length === 0 ? undefined : Math.min(...oldest)
-  return { unsealed, sealed, refused, heldRefused, heldTooNew, oldestSealedAt }
+  return { unsealed, sealed, refused, heldRefused, heldTooNew, damaged, oldestSealedAt }
 }
 
-export const metaOf = async (db: WorkspaceDb, keys: ReadonlyArray<string>): Promise<ReadonlyMap<string, string>> => {
+export const metaOf = async (
+  db: WorkspaceDb,
+  reading: Reading,
+  keys: ReadonlyArray<string>
+): Promise<ReadonlyMap<string, string>> => {
   if (keys.length === 0) return new Map()
   const rows = await db.meta.bulkGet([...keys])
-  return new Map(
-    rows.flatMap((row) => (row === undefined ? [] : [rowToMeta(row)])).map(({ key, value }) => [key, value])
-  )
+  return new Map(reading.all(keptMeta, rows).map(({ key, value }) => [key, value]))
 }
 
-export const metaUnder = async (db: WorkspaceDb, prefix: string): Promise<ReadonlyArray<readonly [string, string]>> => {
+export const metaUnder = async (
+  db: WorkspaceDb,
+  reading: Reading,
+  prefix: string
+): Promise<ReadonlyArray<readonly [string, string]>> => {
   const rows = await db.meta
     .where("key")
     .aboveOrEqual(prefix)
     .until((row) => !row.key.startsWith(prefix))
     .filter((row) => row.key !== incarnationKey)
     .toArray()
-  return rows.map(rowToMeta).map(({ key, value }) => [key, value])
+  return reading.all(keptMeta, rows).map(({ key, value }) => [key, value])
 }

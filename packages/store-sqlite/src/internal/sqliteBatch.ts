@@ -5,71 +5,84 @@ import {
   lostSeqStart,
   type NewUpdate,
   type RowChange,
+  rowsHealed,
   type SealedItem,
   type Snapshot
 } from "@tidemark/sync"
 import type { SqliteConnection } from "./sqliteConnection.ts"
 import { appendEdit, forgetEdits, moveEdits, pruneEdits } from "./sqliteEdits.ts"
-import { rowToHeld, rowToSealed, rowToSnapshot, stateOf } from "./sqliteRows.ts"
+import { putCopy, putHeld, putLease, putMeta, putSealed, putSnapshotRow, putUpdate } from "./sqlitePuts.ts"
+import { putDamage, Reading, setAside } from "./sqliteQuarantine.ts"
+import { keptHeld, keptSealed, type KeptUpdate, keptUpdate } from "./sqliteRows.ts"
 
 /** Returns the LocalSeqs of the batch's updates. A throw must roll the transaction back. */
 export const applyBatch = (sql: SqliteConnection, batch: Batch): ReadonlyArray<LocalSeq> => {
-  if (batch.forget !== undefined) forget(sql, batch.forget.above)
+  const reading = new Reading()
+  if (batch.forget !== undefined) forget(sql, reading, batch.forget.above)
   for (const { localSeq, seq } of batch.confirm ?? []) {
-    const unsealed = "own = 1 AND seq = 0 AND sealedUnder = 0"
-    const isKept = sql.row("SELECT 1 FROM updates WHERE localSeq = ?", localSeq) !== undefined
-    if (isKept && sql.row(`SELECT 1 FROM updates WHERE localSeq = ? AND ${unsealed}`, localSeq) === undefined) continue
-    sql.run("UPDATE updates SET seq = ? WHERE localSeq = ?", seq, localSeq)
-    moveEdits(sql, localSeq, seq)
+    const kept = reading.one(keptUpdate, sql.row("SELECT * FROM updates WHERE localSeq = ?", localSeq))
+    if (kept !== undefined && !isUnsealed(kept)) continue
+    changeUpdates(sql, reading, [localSeq], (one) => ({ ...one, update: { ...one.update, seq } }))
+    moveEdits(sql, reading, localSeq, seq)
   }
-  for (const { bytes, doc } of batch.replace ?? []) replace(sql, doc, bytes)
-  const localSeqs = (batch.updates ?? []).map((update) => insertUpdate(sql, update))
+  for (const { bytes, doc } of batch.replace ?? []) replace(sql, reading, doc, bytes)
+  const localSeqs = addUpdates(sql, reading, batch.updates ?? [])
   for (const change of batch.rows ?? []) putRow(sql, change)
-  for (const { doc, peer, nonce, end, holder } of batch.leases ?? []) {
-    sql.run("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?)", doc, peer, nonce, end, holder)
-  }
+  for (const lease of batch.leases ?? []) putLease(sql, lease)
   for (const [key, value] of batch.meta ?? []) {
-    if (value === undefined) sql.run("DELETE FROM meta WHERE key = ?", key)
-    else sql.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, value)
+    if (value === undefined) {
+      sql.run("DELETE FROM meta WHERE key = ?", key)
+      sql.run("DELETE FROM copies WHERE key = ?", key)
+    } else {
+      putMeta(sql, key, value)
+      putCopy(sql, key, value)
+    }
   }
-  for (const item of batch.seal ?? []) seal(sql, item)
-  for (const deviceSeq of batch.unseal ?? []) unseal(sql, deviceSeq)
-  for (const { deviceSeq, seq } of batch.settle ?? []) settle(sql, deviceSeq, seq)
+  for (const item of batch.seal ?? []) seal(sql, reading, item)
+  for (const deviceSeq of batch.unseal ?? []) unseal(sql, reading, deviceSeq)
+  for (const { deviceSeq, seq } of batch.settle ?? []) settle(sql, reading, deviceSeq, seq)
   for (const { deviceSeq, seq, refusal } of batch.mark ?? []) {
+    const stored = reading.one(keptSealed, sql.row("SELECT * FROM sealed WHERE deviceSeq = ?", deviceSeq))
+    if (stored === undefined) continue
+    const { seq: _seq, refusal: _refusal, ...unmarked } = stored
     const marks = { ...(seq === undefined ? {} : { seq }), ...(refusal === undefined ? {} : { refusal }) }
-    sql.run(
-      "UPDATE sealed SET state = ?, seq = ?, refusal = ? WHERE deviceSeq = ?",
-      stateOf(marks),
-      seq ?? null,
-      refusal === undefined ? null : JSON.stringify(refusal),
-      deviceSeq
-    )
+    putSealed(sql, { ...unmarked, ...marks })
   }
-  for (const { seq, kind, doc, device, deviceSeq, bytes, message } of batch.hold ?? []) {
-    const columns = [seq, kind, doc, device, deviceSeq, bytes, message]
-    sql.run("INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?, ?, ?, ?)", ...columns)
-  }
+  for (const entry of batch.hold ?? []) putHeld(sql, entry)
   for (const seq of batch.release ?? []) sql.run("DELETE FROM held WHERE seq = ?", seq)
   for (const snapshot of batch.snapshots ?? []) putSnapshot(sql, snapshot)
+  for (const damage of batch.aside ?? []) putDamage(sql, damage, rowsHealed)
+  for (const { healed, id } of batch.heal ?? []) sql.run("UPDATE quarantine SET healed = ? WHERE id = ?", healed, id)
+  setAside(sql, reading.finds)
   return localSeqs
 }
 
-const insertUpdate = (sql: SqliteConnection, update: NewUpdate): LocalSeq => {
-  const { doc, bytes, own, spans, seq } = update
-  const columns = [doc, bytes, own ? 1 : 0, JSON.stringify(spans), seq]
-  const localSeq = LocalSeq.make(
-    sql.run("INSERT INTO updates (doc, bytes, own, spans, seq) VALUES (?, ?, ?, ?, ?)", ...columns)
-  )
-  appendEdit(sql, localSeq, update)
-  return localSeq
+const isUnsealed = ({ sealedUnder, update }: KeptUpdate): boolean => update.own && update.seq === 0 && sealedUnder === 0
+
+/** The numbers are known beforehand, because each row's checksum covers its own. */
+const addUpdates = (
+  sql: SqliteConnection,
+  reading: Reading,
+  updates: ReadonlyArray<NewUpdate>
+): ReadonlyArray<LocalSeq> => {
+  if (updates.length === 0) return []
+  const last = Number(sql.row("SELECT seq FROM sqlite_sequence WHERE name = 'updates'")?.["seq"] ?? 0)
+  return updates.map((update, index) => {
+    const localSeq = LocalSeq.make(last + 1 + index)
+    putUpdate(sql, { ...update, localSeq }, 0)
+    appendEdit(sql, reading, localSeq, update)
+    return localSeq
+  })
 }
 
-const replace = (sql: SqliteConnection, doc: DocId, bytes: Uint8Array): void => {
+const replace = (sql: SqliteConnection, reading: Reading, doc: DocId, bytes: Uint8Array): void => {
   // An update that never stays: its LocalSeq is one that nobody has seen.
-  const through = insertUpdate(sql, { doc, bytes: new Uint8Array(), own: false, spans: [], seq: Seq.make(0) })
+  const [through] = addUpdates(sql, reading, [
+    { doc, bytes: new Uint8Array(), own: false, spans: [], seq: Seq.make(0) }
+  ])
   sql.run("DELETE FROM updates WHERE doc = ?", doc)
   sql.run("DELETE FROM sealed WHERE doc = ?", doc)
-  sql.run("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", doc, through, bytes)
+  if (through !== undefined) putSnapshotRow(sql, { doc, through, bytes })
 }
 
 const putRow = (sql: SqliteConnection, { table, id, row }: RowChange): void => {
@@ -77,62 +90,71 @@ const putRow = (sql: SqliteConnection, { table, id, row }: RowChange): void => {
   else sql.run("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)", table, id, JSON.stringify({ ...row, id }))
 }
 
-const seal = (sql: SqliteConnection, item: SealedItem): void => {
+const seal = (sql: SqliteConnection, reading: Reading, item: SealedItem): void => {
   if (sql.row("SELECT 1 FROM sealed WHERE deviceSeq = ?", item.deviceSeq) !== undefined) {
     throw new Error(`DeviceSeq ${item.deviceSeq} is sealed already, and the bytes under a number never change`)
   }
-  sql.run(
-    "INSERT INTO sealed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    ...[item.deviceSeq, item.first, item.parts, item.doc, item.bytes, JSON.stringify(item.covers), item.sealedAt],
-    ...[stateOf(item), item.seq ?? null, item.refusal === undefined ? null : JSON.stringify(item.refusal)]
-  )
-  for (const localSeq of item.covers) {
-    sql.run("UPDATE updates SET sealedUnder = ? WHERE localSeq = ?", item.first, localSeq)
-  }
+  putSealed(sql, item)
+  changeUpdates(sql, reading, item.covers, (kept) => ({ ...kept, sealedUnder: item.first }))
 }
 
-/** Removes an item; undefined where there is none. */
-const remove = (sql: SqliteConnection, deviceSeq: DeviceSeq): SealedItem | undefined => {
-  const row = sql.row("SELECT * FROM sealed WHERE deviceSeq = ?", deviceSeq)
-  if (row === undefined) return undefined
-  sql.run("DELETE FROM sealed WHERE deviceSeq = ?", deviceSeq)
-  return rowToSealed(row)
+/** Removes an item; undefined where there is none. A damaged one stays, to be set aside at the end. */
+const remove = (sql: SqliteConnection, reading: Reading, deviceSeq: DeviceSeq): SealedItem | undefined => {
+  const item = reading.one(keptSealed, sql.row("SELECT * FROM sealed WHERE deviceSeq = ?", deviceSeq))
+  if (item !== undefined) sql.run("DELETE FROM sealed WHERE deviceSeq = ?", deviceSeq)
+  return item
 }
 
-const unseal = (sql: SqliteConnection, deviceSeq: DeviceSeq): void => {
-  const item = remove(sql, deviceSeq)
+const unseal = (sql: SqliteConnection, reading: Reading, deviceSeq: DeviceSeq): void => {
+  const item = remove(sql, reading, deviceSeq)
   if (item === undefined) return
   // Other parts, or an item sealed instead of this one, may still cover the same updates [STORE-23].
   if (sql.row("SELECT 1 FROM sealed WHERE firstSeq = ?", item.first) !== undefined) return
-  for (const localSeq of item.covers) {
-    sql.run("UPDATE updates SET sealedUnder = 0 WHERE localSeq = ? AND sealedUnder = ?", localSeq, item.first)
-  }
+  changeUpdates(sql, reading, item.covers, (kept) =>
+    kept.sealedUnder === item.first ? { ...kept, sealedUnder: 0 } : kept
+  )
 }
 
-const settle = (sql: SqliteConnection, deviceSeq: DeviceSeq, seq: Seq): void => {
-  const covers = remove(sql, deviceSeq)?.covers ?? []
-  for (const localSeq of covers) {
-    sql.run("UPDATE updates SET seq = ? WHERE localSeq = ?", seq, localSeq)
-    moveEdits(sql, localSeq, seq)
-  }
+const settle = (sql: SqliteConnection, reading: Reading, deviceSeq: DeviceSeq, seq: Seq): void => {
+  const covers = remove(sql, reading, deviceSeq)?.covers ?? []
+  changeUpdates(sql, reading, covers, (kept) => ({ ...kept, update: { ...kept.update, seq } }))
+  for (const localSeq of covers) moveEdits(sql, reading, localSeq, seq)
   pruneEdits(sql, covers)
 }
 
-const forget = (sql: SqliteConnection, above: Seq): void => {
-  forgetEdits(sql, above)
-  sql.run("UPDATE updates SET seq = 0, sealedUnder = 0 WHERE seq > ?", above)
-  sql.run("UPDATE sealed SET seq = NULL, state = CASE state WHEN 1 THEN 0 ELSE state END WHERE seq > ?", above)
-  const held = sql.rows("SELECT * FROM held ORDER BY seq").map(rowToHeld)
+/** Writes updates again, those that are still there. */
+const changeUpdates = (
+  sql: SqliteConnection,
+  reading: Reading,
+  localSeqs: ReadonlyArray<LocalSeq>,
+  change: (kept: KeptUpdate) => KeptUpdate
+): void => {
+  for (const localSeq of localSeqs) {
+    const kept = reading.one(keptUpdate, sql.row("SELECT * FROM updates WHERE localSeq = ?", localSeq))
+    if (kept === undefined) continue
+    const { sealedUnder, update } = change(kept)
+    putUpdate(sql, update, sealedUnder)
+  }
+}
+
+const forget = (sql: SqliteConnection, reading: Reading, above: Seq): void => {
+  forgetEdits(sql, reading, above)
+  const lost = reading.all(keptUpdate, sql.rows("SELECT * FROM updates WHERE seq > ?", above))
+  for (const { update } of lost) putUpdate(sql, { ...update, seq: Seq.make(0) }, 0)
+  const parts = reading.all(keptSealed, sql.rows("SELECT * FROM sealed WHERE seq > ?", above))
+  for (const { seq: _seq, ...item } of parts) putSealed(sql, item)
+  const held = reading.all(keptHeld, sql.rows("SELECT * FROM held ORDER BY seq"))
   let free = Math.max(lostSeqStart, (held.at(-1)?.seq ?? 0) + 1)
-  for (const { seq } of held.filter((entry) => entry.seq > above && entry.seq < lostSeqStart)) {
-    sql.run("UPDATE held SET seq = ? WHERE seq = ?", free, seq)
+  for (const entry of held.filter(({ seq }) => seq > above && seq < lostSeqStart)) {
+    sql.run("DELETE FROM held WHERE seq = ?", entry.seq)
+    putHeld(sql, { ...entry, seq: Seq.make(free) })
     free += 1
   }
 }
 
-const putSnapshot = (sql: SqliteConnection, { doc, through, bytes }: Snapshot): void => {
-  const stored = sql.row("SELECT * FROM snapshots WHERE doc = ?", doc)
-  if (stored !== undefined && rowToSnapshot(stored).through > through) return
-  sql.run("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?)", doc, through, bytes)
+const putSnapshot = (sql: SqliteConnection, snapshot: Snapshot): void => {
+  const { doc, through } = snapshot
+  if (sql.row("SELECT 1 FROM snapshots WHERE doc = ? AND through > ?", doc, through) !== undefined) return
+  putSnapshotRow(sql, snapshot)
   sql.run("DELETE FROM updates WHERE doc = ? AND localSeq <= ? AND NOT (own = 1 AND seq = 0)", doc, through)
 }

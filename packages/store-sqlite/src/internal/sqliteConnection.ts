@@ -9,7 +9,7 @@ import { storeTables, storeVersion } from "./sqliteSchema.ts"
 /** How long a transaction waits for that of another connection, in milliseconds. */
 const busyMillisMax = 5_000
 
-type SqlRow = Readonly<Record<string, unknown>>
+export type SqlRow = Readonly<Record<string, unknown>>
 
 /**
  * The row with its whole numbers as numbers; one beyond 2⁵³−1 stays a BigInt, which no row of ours decodes.
@@ -79,7 +79,7 @@ export class SqliteConnection {
   }
 
   /** Decodes row by row, so that a reader may stop early. */
-  *iterate<A>(decode: (row: unknown) => A, sql: string, ...parameters: ReadonlyArray<SQLInputValue>): Iterable<A> {
+  *iterate<A>(decode: (row: SqlRow) => A, sql: string, ...parameters: ReadonlyArray<SQLInputValue>): Iterable<A> {
     for (const row of this.#statement(sql).iterate(...parameters)) yield decode(withNumbers(row))
   }
 

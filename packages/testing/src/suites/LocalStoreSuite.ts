@@ -8,11 +8,12 @@ import { Effect, Exit, Scope } from "effect"
 import { LocalSeq } from "@tidemark/protocol"
 import { commit, docA, type MakeStorage, own } from "./internal/localStoreFixtures.ts"
 import { localStoreEdits } from "./internal/localStoreEdits.ts"
+import { localStoreChecks } from "./internal/localStoreChecks.ts"
 import { localStoreOutbox } from "./internal/localStoreOutbox.ts"
 import { localStoreTails } from "./internal/localStoreTails.ts"
 import { localStoreTransactions } from "./internal/localStoreTransactions.ts"
 
-export type { MakeStorage, StoreStorage } from "./internal/localStoreFixtures.ts"
+export type { DamageToDo, MakeStorage, StoreStorage } from "./internal/localStoreFixtures.ts"
 
 /** The app tables the suite writes rows to, as the model would describe them. */
 export const localStoreSuiteTables: ReadonlyArray<{ readonly name: string; readonly indexes: string }> = [
@@ -27,6 +28,7 @@ export const localStoreSuite = (name: string, makeStorage: MakeStorage): void =>
     localStoreTails(makeStorage)
     localStoreOutbox(makeStorage)
     localStoreEdits(makeStorage)
+    localStoreChecks(makeStorage)
 
     it.effect("STORE-31 a closed store fails with `disconnected`, and the others go on", () =>
       Effect.gen(function* () {

@@ -57,6 +57,8 @@ const columns: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     bytes: ""
   },
   held: { kind: "part", doc: "id", device: "id", deviceSeq: "1", seq: "1", message: "m", bytes: "" },
+  copies: { value: '{"logId":"a"}', key: "sync/cursor" },
+  edits: { carrier: "1", doc: "id", spans: '[{"peer":"1","start":0,"end":3}]', rows: "[]", seq: "0" },
   rows: { json: '{"id":"a","done":1}', id: "a" }
 }
 
@@ -95,7 +97,14 @@ const one = DeviceSeq.make(1)
 /** One row of every kind, a refused item among them. */
 const honestBatch: Batch = {
   updates: [doc, other].map((of) => ({
-    ...{ doc: of, bytes: new Uint8Array(9), own: true, spans: [{ peer: "1", start: 0, end: 3 }], seq: Seq.make(0) }
+    ...{
+      doc: of,
+      bytes: new Uint8Array(9),
+      own: true,
+      spans: [{ peer: "1", start: 0, end: 3 }],
+      seq: Seq.make(0),
+      rows: [{ table: "tasks", id: "a" }]
+    }
   })),
   rows: [{ table: "tasks", id: "a", row: { id: "a", done: 1 } }],
   leases: [{ doc, peer: "1", nonce: "n", end: 3, holder: "tab" }],
@@ -121,7 +130,14 @@ const readAll = ({ rows, store }: LocalStoreSqlite.SqliteStore) => {
   const reads: ReadonlyArray<Effect.Effect<unknown, StoreFailed>> = [
     ...[store.tail(doc, start), store.tail(other, start), store.docs, store.tailSize(doc), store.unsealed(10_000)],
     ...[store.sealed(limit), store.refused, store.held, store.counts, store.meta(["sync/cursor"])],
-    ...[store.metaUnder("sync"), rows("tasks"), store.write(request, () => ({ _tag: "Abort", value: undefined }))]
+    ...[
+      store.metaUnder("sync"),
+      rows("tasks"),
+      store.quarantined,
+      store.sealedNumbers,
+      store.verify(undefined),
+      store.write(request, () => ({ _tag: "Abort", value: undefined }))
+    ]
   ]
   return Effect.forEach(reads, (read) => Effect.result(Effect.asVoid(read)))
 }
@@ -142,11 +158,27 @@ export const storedRows: FuzzTarget = {
     const editor = new DatabaseSync(path)
     editor.exec("PRAGMA synchronous = OFF")
 
-    /** Puts the value into every row of the table, reads, and puts back what was there. */
-    const readWith = (table: string, column: string, value: SQLInputValue) => {
+    /** Every table, as it was when nothing was damaged: what is damaged is set aside, which changes others. */
+    const honest = ["quarantine", ...Object.keys(columns)].map((table) => {
       const saved = editor.prepare(`SELECT * FROM ${table}`)
       saved.setReadBigInts(true)
-      const honest = saved.all()
+      return { table, rows: saved.all() }
+    })
+    const restore = () => {
+      editor.exec("BEGIN IMMEDIATE")
+      for (const { rows, table } of honest) {
+        editor.exec(`DELETE FROM ${table}`)
+        for (const row of rows) {
+          const names = Object.keys(row)
+          const places = names.map(() => "?").join(", ")
+          editor.prepare(`INSERT INTO ${table} (${names.join(", ")}) VALUES (${places})`).run(...Object.values(row))
+        }
+      }
+      editor.exec("COMMIT")
+    }
+
+    /** Puts the value into every row of the table, reads, and puts back what was there. */
+    const readWith = (table: string, column: string, value: SQLInputValue) => {
       try {
         editor.prepare(`UPDATE OR REPLACE ${table} SET ${column} = ?`).run(value)
       } catch {
@@ -155,14 +187,10 @@ export const storedRows: FuzzTarget = {
       }
       try {
         const results = Effect.runSync(readAll(store))
-        return results.every(Result.isSuccess) ? ("accepted" as const) : ("refused" as const)
+        const isSound = editor.prepare("SELECT 1 FROM quarantine").get() === undefined
+        return isSound && results.every(Result.isSuccess) ? ("accepted" as const) : ("refused" as const)
       } finally {
-        editor.exec(`DELETE FROM ${table}`)
-        for (const row of honest) {
-          const names = Object.keys(row)
-          const places = names.map(() => "?").join(", ")
-          editor.prepare(`INSERT INTO ${table} (${names.join(", ")}) VALUES (${places})`).run(...Object.values(row))
-        }
+        restore()
       }
     }
 

@@ -3,6 +3,7 @@ import { Effect, type Scope } from "effect"
 import { bytesToId, DeviceId, DeviceSeq, DocId, type LocalSeq, Seq } from "@tidemark/protocol"
 import type {
   Batch,
+  CheckedTable,
   HeldEntry,
   LocalStore,
   NewUpdate,
@@ -22,6 +23,15 @@ export interface StoreStorage {
   readonly rows: (table: string) => Effect.Effect<ReadonlyArray<Readonly<Record<string, unknown>>>>
   /** How many updates are kept, those that a snapshot stands for included: what no store tells. */
   readonly keptUpdateCount: Effect.Effect<number>
+  /** Damages a record behind the store's back: its content (`bytes`, or `value`), or another field of it. */
+  readonly damage: (damage: DamageToDo) => Effect.Effect<void>
+}
+
+/** Which record, by its key as JSON text, and what of it. */
+export interface DamageToDo {
+  readonly table: CheckedTable
+  readonly key: string
+  readonly part: "content" | "fields"
 }
 
 /** Makes a new, empty storage; it is thrown away with the scope. */

@@ -370,7 +370,15 @@ export const localStoreOutbox = (makeStorage: MakeStorage): void => {
   it.effect("STORE-29 counts what waits, and since when", () =>
     Effect.gen(function* () {
       const store = yield* (yield* makeStorage).open
-      const none = { unsealed: 0, sealed: 0, refused: 0, heldRefused: 0, heldTooNew: 0, oldestSealedAt: undefined }
+      const none = {
+        unsealed: 0,
+        sealed: 0,
+        refused: 0,
+        heldRefused: 0,
+        heldTooNew: 0,
+        damaged: 0,
+        oldestSealedAt: undefined
+      }
       assert.deepStrictEqual(yield* store.counts, none)
       const [a1 = start, a2 = start] = yield* commit(store, {
         updates: [own(docA), own(docA), own(docA), received(docA, 1)],
@@ -383,7 +391,7 @@ export const localStoreOutbox = (makeStorage: MakeStorage): void => {
         sealedItem(4, [], { sealedAt: 900 })
       ] as const
       yield* commit(store, { seal: items })
-      const held = { heldRefused: 2, heldTooNew: 1 }
+      const held = { heldRefused: 2, heldTooNew: 1, damaged: 0 }
       assert.deepStrictEqual(yield* store.counts, { ...held, unsealed: 1, sealed: 4, refused: 0, oldestSealedAt: 500 })
       // A part that the server stored no longer waits itself, but its item does; a refused one waits for the user.
       yield* commit(store, {
