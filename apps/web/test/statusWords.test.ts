@@ -10,6 +10,7 @@ type Cause = Extract<SyncStatus, { readonly _tag: "Stalled" }>["cause"]
 const waysOut: Record<Cause, RegExp> = {
   noProgress: /connection/,
   itemRefused: /owner/,
+  history: /on the others/,
   log: /whoever runs the server/,
   store: /space/,
   serverStorage: /go out by themselves when the server can store/,

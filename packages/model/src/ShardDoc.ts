@@ -132,6 +132,11 @@ export class ShardDoc {
     return this.#importer.isPending
   }
 
+  /** For each peer of which operations wait: from the first to the last of them. Some in between may not have come. */
+  get pending(): ReadonlyArray<OperationSpan> {
+    return this.#importer.pending
+  }
+
   /**
    * Imports updates in any order. Duplicates change nothing. What is refused is named by its index and left out, the rest
    * is in. `poisoned`: Loro panicked, drop this doc; `open` then finds which update it was.

@@ -33,6 +33,18 @@ export class UpdateUnreadable extends Schema.TaggedError<UpdateUnreadable>()("Up
   }
 }
 
+/** Reads a version (`ShardDoc.version`): the next counter of every peer. Undefined where the text is none. */
+export const countersIn = (version: string): ReadonlyMap<PeerId, number> | undefined => {
+  const counters = new Map<PeerId, number>()
+  for (const text of version === "" ? [] : version.split(",")) {
+    const [, peer, next] = /^([0-9]{1,20}):([0-9]{1,10})$/.exec(text) ?? []
+    const decoded = Schema.decodeOption(PeerId)(peer ?? "")
+    if (decoded._tag === "None" || next === undefined) return undefined
+    counters.set(decoded.value, Number(next))
+  }
+  return counters
+}
+
 /** Orders spans the same way on every device. */
 export const byPeerThenStart = (a: OperationSpan, b: OperationSpan): number =>
   a.peer === b.peer ? a.start - b.start : BigInt(a.peer) < BigInt(b.peer) ? -1 : 1

@@ -20,6 +20,7 @@ import {
 } from "@tidemark/sync"
 import { catchUp, type LiveDoc, type LiveDocs, peerOf } from "./LiveDocs.ts"
 import { leaseFor, type LeaseSeed } from "./Leases.ts"
+import { isSameBytes } from "./internal/sameBytes.ts"
 
 /** One call's mutations, which happen together or not at all, or what kept them from happening. */
 export interface ChangeRequest {
@@ -348,6 +349,3 @@ const placeOf = (update: Uint8Array, live: LiveDoc, view: WriteView): LocalSeq |
   const updates = view.tails.find(({ doc }) => doc === live.doc)?.updates ?? []
   return updates.find(({ bytes, own }) => own && isSameBytes(bytes, update))?.localSeq
 }
-
-const isSameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, index) => byte === b[index])

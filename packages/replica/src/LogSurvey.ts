@@ -6,15 +6,18 @@
  * the log holds, in memory, for one comparison. Rules: docs/spec/amnesia.md.
  */
 import { Effect, Result, type Scope } from "effect"
-import { type DocId, LocalSeq, Seq } from "@tidemark/protocol"
-import { type OperationSpan, PeerId, ShardDoc, type Workspace } from "@tidemark/model"
-import type { LocalStore, NewUpdate, RemoteItem, Span, Survey } from "@tidemark/sync"
+import { codecs, type DocId, LocalSeq, Seq } from "@tidemark/protocol"
+import { countersIn, type OperationSpan, operationsIn, PeerId, ShardDoc, type Workspace } from "@tidemark/model"
+import type { LocalStore, NewUpdate, RemoteItem, Span, StoredUpdate, Survey } from "@tidemark/sync"
+import { isApplied } from "./internal/isApplied.ts"
 import { LogSpans } from "./internal/logSpans.ts"
+import { isSameBytes } from "./internal/sameBytes.ts"
 
-/** A doc as the log has it, and at which Seq it has what. */
+/** A doc as the log has it, at which Seq it has what, and items that held something that waited for others. */
 interface Scratch {
   readonly shard: ShardDoc
   readonly places: LogSpans
+  readonly waiting: Array<Uint8Array>
 }
 
 /** An empty survey; its docs are freed with the scope. `itemBytesMax`: the largest update that can be sealed. */
@@ -37,12 +40,23 @@ export const makeLogSurvey = Effect.fnUntraced(function* (
     const updates = items.map(({ bytes }) => bytes)
     const places = known?.places ?? new LogSpans()
     for (const { bytes, seq } of items) places.add(bytes, seq)
-    if (known !== undefined && !known.shard.importUpdates(updates).poisoned) return
+    if (known !== undefined && !known.shard.importUpdates(updates).poisoned) {
+      noteWaiting(known, updates)
+      return
+    }
     // A panic: what this doc's earlier items held counts as not there, and is sent once more.
     known?.shard.free()
     scratches.delete(doc)
     const opened = open(doc, updates)
-    if (Result.isSuccess(opened)) scratches.set(doc, { shard: opened.success, places })
+    if (Result.isFailure(opened)) return
+    const scratch = { shard: opened.success, places, waiting: [] }
+    scratches.set(doc, scratch)
+    noteWaiting(scratch, updates)
+  }
+
+  const noteWaiting = ({ shard, waiting }: Scratch, updates: ReadonlyArray<Uint8Array>) => {
+    if (!shard.isPending) return
+    waiting.push(...updates.filter((update) => !isApplied(shard, update)))
   }
 
   /** Where the log holds all operations of an own update, if it does. One that names none cannot be shown to be there. */
@@ -60,19 +74,34 @@ export const makeLogSurvey = Effect.fnUntraced(function* (
     // A doc that cannot be read here can be given by another device only.
     if (Result.isFailure(opened)) return []
     const shard = opened.success
-    const held = scratches.get(doc)?.shard
+    const held = scratches.get(doc)
     const lacking = spansOf(shard).flatMap(({ end, peer }) =>
-      without({ peer, start: held?.counterOf(peer) ?? 0, end }, waiting)
+      without({ peer, start: held?.shard.counterOf(peer) ?? 0, end }, waiting)
     )
-    const updates = exportCut(shard, lacking, itemBytesMax)
+    const updates = [...exportCut(shard, lacking, itemBytesMax), ...pendingOf(shard, held, tail.updates)]
     shard.free()
     return updates
   })
 
+  /** Stored updates with operations that wait here, as they are: no export holds those. The log's own copy is as good. */
+  const pendingOf = (shard: ShardDoc, held: Scratch | undefined, updates: ReadonlyArray<StoredUpdate>) =>
+    !shard.isPending
+      ? []
+      : updates.flatMap((update): ReadonlyArray<NewUpdate> => {
+          const isSent = update.own && update.seq === 0
+          const isInLog =
+            held !== undefined &&
+            (isApplied(held.shard, update.bytes) || held.waiting.some((bytes) => isSameBytes(bytes, update.bytes)))
+          if (isSent || isInLog || isApplied(shard, update.bytes)) return []
+          const spans = Result.getOrElse(operationsIn(update.bytes), () => [])
+          return [{ doc: update.doc, bytes: update.bytes, own: true, spans, seq: Seq.make(0) }]
+        })
+
   return {
     add: (items) =>
       Effect.sync(() => {
-        for (const [doc, own] of Map.groupBy(items, (item) => item.doc)) addTo(doc, own)
+        const updates = items.filter(({ codec }) => codec !== codecs.ask)
+        for (const [doc, own] of Map.groupBy(updates, (item) => item.doc)) addTo(doc, own)
       }),
     confirmed: Effect.gen(function* () {
       const updates = yield* store.unsealed(Infinity)
@@ -83,9 +112,9 @@ export const makeLogSurvey = Effect.fnUntraced(function* (
         return seq === undefined ? [] : [{ localSeq: one.localSeq, seq }]
       })
     }),
-    missing: Effect.gen(function* () {
+    missing: Effect.fnUntraced(function* (docs: ReadonlyArray<DocId>) {
       const missing: Array<NewUpdate> = []
-      for (const doc of yield* store.docs) {
+      for (const doc of docs) {
         missing.push(...(yield* missingOf(doc)))
         // Between two docs everybody else has a turn.
         yield* Effect.yieldNow
@@ -95,15 +124,9 @@ export const makeLogSurvey = Effect.fnUntraced(function* (
   }
 })
 
-/** Everything a doc holds, peer by peer. */
+/** Everything a doc has applied, peer by peer. */
 const spansOf = (shard: ShardDoc): ReadonlyArray<OperationSpan> =>
-  shard
-    .version()
-    .split(",")
-    .flatMap((text) => {
-      const [peer, end] = text.split(":")
-      return peer === undefined || end === undefined ? [] : [{ peer: PeerId.make(peer), start: 0, end: Number(end) }]
-    })
+  [...(countersIn(shard.version()) ?? [])].map(([peer, end]) => ({ peer, start: 0, end }))
 
 /** What is left of a span when those of the same peer are taken out. */
 const without = (

@@ -5,21 +5,27 @@
  * nothing [PULL-1]. Bytes the model refuses are held, never dropped [REPLICA-6]. Rules: docs/spec/replica.md.
  */
 import { Clock, Effect, Option, Schema } from "effect"
-import { Cursor, type DocId, type LocalSeq } from "@tidemark/protocol"
+import { codecs, Cursor, type DocId, type LocalSeq } from "@tidemark/protocol"
 import {
+  decodeNote,
   type Decision,
+  encodeNote,
   FenceLost,
   type HeldEntry,
+  historyKey,
   type LocalStore,
   metaKeys,
   type NewUpdate,
+  nextGap,
   type RemoteItem,
   type RowChange,
   type Slice,
   type StoreFailed,
   type WriteView
 } from "@tidemark/sync"
+import { countersIn } from "@tidemark/model"
 import { rowsOf } from "./ChangeCommit.ts"
+import { isApplied } from "./internal/isApplied.ts"
 import { catchUp, type LiveDoc, type LiveDocs } from "./LiveDocs.ts"
 
 const CursorJson = Schema.fromJsonString(Cursor)
@@ -45,9 +51,14 @@ export const commitSlice = Effect.fn("commitSlice")(function* (
   /** Docs whose items are imported one by one, to find the one that makes the document engine panic. */
   const suspects = new Set<DocId>()
   const poison = new Set<RemoteItem>()
+  // A doc that is fetched again may hold in memory what the store has lost.
+  if (slice.again === true) for (const doc of itemsByDoc.keys()) live.putAway(doc)
   for (;;) {
     const { docs } = yield* live.warm([...itemsByDoc.keys()])
-    const request = { docs: live.requestOf(docs), meta: [metaKeys.cursor, metaKeys.syncer] }
+    const request = {
+      docs: live.requestOf(docs),
+      meta: [metaKeys.cursor, metaKeys.syncer, ...docs.map(({ doc }) => historyKey("waits", doc))]
+    }
     const at = yield* Clock.currentTimeMillis
     const dropAll = Effect.sync(() => docs.forEach(({ doc }) => live.drop(doc)))
     const written = yield* store
@@ -89,11 +100,13 @@ const decideSlice = (input: SliceInput, view: WriteView): Decision<Attempt> => {
   if (!isFenceHeld(slice, view)) return { _tag: "Abort", value: { _tag: "Fenced" } }
   const rows: Array<RowChange> = []
   const hold: Array<HeldEntry> = [...slice.hold]
-  const held = new Set<RemoteItem>()
+  /** Items that add nothing to the local log: held, asks, and those that are in it. */
+  const passed = new Set<RemoteItem>()
   const holdItem = (item: RemoteItem, reason: string) => {
     hold.push(heldItem(item, reason))
-    held.add(item)
+    passed.add(item)
   }
+  const notes = new Map<string, string | undefined>()
   for (const [index, live] of docs.entries()) {
     const tail = view.tails[index]
     const dirty = (item?: RemoteItem): Decision<Attempt> => ({
@@ -103,7 +116,10 @@ const decideSlice = (input: SliceInput, view: WriteView): Decision<Attempt> => {
     if (tail !== undefined && !catchUp(live, tail)) return dirty()
     const items = itemsByDoc.get(live.doc) ?? []
     for (const item of items) if (poison.has(item)) holdItem(item, "its bytes make the document engine fail")
-    const sound = items.filter((item) => !poison.has(item))
+    const asks = items.filter(({ codec }) => codec === codecs.ask)
+    const isKnown = (item: RemoteItem) => slice.again === true && isApplied(live.shard, item.bytes)
+    for (const item of items) if (item.codec === codecs.ask || isKnown(item)) passed.add(item)
+    const sound = items.filter((item) => !poison.has(item) && !passed.has(item))
     for (const group of input.suspects.has(live.doc) ? sound.map((item) => [item]) : [sound]) {
       const report = live.shard.importUpdates(group.map(({ bytes }) => bytes))
       if (report.poisoned) return dirty(group.length === 1 ? group[0] : undefined)
@@ -115,9 +131,12 @@ const decideSlice = (input: SliceInput, view: WriteView): Decision<Attempt> => {
       if (changed === undefined) return dirty(group.length === 1 ? group[0] : undefined)
       rows.push(...changed)
     }
+    const before = decodeNote(view.meta.get(historyKey("waits", live.doc)))
+    noteHistory(notes, live, before, slice.again === true ? [] : asks)
   }
   const updates = slice.items
-    .filter((item) => !held.has(item))
+    // A doc that cannot be read here has its bytes already.
+    .filter((item) => !passed.has(item) && (slice.again !== true || docs.some(({ doc }) => doc === item.doc)))
     .map(({ bytes, doc, seq }): NewUpdate => ({ doc, bytes, own: false, spans: [], seq }))
   return {
     _tag: "Commit",
@@ -130,11 +149,38 @@ const decideSlice = (input: SliceInput, view: WriteView): Decision<Attempt> => {
       settle: slice.settle,
       meta: new Map([
         ...(slice.meta ?? []),
+        ...notes,
         [metaKeys.cursor, Schema.encodeSync(CursorJson)(slice.next)],
         ...(slice.settle.length === 0 ? [] : [[metaKeys.lastReceiptAt, JSON.stringify(at)] as const])
       ])
     }
   }
+}
+
+/**
+ * Notes what waits in a doc now, and whether somebody asks for what this device may have [HISTORY-3]. `before`: the gap as it
+ * was noted. An ask of another is as good as ours: whoever answers it sends all that the log lacks of the doc.
+ */
+const noteHistory = (
+  notes: Map<string, string | undefined>,
+  { doc, shard }: LiveDoc,
+  before: string | undefined,
+  asks: ReadonlyArray<RemoteItem>
+) => {
+  const gap = nextGap(
+    before,
+    shard.pending.map(({ peer, start }) => `${peer}@${start}`)
+  )
+  if (gap !== before) notes.set(historyKey("waits", doc), gap === undefined ? undefined : encodeNote(gap))
+  if (gap === undefined && before !== undefined) {
+    notes.set(historyKey("fetched", doc), undefined).set(historyKey("asked", doc), undefined)
+  }
+  const last = asks.at(-1)
+  if (last === undefined) return
+  if (gap !== undefined) notes.set(historyKey("asked", doc), encodeNote(gap))
+  const theirs = countersIn(new TextDecoder().decode(last.bytes)) ?? new Map()
+  const holdsMore = [...(countersIn(shard.version()) ?? [])].some(([peer, next]) => next > (theirs.get(peer) ?? 0))
+  if (holdsMore || shard.isPending) notes.set(historyKey("heard", doc), encodeNote(String(last.seq)))
 }
 
 const isFenceHeld = (slice: Slice, view: WriteView): boolean => {

@@ -64,8 +64,16 @@ export const layer: Layer.Layer<Docs, never, WritePath> = Layer.effect(
       return items
     })
 
+    const ask = Effect.fn("Docs.ask")(function* (doc: DocId) {
+      const { docs } = yield* path.live.warm([doc])
+      const [live] = docs
+      if (live === undefined || live.shard.isUnusable || !live.shard.isPending) return undefined
+      return new TextEncoder().encode(live.shard.version())
+    })
+
     return Docs.of({
       collect,
+      ask: (doc) => path.exclusively(ask(doc)),
       survey: makeLogSurvey(path.store, path.live.workspace, sealableBytesMax),
       apply: (slice) =>
         path.exclusively(commitSlice(path.store, path.live, slice)).pipe(

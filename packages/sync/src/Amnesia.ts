@@ -7,6 +7,7 @@
  */
 import { Effect, Equal, Result } from "effect"
 import { type Cursor, type LogHead, Seq } from "@tidemark/protocol"
+import { historyKey, historyPrefix, notesByDoc } from "./HistoryKeys.ts"
 import { withDeadline } from "./internal/failures.ts"
 import { cutMarks } from "./internal/marks.ts"
 import { fencedWrite, type OwnMeta, type Turn } from "./internal/turn.ts"
@@ -62,12 +63,13 @@ export const makeAmnesia = Effect.fnUntraced(function* (
       const { cursor } = own
       if (cursor === undefined) return
       const common = yield* lastCommon(log, own, cursor)
+      const notes = yield* store.metaUnder(historyPrefix)
       if (Equal.equals(common, cursor)) return
       const isSettled = yield* turn.lock.withPermit(
         fencedWrite(store, turn, {}, (now) => {
           // A slice or a receipt came in between: what was found may not be the last common place any more.
           if (!Equal.equals(now.cursor, cursor)) return { value: false }
-          return { value: true, batch: forgetAbove(now, common, log) }
+          return { value: true, batch: forgetAbove(now, common, log, notes) }
         })
       )
       if (isSettled) return
@@ -77,7 +79,19 @@ export const makeAmnesia = Effect.fnUntraced(function* (
   return { settle }
 })
 
-const forgetAbove = (own: OwnMeta, common: Cursor, log: LogHead) => ({
+/** What was fetched and asked for was another log's: docs that wait begin anew [HISTORY-4]. */
+const forgetAbove = (own: OwnMeta, common: Cursor, log: LogHead, notes: ReadonlyArray<readonly [string, string]>) => ({
   forget: { above: common.seq },
-  own: { cursor: common, ahead: [], marks: cutMarks(own.marks, common), refill: log.logId }
+  own: {
+    cursor: common,
+    ahead: [],
+    marks: cutMarks(own.marks, common),
+    refill: log.logId,
+    history: new Map(
+      [...notesByDoc(notes).keys()].flatMap((doc) => [
+        [historyKey("fetched", doc), undefined],
+        [historyKey("asked", doc), undefined]
+      ])
+    )
+  }
 })

@@ -4,7 +4,7 @@
  * Implemented by `replica`, where the model is. Rules: docs/spec/pull.md, docs/spec/push.md.
  */
 import { Context, type Effect, type Scope } from "effect"
-import type { Cursor, DeviceId, DeviceSeq, DocId, LocalSeq, Seq } from "@tidemark/protocol"
+import type { codecs, Cursor, DeviceId, DeviceSeq, DocId, LocalSeq, Seq } from "@tidemark/protocol"
 import type { HeldEntry, NewUpdate, StoredUpdate, StoreFailed } from "./LocalStore.ts"
 import type { FenceLost } from "./SyncErrors.ts"
 
@@ -13,6 +13,8 @@ export interface ItemToSeal {
   readonly doc: DocId
   readonly bytes: Uint8Array
   readonly covers: ReadonlyArray<LocalSeq>
+  /** One of protocol's `codecs`; a Loro update where it is left out. */
+  readonly codec?: (typeof codecs)[keyof typeof codecs]
 }
 
 /** An opened item of another device (or of this one, when its store had forgotten it). */
@@ -43,6 +45,8 @@ export interface Slice {
   readonly meta?: ReadonlyMap<string, string>
   /** Own items met in the log whose receipt was lost: settled now. */
   readonly settle: ReadonlyArray<{ readonly deviceSeq: DeviceSeq; readonly seq: Seq }>
+  /** These items may have been stored before: of those whose operations the doc holds nothing is stored [HISTORY-2]. */
+  readonly again?: boolean
 }
 
 /** What the server's log holds, counted item by item and compared with this device; for one comparison. */
@@ -51,8 +55,11 @@ export interface Survey {
   readonly add: (items: ReadonlyArray<RemoteItem>) => Effect.Effect<void>
   /** Own unsealed updates, and lost edits by their carrier, of which the log holds every operation, with the Seq from which it does. */
   readonly confirmed: Effect.Effect<ReadonlyArray<{ readonly localSeq: LocalSeq; readonly seq: Seq }>, StoreFailed>
-  /** What this device holds, and neither the log nor the outbox: as updates for the outbox, other devices' operations included. */
-  readonly missing: Effect.Effect<ReadonlyArray<NewUpdate>, StoreFailed>
+  /**
+   * What this device holds of these docs, and neither the log nor the outbox: as updates for the outbox, other devices'
+   * operations included, and those that wait for others.
+   */
+  readonly missing: (docs: ReadonlyArray<DocId>) => Effect.Effect<ReadonlyArray<NewUpdate>, StoreFailed>
 }
 
 export class Docs extends Context.Service<
@@ -60,8 +67,13 @@ export class Docs extends Context.Service<
   {
     /** One item per doc out of own unsealed updates (several, where one would be too large). Exports own operations only. */
     readonly collect: (updates: ReadonlyArray<StoredUpdate>) => Effect.Effect<ReadonlyArray<ItemToSeal>, StoreFailed>
-    /** Commits a slice: updates, rows, held entries, settled items and the cursor together [PULL-1]. */
+    /**
+     * Commits a slice: updates, rows, held entries, settled items and the cursor together [PULL-1]; with it what waits in
+     * a doc, and which docs others ask for [HISTORY-3].
+     */
     readonly apply: (slice: Slice) => Effect.Effect<void, StoreFailed | FenceLost>
+    /** The body of an ask: what this device holds of a doc. Undefined where nothing of it waits for others. */
+    readonly ask: (doc: DocId) => Effect.Effect<Uint8Array | undefined, StoreFailed>
     /** An empty survey; its memory goes with the scope. */
     readonly survey: Effect.Effect<Survey, never, Scope.Scope>
   }

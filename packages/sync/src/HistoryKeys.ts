@@ -2,7 +2,7 @@
  * What the store remembers of docs whose history has holes: one meta key for each doc and kind, and none where all is well.
  *
  * `waits` and `heard` are written with the slice that shows them, by the `Docs` port; `damaged` by whoever sets damaged bytes of a doc
- * aside, in the same transaction; the rest by the engine. Values are JSON texts.
+ * aside, in the same transaction; the rest by the engine. Values are JSON texts. Rules: docs/spec/history.md.
  */
 import { DocId } from "@tidemark/protocol"
 import { Effect, Option, Schema } from "effect"

@@ -10,6 +10,7 @@ import { type Cursor, Seq } from "@tidemark/protocol"
 import { Docs, type Survey } from "./Docs.ts"
 import { continuePage, otherLog } from "./internal/chainedPage.ts"
 import { withDeadline } from "./internal/failures.ts"
+import { makeLease } from "./internal/lease.ts"
 import { fencedWrite, type Turn } from "./internal/turn.ts"
 import { type HeldEntry, LocalStore, type NewUpdate, type StoreFailed } from "./LocalStore.ts"
 import { Remote } from "./Remote.ts"
@@ -85,7 +86,7 @@ export const makeRefill = Effect.fnUntraced(function* (
     })
   })
 
-  const ask = (done: boolean) => withDeadline(remote.refill(done))
+  const lease = makeLease(remote)
 
   const append = Effect.fnUntraced(function* (missing: ReadonlyArray<NewUpdate>) {
     for (const updates of chunksOf(missing)) {
@@ -103,13 +104,12 @@ export const makeRefill = Effect.fnUntraced(function* (
 
   /** With the lease: what is still missing is appended and sent, and the log read again, until nothing is. */
   const give = Effect.fnUntraced(function* (drain: Drain, read: Effect.Effect<void, RefillError>, survey: Survey) {
-    const keepLease = Effect.forever(Effect.andThen(Effect.sleep(refillAskMillis), Effect.ignore(ask(false))))
     for (;;) {
       yield* read
-      const missing = yield* survey.missing
+      const missing = yield* survey.missing(yield* store.docs)
       if (missing.length === 0) return undefined
       yield* append(missing)
-      const blocked = yield* Effect.raceFirst(drain, keepLease)
+      const blocked = yield* drain
       if (blocked !== undefined) return blocked
     }
   })
@@ -128,10 +128,10 @@ export const makeRefill = Effect.fnUntraced(function* (
     if (blocked !== undefined) return blocked
     for (let patience = refillPatienceMillis; ; patience = 0) {
       yield* read
-      if ((yield* survey.missing).length === 0) break
+      if ((yield* survey.missing(yield* store.docs)).length === 0) break
       // The others that come back now send their own edits first: what they send need not be sent for them.
       if (patience > 0) yield* Effect.sleep(yield* Random.nextIntBetween(patience, 2 * patience))
-      const { granted, millis } = yield* ask(false)
+      const { granted, millis } = yield* lease.ask
       if (!granted) {
         yield* Effect.sleep(Math.min(Math.max(millis, refillWaitMillisMin), refillAskMillis))
         // What was edited meanwhile does not wait for somebody else's refill.
@@ -139,7 +139,7 @@ export const makeRefill = Effect.fnUntraced(function* (
         if (stopped !== undefined) return stopped
         continue
       }
-      const refused = yield* Effect.ensuring(give(drain, read, survey), Effect.ignore(ask(true)))
+      const refused = yield* lease.hold(give(drain, read, survey))
       if (refused !== undefined) return refused
       break
     }

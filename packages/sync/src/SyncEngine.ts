@@ -29,7 +29,7 @@ import type { Sealer } from "./Sealer.ts"
 import type { FenceLost } from "./SyncErrors.ts"
 import type { SyncCommand, SyncEvent } from "./SyncEvent.ts"
 
-import { type SyncState, stoppedState, transition } from "./SyncState.ts"
+import { isAtHead, type SyncState, stoppedState, transition } from "./SyncState.ts"
 import { type SyncStatus, untilStatusTurnsMillis } from "./SyncStatus.ts"
 
 /** How the start is repeated while the store fails: nothing can be sent without it. */
@@ -119,12 +119,14 @@ export class SyncEngine extends Context.Service<
             yield* left === undefined ? crew.stop("stallTimer") : crew.start("stallTimer", timer(left, "StallDue"))
           }
           yield* board.show(state)
+          yield* works.ringBell(isAtHead(state), event._tag === "SyncAsked")
         })
 
         yield* Effect.addFinalizer(() => step({ _tag: "Stopped" }))
         yield* step({ _tag: "OutboxChanged", ...waits })
         yield* step({ _tag: "Started" })
         yield* crew.start("outbox", works.watchOutbox)
+        yield* crew.start("history", works.tendHistory)
         for (;;) {
           const letter = yield* Queue.take(queue)
           if (crew.isCurrent(letter)) yield* step(letter.event)
@@ -155,7 +157,7 @@ interface Letter {
 type Inbox = Queue.Queue<Letter, FenceLost>
 
 /** What runs at most once at a time. Hello and pull share a place. */
-type WorkKind = "link" | "live" | "push" | "outbox" | "linkTimer" | "pushTimer" | "stallTimer"
+type WorkKind = "link" | "live" | "push" | "outbox" | "history" | "linkTimer" | "pushTimer" | "stallTimer"
 
 const timerEvents = { link: "RetryDue", push: "PushRetryDue" } as const
 

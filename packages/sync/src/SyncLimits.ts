@@ -39,6 +39,12 @@ export const refillPatienceMillis = 2_000
 /** How often the lease of a refill is asked for, or for more of it, in milliseconds; well below how long it lasts. */
 export const refillAskMillis = 5_000
 
+/** The longest wait between two turns with the lease for one doc that others ask for, in milliseconds. */
+export const historyWaitMillisMax = 600_000
+
+/** How long the lease is kept at most until what a doc lacked has been sent, in milliseconds. */
+export const historySentMillisMax = 20_000
+
 /** Bytes of found losses put into the outbox in one transaction. */
 export const refillAppendBytesMax = 1_048_576
 

@@ -149,6 +149,12 @@ export const stoppedState: SyncState = {
 export const isReady = (link: LinkState): boolean =>
   link._tag === "live" || link._tag === "polling" || (link._tag === "catchingUp" && link.verified)
 
+/** Whether everything the server named is stored, over a log that was shown to continue ours. */
+export const isAtHead = ({ link }: SyncState): boolean => {
+  const place = isReady(link) ? placeOf(link) : undefined
+  return place !== undefined && place.through >= place.head
+}
+
 /** Looks a cell up. The table's type guarantees that the cell takes exactly this state and this event. */
 const stepIn = <S extends { readonly _tag: string }>(
   table: Table<S>,

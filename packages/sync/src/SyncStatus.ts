@@ -6,6 +6,7 @@
  * Rules: docs/spec/status.md.
  */
 import { Schema } from "effect"
+import { type HistoryCounts, noHistory } from "./HistoryKeys.ts"
 import { isOverdue, stuckMillis } from "./internal/stuckClock.ts"
 import { hasLasted } from "./internal/trial.ts"
 import type { OutboxCounts } from "./LocalStore.ts"
@@ -34,6 +35,8 @@ export const StalledCause = Schema.Literals([
   "itemRefused",
   /** The server's log is not the one this device knows, or not the one it says it is. */
   "log",
+  /** Docs wait for edits that no device has sent [HISTORY-5]. */
+  "history",
   /** The local store fails. */
   "store",
   /** The server answers and cannot serve. */
@@ -67,6 +70,8 @@ export interface StatusInput {
   readonly countsFailure?: string | undefined
   /** Whether this device has yet to find out what a server that forgot has lost. */
   readonly refillDue?: boolean
+  /** Docs with holes. */
+  readonly history?: HistoryCounts
   readonly refusalMessage: string | undefined
   readonly lastReceiptAt: number | undefined
   readonly at: number
@@ -132,8 +137,15 @@ export const statusOf = (input: StatusInput): SyncStatus => {
     return { _tag: "Syncing", ...seen, done: place.through - from, total: place.head - from }
   }
   if (waits) return { _tag: "Pending", ...seen, pending: Math.max(1, pending) }
-  return link._tag === "catchingUp" && !link.verified ? { _tag: "Connecting", ...seen } : { _tag: "Synced", ...seen }
+  if (link._tag === "catchingUp" && !link.verified) return { _tag: "Connecting", ...seen }
+  const { due, waiting } = input.history ?? noHistory
+  if (due > 0) return { _tag: "Syncing", ...seen, done: 0, total: due }
+  return waiting > 0 ? stalled("history", waitingMessage(waiting)) : { _tag: "Synced", ...seen }
 }
+
+const waitingMessage = (count: number): string =>
+  `${count === 1 ? "1 document waits" : `${count} documents wait`} for edits that no device has sent yet. ` +
+  "What is here is shown and safe; the rest comes by itself when a device that has it connects."
 
 /** A new attempt shows what the last one ended with until it has succeeded, so that nothing flickers. */
 const shownLink = (link: LinkState): LinkState => {

@@ -19,22 +19,28 @@ import {
 } from "@tidemark/protocol"
 import {
   Behind,
+  decodeNote,
   Docs,
+  encodeNote,
   FenceLost,
   type HeldEntry,
+  historyKey,
   type ItemToSeal,
   LocalStore,
   LocalStoreMemory,
   type MemoryDisk,
   type NewUpdate,
   metaKeys,
+  nextGap,
   type Opened,
   Remote,
+  type RemoteItem,
   type SealedItem,
   Sealer,
   type Slice,
   SyncEngine,
-  type SyncStatus
+  type SyncStatus,
+  type WriteView
 } from "@tidemark/sync"
 import { chainNext, chainStart, hashOf, idText, type ServerModel } from "./serverModel.ts"
 
@@ -106,7 +112,15 @@ const makeSealer = (device: DeviceId, settings: Settings): Sealer["Service"] => 
     return Array.from({ length: parts }, (_, part) => {
       const deviceSeq = DeviceSeq.make(first + part)
       const cut = text.slice(part * settings.partTextMax, (part + 1) * settings.partTextMax)
-      const bytes = entryOf({ device, deviceSeq, doc: item.doc, text: cut, part, parts, roster: settings.roster })
+      const bytes = entryOf({
+        device,
+        deviceSeq,
+        doc: item.doc,
+        text: item.codec === codecs.ask ? "?" : cut,
+        part,
+        parts,
+        roster: settings.roster
+      })
       return { deviceSeq, first, parts, doc: item.doc, bytes, covers: item.covers, sealedAt: 0 }
     })
   }
@@ -130,7 +144,7 @@ const makeSealer = (device: DeviceId, settings: Settings): Sealer["Service"] => 
     }
     const all = [...others, { deviceSeq, bytes }].toSorted((a, b) => a.deviceSeq - b.deviceSeq)
     const text = all.map((part) => textOf(part.bytes)).join("")
-    const item = { seq, ...author, codec: codecs.loroUpdate, bytes: toBytes(text) }
+    const item = { seq, ...author, codec: text === "?" ? codecs.ask : codecs.loroUpdate, bytes: toBytes(text) }
     return { _tag: "Item", item, release: others.map((entry) => entry.seq) }
   }
 
@@ -164,6 +178,31 @@ const makeSealer = (device: DeviceId, settings: Settings): Sealer["Service"] => 
   }
 }
 
+/** What a text like "b<a" waits for: the text "a", or one like "a<…". */
+const gapsIn = (texts: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const there = new Set(texts.map((text) => text.split("<")[0]))
+  return texts.filter((text) => text.includes("<") && !there.has(text.split("<")[1]))
+}
+
+/** The notes of a slice, as the replica writes them. */
+const notesOf = (slice: Slice, view: WriteView, asks: ReadonlySet<RemoteItem>) => {
+  const notes = new Map<string, string | undefined>()
+  for (const { doc, updates } of view.tails) {
+    const items = slice.items.filter((item) => item.doc === doc)
+    const texts = [...updates, ...items.filter((item) => !asks.has(item))].map(({ bytes }) => toText(bytes))
+    const before = decodeNote(view.meta.get(historyKey("waits", doc)))
+    const gap = nextGap(before, [...new Set(gapsIn(texts))])
+    notes.set(historyKey("waits", doc), gap === undefined ? undefined : encodeNote(gap))
+    if (gap === undefined && before !== undefined) {
+      notes.set(historyKey("fetched", doc), undefined).set(historyKey("asked", doc), undefined)
+    }
+    if (slice.again === true || !items.some((item) => asks.has(item))) continue
+    if (gap !== undefined) notes.set(historyKey("asked", doc), encodeNote(gap))
+    if (texts.length > 0) notes.set(historyKey("heard", doc), encodeNote("heard"))
+  }
+  return notes
+}
+
 const makeDocs = (store: LocalStore["Service"], settings: Settings): Docs["Service"] => ({
   collect: (updates) =>
     Effect.sync(() =>
@@ -175,6 +214,10 @@ const makeDocs = (store: LocalStore["Service"], settings: Settings): Docs["Servi
         })
       )
     ),
+  ask: (doc) =>
+    Effect.map(store.tail(doc, LocalSeq.make(0)), ({ updates }) =>
+      gapsIn(updates.map(({ bytes }) => toText(bytes))).length === 0 ? undefined : toBytes("?")
+    ),
   survey: Effect.sync(() => {
     // A doc's operations are its texts: what an item's text contains, the log holds.
     const texts = new Map<DocId, { text: string; seq: Seq }>()
@@ -183,16 +226,17 @@ const makeDocs = (store: LocalStore["Service"], settings: Settings): Docs["Servi
     return {
       add: (items) =>
         Effect.sync(() => {
-          for (const { bytes, doc, seq } of items) {
+          for (const { bytes, codec, doc, seq } of items) {
+            if (codec === codecs.ask) continue
             texts.set(doc, { text: `${texts.get(doc)?.text ?? ""}${toText(bytes)}`, seq })
           }
         }),
       confirmed: Effect.map(store.unsealed(Infinity), (updates) =>
         updates.filter(holds).map(({ doc, localSeq }) => ({ localSeq, seq: texts.get(doc)?.seq ?? Seq.make(0) }))
       ),
-      missing: Effect.gen(function* () {
+      missing: Effect.fnUntraced(function* (docs) {
         const all: Array<NewUpdate> = []
-        for (const doc of yield* store.docs) {
+        for (const doc of docs) {
           const { updates } = yield* store.tail(doc, LocalSeq.make(0))
           const waiting = new Set(updates.filter(({ own, seq }) => own && seq === 0).map(({ bytes }) => toText(bytes)))
           for (const update of updates) {
@@ -207,15 +251,27 @@ const makeDocs = (store: LocalStore["Service"], settings: Settings): Docs["Servi
   }),
   apply: Effect.fnUntraced(function* (slice) {
     yield* settings.beforeApply
-    const written = yield* store.write({ docs: [], meta: [metaKeys.cursor, metaKeys.syncer] }, (view) => {
+    const docs = [...new Set(slice.items.map(({ doc }) => doc))]
+    const request = {
+      docs: docs.map((doc) => ({ doc, applied: LocalSeq.make(0) })),
+      meta: [metaKeys.cursor, metaKeys.syncer, ...docs.map((doc) => historyKey("waits", doc))]
+    }
+    const asks = new Set(slice.items.filter(({ codec }) => codec === codecs.ask))
+    const written = yield* store.write(request, (view) => {
       const cursor = view.meta.get(metaKeys.cursor)
       const isOurs =
         view.meta.get(metaKeys.syncer) === JSON.stringify(slice.nonce) &&
         Equal.equals(cursor === undefined ? undefined : Schema.decodeSync(CursorJson)(cursor), slice.expected)
       if (!isOurs) return { _tag: "Abort", value: undefined }
-      const updates = slice.items.map(({ bytes, doc, seq }) => ({ doc, bytes, own: false, spans: [], seq }))
+      const updates = slice.items
+        .filter((item) => !asks.has(item))
+        .map(({ bytes, doc, seq }) => ({ doc, bytes, own: false, spans: [], seq }))
       const { hold, release, settle } = slice
-      const meta = new Map([...(slice.meta ?? []), [metaKeys.cursor, Schema.encodeSync(CursorJson)(slice.next)]])
+      const meta = new Map([
+        ...(slice.meta ?? []),
+        ...notesOf(slice, view, asks),
+        [metaKeys.cursor, Schema.encodeSync(CursorJson)(slice.next)]
+      ])
       return { _tag: "Commit", batch: { updates, hold, release, settle, meta }, value: undefined }
     })
     if (!written.committed) return yield* new FenceLost({ message: "Another tab syncs." })

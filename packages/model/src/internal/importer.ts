@@ -8,6 +8,7 @@ import { decodeImportBlobMeta, type ImportStatus, LoroDoc, type PeerID } from "l
 import { Result } from "effect"
 import { operationsPerUpdateMax, panicsPerOpenMax } from "../ModelLimits.ts"
 import type { RecordId } from "../RecordId.ts"
+import { byPeerThenStart, type OperationSpan, PeerId as PeerIdSchema } from "../Span.ts"
 import { freeQuietly, isPanic, loroReason } from "./loro.ts"
 
 /** An update that is not in the doc, and why. `index` counts from 0 in the list that was given. */
@@ -64,7 +65,7 @@ export class Importer {
   }
 
   readonly loro: LoroDoc
-  readonly #pendingEnds = new Map<PeerID, number>()
+  readonly #pending = new Map<PeerID, { readonly start: number; readonly end: number }>()
 
   private constructor() {
     this.loro = new LoroDoc()
@@ -72,11 +73,18 @@ export class Importer {
   }
 
   get isPending(): boolean {
-    return this.#pendingEnds.size > 0
+    return this.#pending.size > 0
   }
 
   isPendingOf(peer: PeerID): boolean {
-    return this.#pendingEnds.has(peer)
+    return this.#pending.has(peer)
+  }
+
+  /** Ordered by peer. */
+  get pending(): ReadonlyArray<OperationSpan> {
+    return [...this.#pending]
+      .map(([peer, { end, start }]) => ({ peer: PeerIdSchema.make(peer), start, end }))
+      .toSorted(byPeerThenStart)
   }
 
   counterOf(peer: PeerID): number {
@@ -143,10 +151,15 @@ export class Importer {
   }
 
   #note(status: ImportStatus): void {
-    for (const [peer, { end }] of status.pending ?? []) {
-      this.#pendingEnds.set(peer, Math.max(end, this.#pendingEnds.get(peer) ?? 0))
+    for (const [peer, { end, start }] of status.pending ?? []) {
+      const known = this.#pending.get(peer) ?? { start, end }
+      this.#pending.set(peer, { start: Math.min(start, known.start), end: Math.max(end, known.end) })
     }
-    for (const [peer, end] of this.#pendingEnds) if (this.counterOf(peer) >= end) this.#pendingEnds.delete(peer)
+    for (const [peer, { end, start }] of this.#pending) {
+      const counter = this.counterOf(peer)
+      if (counter >= end) this.#pending.delete(peer)
+      else if (counter > start) this.#pending.set(peer, { start: counter, end })
+    }
   }
 }
 

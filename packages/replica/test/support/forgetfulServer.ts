@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { Effect, Exit, Scope } from "effect"
 import type { MemoryDisk } from "@tidemark/sync"
-import { dataFolder, type Device, openDevice, startServer } from "./network.ts"
+import { dataFolder, type Device, type Fetched, openDevice, startServer } from "./network.ts"
 
 /** A server that can be stopped, lose its files, and start again at the same address. */
 export const makeServer = Effect.gen(function* () {
@@ -23,6 +23,10 @@ export const makeServer = Effect.gen(function* () {
   const wipe = Effect.sync(() => {
     for (const name of filesIn(folder)) rmSync(join(folder, name), { recursive: true })
   })
+  const open = (readOnly: boolean) => {
+    const name = filesIn(folder).find((one) => one.endsWith(".sqlite") || one.endsWith(".db"))
+    return new DatabaseSync(join(folder, name ?? "none"), { readOnly })
+  }
   return {
     origin,
     stop,
@@ -40,15 +44,30 @@ export const makeServer = Effect.gen(function* () {
     ),
     /** The entries of the log. */
     entryCount: Effect.sync(() => {
-      const name = filesIn(folder).find((one) => one.endsWith(".sqlite") || one.endsWith(".db"))
-      const database = new DatabaseSync(join(folder, name ?? "none"), { readOnly: true })
+      const database = open(true)
       const row = database.prepare("SELECT count(*) AS count FROM entries").get()
       database.close()
       return Number(row?.["count"])
-    })
+    }),
+    /** The stopped server loses the bytes of an entry and keeps its hash, so that the chain still fits. Gives the bytes. */
+    loseEntry: (seq: number) =>
+      Effect.sync(() => {
+        const database = open(false)
+        const row = database.prepare("SELECT entry FROM entries WHERE seq = ?").get(seq)
+        database.prepare("UPDATE entries SET entry = NULL WHERE seq = ?").run(seq)
+        database.close()
+        const bytes = row?.["entry"]
+        return bytes instanceof Uint8Array ? bytes : new Uint8Array()
+      }),
+    findEntry: (seq: number, bytes: Uint8Array) =>
+      Effect.sync(() => {
+        const database = open(false)
+        database.prepare("UPDATE entries SET entry = ? WHERE seq = ?").run(bytes, seq)
+        database.close()
+      })
   }
 })
 
 /** Runs a device for as long as `use` takes. */
-export const during = <A, E, R>(disk: MemoryDisk, use: (device: Device) => Effect.Effect<A, E, R>) =>
-  Effect.scoped(Effect.flatMap(openDevice(disk), use))
+export const during = <A, E, R>(disk: MemoryDisk, use: (device: Device) => Effect.Effect<A, E, R>, fetched?: Fetched) =>
+  Effect.scoped(Effect.flatMap(openDevice(disk, fetched), use))

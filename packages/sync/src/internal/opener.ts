@@ -35,7 +35,9 @@ export const makeOpener = Effect.gen(function* () {
   const remote = yield* Remote
   const sealer = yield* Sealer
 
-  return Effect.fnUntraced(function* (items: ReadonlyArray<ChainedItem>): Effect.fn.Return<PageOpener, StoreFailed> {
+  return Effect.fnUntraced(function* (
+    items: ReadonlyArray<Pick<ChainedItem, "item">>
+  ): Effect.fn.Return<PageOpener, StoreFailed> {
     let parts: ReadonlyArray<HeldEntry> = items.some(isPart)
       ? (yield* store.held).filter((entry) => entry.kind === "part")
       : []
@@ -74,7 +76,7 @@ export const makeOpener = Effect.gen(function* () {
   })
 })
 
-const isPart = ({ item }: ChainedItem): boolean => {
+const isPart = ({ item }: Pick<ChainedItem, "item">): boolean => {
   if (item._tag !== "Entry") return false
   const header = decodeHeader(item.bytes)
   return Result.isSuccess(header) && header.success.parts > 1

@@ -1,6 +1,7 @@
 /** Keeps the engine's status: counts from the store, the state from the machine, one value for whoever watches. */
 import { Clock, Effect, Equal, Option, Schema, SubscriptionRef } from "effect"
 import { Cursor, Seq } from "@tidemark/protocol"
+import { countHistory, docsTooNew, historyPrefix, notesByDoc } from "../HistoryKeys.ts"
 import { LocalStore, metaKeys, type StoreFailed } from "../LocalStore.ts"
 import type { SyncEvent } from "../SyncEvent.ts"
 import { type SyncState, stoppedState } from "../SyncState.ts"
@@ -17,6 +18,10 @@ export interface StatusBoard {
    * items without a receipt, and whether there are receipts that the log has not borne out.
    */
   readonly recount: Effect.Effect<Waits, StoreFailed>
+  /** Looks again which docs have holes. */
+  readonly recountHistory: Effect.Effect<void, StoreFailed>
+  /** Whether a doc has holes, or is asked for, as last counted. */
+  readonly hasHistory: () => boolean
   /** Shows the state as it is now; publishes only what differs. */
   readonly show: (state: SyncState) => Effect.Effect<void>
 }
@@ -35,7 +40,15 @@ export const makeStatusBoard: Effect.Effect<StatusBoard, never, LocalStore> = Ef
   }
   const status = yield* SubscriptionRef.make<SyncStatus>(statusOf({ ...seen, at: 0 }))
 
+  let noteCount = 0
+  const recountHistory = Effect.gen(function* () {
+    const notes = notesByDoc(yield* store.metaUnder(historyPrefix))
+    noteCount = notes.size
+    seen = { ...seen, history: countHistory(notes, yield* docsTooNew(store, notes)) }
+  })
+
   const recount = Effect.gen(function* () {
+    yield* recountHistory
     const counts = yield* store.counts
     const refusalMessage = counts.refused === 0 ? undefined : (yield* store.refused)[0]?.refusal?.message
     const meta = yield* store.meta([metaKeys.lastReceiptAt, metaKeys.refill, metaKeys.ahead, metaKeys.cursor])
@@ -55,5 +68,5 @@ export const makeStatusBoard: Effect.Effect<StatusBoard, never, LocalStore> = Ef
     if (!Equal.equals(next, SubscriptionRef.getUnsafe(status))) yield* SubscriptionRef.set(status, next)
   })
 
-  return { status, recount, show }
+  return { status, recount, recountHistory, hasHistory: () => noteCount > 0, show }
 })

@@ -82,6 +82,8 @@ export interface OwnBatch extends Omit<Batch, "meta"> {
     /** A cursor leaves a mark by itself. */
     readonly marks?: Marks
     readonly refill?: LogId | "done"
+    /** Notes of history, by key. */
+    readonly history?: ReadonlyMap<string, string | undefined>
   }
 }
 
@@ -89,7 +91,7 @@ export interface OwnBatch extends Omit<Batch, "meta"> {
 export const marksMeta = (marks: Marks): ReadonlyMap<string, string> => new Map([[metaKeys.marks, encode.marks(marks)]])
 
 const toBatch = ({ own = {}, ...batch }: OwnBatch, found: OwnMeta): Batch => {
-  const meta = new Map<string, string | undefined>()
+  const meta = new Map<string, string | undefined>(own.history)
   if (own.cursor !== undefined) meta.set(metaKeys.cursor, encode.cursor(own.cursor))
   const marks = own.marks ?? (own.cursor === undefined ? undefined : addMark(found.marks, own.cursor))
   if (marks !== undefined) meta.set(metaKeys.marks, encode.marks(marks))

@@ -3,9 +3,11 @@
  *
  * A piece that fails reports how; `FenceLost` passes through, because it ends the engine. Rules: docs/spec/sync-state.md.
  */
-import { Effect, Schedule, Stream } from "effect"
+import { Effect, Queue, Random, Result, Schedule, Stream } from "effect"
 import { makeAmnesia } from "../Amnesia.ts"
+import { backoffMillis } from "../Backoff.ts"
 import { makeHello } from "../Hello.ts"
+import { type HistoryError, makeHistory } from "../History.ts"
 import { makeLive } from "../Live.ts"
 import { LocalStore, type StoreFailed } from "../LocalStore.ts"
 import { makeOutbox } from "../Outbox.ts"
@@ -31,10 +33,18 @@ export interface Works {
   readonly push: Work
   /** Counts what waits, now and after every change; never ends. */
   readonly watchOutbox: Work
+  /** Mends docs that have holes, whenever the bell rings; never ends. */
+  readonly tendHistory: Work
+  /** Tells whether this device stands at the head of the log now, and that the user asked to sync. */
+  readonly ringBell: (atHead: boolean, isAsked: boolean) => Effect.Effect<void>
 }
 
 /** How long to wait before counting again when the store fails. */
 const recountSchedule = Schedule.spaced("2 seconds")
+
+/** Waits for the bell, for so long at most. */
+const awaitBell = (bell: Queue.Dequeue<void>, millis: number | undefined): Effect.Effect<void> =>
+  millis === undefined ? Queue.take(bell) : Effect.asVoid(Effect.timeoutOption(Queue.take(bell), millis))
 
 type WorkError = RemoteError | StoreFailed | FenceLost
 
@@ -49,6 +59,10 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
   const refill = yield* makeRefill(turn, Effect.asVoid(board.recount))
   const push = yield* makePush(turn, outbox)
   const live = yield* makeLive(hello, pull)
+  const history = yield* makeHistory(turn)
+  const bell = yield* Queue.sliding<void>(1)
+  /** Whether this device stands at the head of the log, and whether the user asked to sync since history was last tended. */
+  let [isAtHead, isAsked] = [false, false]
 
   /** Something showed another chain than ours since the last hello that succeeded. */
   let isLogDoubted = false
@@ -67,6 +81,24 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
       })
     )
 
+  /** Counts the holes that a slice left before it is reported as the last: nothing is shown as synced before. */
+  const counting = (report: Report): Report =>
+    Effect.fnUntraced(function* (event) {
+      if (event._tag === "PageStored" && event.through >= event.head) yield* Effect.ignore(board.recountHistory)
+      yield* report(event)
+    })
+
+  /** Mends what is due, and has it shown. Milliseconds until something is due again; undefined where nothing is. */
+  const tend = Effect.fnUntraced(function* (
+    wasAsked: boolean,
+    report: Report
+  ): Effect.fn.Return<number | undefined, HistoryError> {
+    const { again, didSomething } = yield* history.tend(wasAsked)
+    // What the report of nothing would ring the bell for is the same nothing.
+    if (didSomething) yield* report({ _tag: "OutboxChanged", ...(yield* board.recount) })
+    return again
+  })
+
   const works: Works = {
     connect: (report) =>
       reported(
@@ -84,7 +116,7 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
     pull: (report) =>
       reported(
         pull
-          .catchUp((news) => report({ _tag: "PageStored", ...news }))
+          .catchUp((news) => counting(report)({ _tag: "PageStored", ...news }))
           .pipe(Effect.flatMap((place) => report({ _tag: "CaughtUp", ...place }))),
         report,
         linkFailed
@@ -92,7 +124,7 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
 
     // A socket that cannot be had is no reason to hang up: the log is polled instead.
     live: (report) =>
-      reported(live.follow(report).pipe(Effect.andThen(report({ _tag: "LiveClosed" }))), report, (error) =>
+      reported(live.follow(counting(report)).pipe(Effect.andThen(report({ _tag: "LiveClosed" }))), report, (error) =>
         error._tag === "Unreachable" ? { _tag: "LiveClosed" } : linkFailed(error)
       ),
 
@@ -110,6 +142,29 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
         report,
         (error) => ({ _tag: "PushFailed", failure: failureOf(error) })
       ),
+
+    tendHistory: Effect.fnUntraced(function* (report: Report): Effect.fn.Return<void, FenceLost> {
+      let millis: number | undefined
+      let failures = 0
+      for (;;) {
+        yield* awaitBell(bell, millis)
+        millis = undefined
+        if (!isAtHead) continue
+        const wasAsked = isAsked
+        isAsked = false
+        const outcome: Result.Result<number | undefined, HistoryError> = yield* Effect.result(tend(wasAsked, report))
+        if (Result.isFailure(outcome) && outcome.failure._tag === "FenceLost") return yield* outcome.failure
+        failures = Result.isSuccess(outcome) ? 0 : failures + 1
+        millis = Result.isSuccess(outcome) ? outcome.success : backoffMillis(failures, yield* Random.next)
+      }
+    }),
+
+    ringBell: (atHead, asked) =>
+      Effect.suspend(() => {
+        isAtHead = atHead
+        isAsked ||= asked
+        return atHead && board.hasHistory() ? Effect.asVoid(Queue.offer(bell, undefined)) : Effect.void
+      }),
 
     watchOutbox: (report) =>
       Stream.runForEach(store.outboxChanges, () =>

@@ -7,6 +7,7 @@
 import { Result } from "effect"
 import { hashOf } from "@tidemark/crypto"
 import { decodeHeader, decodePage, decodePush, type Hash, type Page, type Seq } from "@tidemark/protocol"
+import { historyPrefix } from "@tidemark/sync"
 import { missingOnServer } from "./MissingOnServer.ts"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { Witness } from "./SimulatedServerApi.ts"
@@ -142,7 +143,9 @@ export class Observer implements Witness {
     if (!device.isInstalled && device.tabs.length === 0) return undefined
     const status = device.lockHolder?.status
     if (status === undefined) return `nobody syncs (${device.tabs.length} tabs)`
-    if (status._tag === "Synced") {
+    // What waits, waits for what nobody has: the audit looks whether that is so.
+    const waits = status._tag === "Stalled" && status.cause === "history" && hasGap(device)
+    if (status._tag === "Synced" || waits) {
       // Synced with what the server named last; it may have more by now, and the next poll brings it.
       const [stored, head] = [device.cursor?.seq, this.#headOf(device)]
       return stored === head ? undefined : `it stands at ${stored} of ${head}`
@@ -218,3 +221,7 @@ export class Observer implements Witness {
     if (isAhead) this.#world.chronicle.count("situation: entry ahead of the roster")
   }
 }
+
+/** Whether a doc of the device is noted as waiting [HISTORY-1]. */
+const hasGap = ({ disk }: SimulatedDevice): boolean =>
+  [...disk.meta.keys()].some((key) => key.startsWith(`${historyPrefix}waits/`))

@@ -105,6 +105,8 @@ const stalledWayOut = ({ cause }: Stalled): string => {
       return "Your edits stay on this device. An owner should look at who has access, on a device where syncing works."
     case "log":
       return "The server shows another history than this device knows. It is compared again by itself, and nothing is removed here. If it lasts, ask whoever runs the server."
+    case "history":
+      return "Every device of this workspace has been asked. Open the app on the others, also on those not used for long."
     case "store":
       return "Free some space on this device and reload. Do not clear the site's stored content."
   }
