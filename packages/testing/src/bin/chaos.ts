@@ -2,11 +2,11 @@
  * `npm run chaos`: the real server process, killed and cut off under load, again and again; ends with 1 where anything was
  * lost, or where a control arm, which must lose, did not.
  *
- *   --rounds N    blows an arm (default 200 kills, 20 power cuts)
- *   --only A      sqlite, postgres or powercut alone        --seed S     the seed of every choice (default: by the clock)
+ *   --rounds N    blows an arm (default 200 kills, 20 power cuts, 10 failing disks)
+ *   --only A      sqlite, postgres, powercut or fsync alone --seed S     the seed of every choice (default: by the clock)
  *
- * Needs a PostgreSQL for the PostgreSQL arms, and root with loop devices for power cuts; where mounting is refused it says
- * so and counts 0 power cuts. Everything it starts listens on the loopback address. Rules: docs/spec/chaos.md.
+ * Needs a PostgreSQL for the PostgreSQL arms, and root with loop devices for power cuts and failing disks; where mounting is
+ * refused it says so and counts 0 of them. Everything it starts listens on the loopback address. Rules: docs/spec/chaos.md.
  */
 import { Cause, Effect, Exit, Fiber } from "effect"
 import { Primitives } from "@tidemark/crypto"

@@ -3,15 +3,15 @@ import { Effect, type Scope } from "effect"
 import type { Primitives } from "@tidemark/crypto"
 import { SeededRandom } from "../SeededRandom.ts"
 import { type Progress, runArm } from "./Arm.ts"
-import type { MountRefused } from "./LoopImage.ts"
+import type { MountRefused } from "./internal/mounting.ts"
 import { type PostgresProcess, startPostgres } from "./PostgresProcess.ts"
 import { controlReport, type Finished, realReport } from "./Report.ts"
 import type { ServerDidNotStart } from "./ServerProcess.ts"
-import { postgresStand, powerCutStand, sqliteStand, type Stand } from "./Stand.ts"
+import { failingDiskStand, postgresStand, powerCutStand, sqliteStand, type Stand } from "./Stand.ts"
 import { runVisibility } from "./Visibility.ts"
 
 /** The parts that can be run alone. */
-export const storeNames = ["sqlite", "postgres", "powercut"] as const
+export const storeNames = ["sqlite", "postgres", "powercut", "fsync"] as const
 export type StoreName = (typeof storeNames)[number]
 
 /** Whether a text names a part. */
@@ -26,6 +26,7 @@ export interface ChaosOptions {
 /** How often an arm is hit where nobody says. */
 const killRounds = 200
 const powerCutRounds = 20
+const failingDiskRounds = 10
 /** Control arms lose at once; more blows would only show it again. */
 const controlRounds = 5
 /** Rows of the visibility arms. */
@@ -99,6 +100,11 @@ const powerCutArms = (random: SeededRandom, rounds: number) => [
   )
 ]
 
+const failingDiskArms = (random: SeededRandom, rounds: number) => [
+  realArm("fsync", failingDiskStand(random.fork("fsync")), random, rounds),
+  controlArm("fsync-ignored", failingDiskStand(random.fork("ignored"), "diskErrorsIgnored"), random, 1)
+]
+
 type Arm = Effect.Effect<Finished, unknown, Primitives>
 
 const runAll = (arms: ReadonlyArray<Arm>, told: Told) =>
@@ -107,11 +113,11 @@ const runAll = (arms: ReadonlyArray<Arm>, told: Told) =>
     (all) => all.every(({ isGood }) => isGood)
   )
 
-/** A machine that does not let us mount shows nothing about power cuts, and says so. */
-const withoutMounting = (isAsked: boolean, told: Told) => (error: unknown) => {
+/** A machine that does not let us mount shows nothing about disks that fail, and says so. */
+const withoutMounting = (arm: StoreName, isAsked: boolean, told: Told) => (error: unknown) => {
   const refused = error as MountRefused | ServerDidNotStart
   if (refused._tag !== "MountRefused") return Effect.fail(error)
-  const line = `arm=powercut rounds=0 this machine does not let us mount an image, so no power was cut (${refused.message})`
+  const line = `arm=${arm} rounds=0 this machine does not let us mount an image, so no disk failed (${refused.message})`
   return Effect.sync(() => {
     told({ line, notes: [], isGood: !isAsked })
     return !isAsked
@@ -133,7 +139,11 @@ export const chaos = ({ only, rounds, seed }: ChaosOptions, told: Told) =>
     }
     if (isAsked("powercut")) {
       const arms = runAll(powerCutArms(random, rounds ?? powerCutRounds), told)
-      results.push(yield* Effect.catch(arms, withoutMounting(only === "powercut", told)))
+      results.push(yield* Effect.catch(arms, withoutMounting("powercut", only === "powercut", told)))
+    }
+    if (isAsked("fsync")) {
+      const arms = runAll(failingDiskArms(random, rounds ?? failingDiskRounds), told)
+      results.push(yield* Effect.catch(arms, withoutMounting("fsync", only === "fsync", told)))
     }
     return results.every((isGood) => isGood)
   })

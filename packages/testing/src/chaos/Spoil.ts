@@ -32,6 +32,15 @@ const synchronousOff: ReadonlyArray<SourceEdit> = [
   { file: "packages/server/src/SqliteClient.ts", from: "PRAGMA synchronous = FULL", to: "PRAGMA synchronous = OFF" }
 ]
 
+/** A failed write or fsync counts as done. */
+const diskErrorsIgnored: ReadonlyArray<SourceEdit> = [
+  {
+    file: "packages/server/src/SqliteClient.ts",
+    from: "try: run,",
+    to: "try: () => { try { return run() } catch (cause) { if (isDiskBroken(cause)) return []; throw cause } },"
+  }
+]
+
 const bufferWithoutBound: ReadonlyArray<SourceEdit> = [
   {
     file: "packages/server/src/LiveSocket.ts",
@@ -50,7 +59,13 @@ const slowStart: ReadonlyArray<SourceEdit> = [
 ]
 
 /** The faults, by name. */
-export const spoils = { acknowledgeBeforeCommit, bufferWithoutBound, slowStart, synchronousOff } as const
+export const spoils = {
+  acknowledgeBeforeCommit,
+  bufferWithoutBound,
+  diskErrorsIgnored,
+  slowStart,
+  synchronousOff
+} as const
 
 export type SpoilName = keyof typeof spoils
 

@@ -1,11 +1,12 @@
 /** What stands under the clients: server processes over one store, and the blow that this kind of stand gets. */
-import { Effect, type Scope } from "effect"
+import { Effect, Option, type Scope } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { SeededRandom } from "../SeededRandom.ts"
 import { freePort } from "./internal/freePort.ts"
 import { makeLoopImage } from "./LoopImage.ts"
+import { makeStarvingDisk } from "./StarvingDisk.ts"
 import type { PostgresProcess } from "./PostgresProcess.ts"
 import {
   type ServerDidNotStart,
@@ -123,10 +124,38 @@ export const powerCutStand = Effect.fnUntraced(function* (
   const strike = Effect.gen(function* () {
     yield* pauseFor(random.between(0, loadMillisMax))
     const { kill, pid } = server.now()
-    yield* Effect.orDie(disk.cut(pid, kill))
+    yield* Effect.orDie(disk.cut(() => [pid], kill))
     yield* server.start
     return "power"
   })
   const settled = isSyncedAtFirst ? Effect.orDie(disk.sync) : Effect.void
   return { origins: [server.origin], strike, settled } satisfies Stand
+})
+
+/** How long a server may go on after its disk has begun to fail, until it must have noticed. */
+const noticeLimit = "20 seconds"
+/** How long one that does not notice is left at work. */
+const unnoticedMillis = 500
+/** The exit code of a server whose disk failed. */
+const diskBrokenCode = 70
+
+/** One server over SQLite on a disk whose fsync fails: the server must end by itself. `spoil`: the control arm does not. */
+export const failingDiskStand = Effect.fnUntraced(function* (random: SeededRandom, spoil?: SpoilName) {
+  const disk = yield* makeStarvingDisk(yield* chaosFolder)
+  const dataFolder = join(disk.mountPoint, "server")
+  const server = yield* makeRestartable({ port: yield* freePort(random), dataFolder, spoil })
+  const strike = Effect.gen(function* () {
+    const { ended, kill, printed } = server.now()
+    yield* disk.starve
+    if (spoil === undefined) {
+      const code = yield* Effect.timeoutOption(ended, noticeLimit)
+      if (Option.getOrUndefined(code) !== diskBrokenCode)
+        return yield* Effect.die(new Error(`the server did not end of its failing disk:\n${printed()}`))
+    } else yield* pauseFor(unnoticedMillis)
+    yield* kill
+    yield* Effect.orDie(disk.repair)
+    yield* server.start
+    return "fsync"
+  })
+  return { origins: [server.origin], strike, settled: Effect.void } satisfies Stand
 })

@@ -1,0 +1,60 @@
+/**
+ * A disk whose writes fail where nobody looks: an ext4 file system on a thin volume that has run out.
+ *
+ * The image is sparse and lies in a small memory file system. While that is full, a write to the image still succeeds in
+ * the kernel's memory, and only its fsync says `EIO`: the error that a server must not survive. Needs root and a loop
+ * device. Rules: docs/spec/chaos.md.
+ */
+import { Effect } from "effect"
+import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs"
+import { join } from "node:path"
+import { makeMountPoint, type MountRefused, runSystem } from "./internal/mounting.ts"
+import { makeImage } from "./LoopImage.ts"
+
+/** What the disk says it holds, and what is really there, in bytes. */
+const imageBytes = 96 * 1_048_576
+const volumeBytes = 48 * 1_048_576
+
+export interface StarvingDisk {
+  readonly mountPoint: string
+  /** From now on nothing new reaches the disk, and every fsync of something new fails. */
+  readonly starve: Effect.Effect<void>
+  /** Room again: unmounted, checked as at a boot, and mounted. Nobody may have a file open there. */
+  readonly repair: Effect.Effect<void, MountRefused>
+}
+
+/** Takes what is left of a file system. */
+const fill = (file: string): void => {
+  const handle = openSync(file, "w")
+  for (const bytes of [65_536, 4_096]) {
+    const block = Buffer.alloc(bytes, 1)
+    try {
+      while (writeSync(handle, block) === bytes);
+    } catch {
+      // Full, as it is to be.
+    }
+  }
+  closeSync(handle)
+}
+
+/** A new one in a folder, unmounted with the scope. */
+export const makeStarvingDisk = Effect.fnUntraced(function* (folder: string) {
+  const volume = join(folder, "volume")
+  const mountPoint = join(folder, "mounted")
+  const image = join(volume, "disk")
+  const filler = join(volume, "filler")
+  yield* Effect.sync(() => [volume, mountPoint].forEach((one) => mkdirSync(one)))
+  const under = yield* makeMountPoint(volume, ["-t", "tmpfs", "-o", `size=${volumeBytes}`, "tmpfs"])
+  yield* under.mount
+  yield* makeImage(image, imageBytes)
+  const disk = yield* makeMountPoint(mountPoint, ["-o", "loop", image])
+  yield* disk.mount
+  const repair = Effect.gen(function* () {
+    yield* Effect.sync(() => rmSync(filler))
+    yield* disk.unmount
+    // 1: something was put right.
+    yield* runSystem("e2fsck", ["-f", "-y", image], 1)
+    yield* disk.mount
+  })
+  return { mountPoint, starve: Effect.sync(() => fill(filler)), repair } satisfies StarvingDisk
+})
