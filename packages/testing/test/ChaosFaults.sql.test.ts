@@ -64,6 +64,24 @@ describe("power cut", () => {
   )
 })
 
+describe("failing disk", () => {
+  it.live(
+    "CHAOS-8 an fsync error ends the server and nothing acknowledged is lost; one that goes on loses (control)",
+    () =>
+      live(
+        Effect.gen(function* () {
+          const told: Array<Finished> = []
+          const isGood = yield* chaos({ only: "fsync", rounds: 2, seed: "slice" }, (one) => void told.push(one))
+          const lines = told.map(({ line, notes }) => [line, ...notes].join("\n")).join("\n")
+          if (/does not let us mount/.test(lines)) return assert.isFalse(isGood)
+          assert.isTrue(isGood, lines)
+          assert.match(lines, /arm=fsync rounds=2 .* lost=0 [^]*fsync-ignored .* lost=[1-9]/)
+        })
+      ),
+    180_000
+  )
+})
+
 /** Leaves this much room on a disk. */
 const fillUpTo = (folder: string, freeBytes: number): string => {
   const { bavail, bsize } = statfsSync(folder)

@@ -41,14 +41,14 @@ export interface LoopImage {
   readonly cut: (writers: () => ReadonlyArray<number>, kill: Effect.Effect<void>) => Effect.Effect<void, MountRefused>
 }
 
-/** Makes a file system in an image file. */
-export const makeImage = (image: string, bytes: number) =>
+/** Makes a file system in an image file, with blocks of `blockBytes`. */
+export const makeImage = (image: string, bytes: number, blockBytes = 1_024) =>
   Effect.andThen(
     Effect.sync(() => {
       writeFileSync(image, "")
       truncateSync(image, bytes)
     }),
-    runSystem("mkfs.ext4", ["-q", "-F", "-m", "0", image])
+    runSystem("mkfs.ext4", ["-q", "-F", "-m", "0", "-b", String(blockBytes), image])
   )
 
 /** A new file system in a folder, unmounted with the scope. */

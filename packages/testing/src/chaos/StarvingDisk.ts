@@ -2,18 +2,30 @@
  * A disk whose writes fail where nobody looks: an ext4 file system on a thin volume that has run out.
  *
  * The image is sparse and lies in a small memory file system. While that is full, a write to the image still succeeds in
- * the kernel's memory, and only its fsync says `EIO`: the error that a server must not survive. Needs root and a loop
- * device. Rules: docs/spec/chaos.md.
+ * the kernel's memory, and only its fsync says `EIO` or `ENOSPC`: the error that a server must not survive. Requests are
+ * kept to one page: of a longer one that is stored in part, the kernel's loop device says it was stored whole, and the
+ * fsync before the first error would be a lie that no server can see through. Needs root and a loop device.
+ * Rules: docs/spec/chaos.md.
  */
 import { Effect } from "effect"
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs"
-import { join } from "node:path"
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs"
+import { basename, join } from "node:path"
 import { makeMountPoint, type MountRefused, runSystem } from "./internal/mounting.ts"
 import { makeImage } from "./LoopImage.ts"
 
 /** What the disk says it holds, and what is really there, in bytes. */
 const imageBytes = 96 * 1_048_576
 const volumeBytes = 48 * 1_048_576
+
+/** A page, and so the longest request, in kB; a file system of such blocks asks for whole pages. */
+const pageKilobytes = 4
+
+/** Keeps the requests of a mounted loop device to one page. */
+const limitRequests = (mountPoint: string): void => {
+  const mounts = readFileSync("/proc/self/mounts", "utf8").split("\n")
+  const device = mounts.map((line) => line.split(" ")).find(([, place]) => place === mountPoint)?.[0] ?? ""
+  writeFileSync(`/sys/block/${basename(device)}/queue/max_sectors_kb`, String(pageKilobytes))
+}
 
 export interface StarvingDisk {
   readonly mountPoint: string
@@ -46,15 +58,16 @@ export const makeStarvingDisk = Effect.fnUntraced(function* (folder: string) {
   yield* Effect.sync(() => [volume, mountPoint].forEach((one) => mkdirSync(one)))
   const under = yield* makeMountPoint(volume, ["-t", "tmpfs", "-o", `size=${volumeBytes}`, "tmpfs"])
   yield* under.mount
-  yield* makeImage(image, imageBytes)
+  yield* makeImage(image, imageBytes, pageKilobytes * 1_024)
   const disk = yield* makeMountPoint(mountPoint, ["-o", "loop", image])
-  yield* disk.mount
+  const mount = Effect.tap(disk.mount, () => Effect.sync(() => limitRequests(mountPoint)))
+  yield* mount
   const repair = Effect.gen(function* () {
     yield* Effect.sync(() => rmSync(filler))
     yield* disk.unmount
     // 1: something was put right.
     yield* runSystem("e2fsck", ["-f", "-y", image], 1)
-    yield* disk.mount
+    yield* mount
   })
   return { mountPoint, starve: Effect.sync(() => fill(filler)), repair } satisfies StarvingDisk
 })
