@@ -1,5 +1,5 @@
 /**
- * Whether the browser has promised to keep this site's storage when the disk gets full.
+ * Whether the browser has promised to keep this site's storage when the disk gets full, and how much of it is used.
  *
  * It is asked for once, after the first content was written, because browsers say yes sooner to a site that is used; the
  * answer is shown, never assumed [TAB-12]. Rules: docs/spec/browser.md.
@@ -13,7 +13,24 @@ export type StoragePromise = "unknown" | "kept" | "evictable"
 export interface StorageKeeper {
   readonly persist?: () => Promise<boolean>
   readonly persisted?: () => Promise<boolean>
+  readonly estimate?: () => Promise<{ readonly usage?: number; readonly quota?: number }>
 }
+
+/** What the site has stored and may store on this device, in bytes. Browsers round both. */
+export interface StorageUse {
+  readonly usedBytes: number
+  readonly quotaBytes: number
+}
+
+/** Undefined where the browser does not say, or fails. */
+export const readStorageUse = (keeper: StorageKeeper | undefined): Promise<StorageUse | undefined> =>
+  keeper?.estimate === undefined
+    ? Promise.resolve(undefined)
+    : keeper.estimate().then(
+        ({ quota, usage }) =>
+          quota === undefined || usage === undefined ? undefined : { usedBytes: usage, quotaBytes: quota },
+        () => undefined
+      )
 
 export interface StoragePersistence {
   readonly promise: Watched<StoragePromise>

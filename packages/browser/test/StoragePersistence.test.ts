@@ -1,6 +1,6 @@
 /** Asking the browser to keep the site's storage. Rules: docs/spec/browser.md. */
 import { assert, describe, it } from "@effect/vitest"
-import { type StoragePromise, watchStoragePersistence } from "../src/StoragePersistence.ts"
+import { readStorageUse, type StoragePromise, watchStoragePersistence } from "../src/StoragePersistence.ts"
 
 /** A browser that answers as told and counts how often it was asked. */
 const browser = (wasKept: boolean, answer: boolean) => {
@@ -61,5 +61,13 @@ describe("storage", () => {
     failing.contentWritten()
     await Promise.resolve()
     assert.deepStrictEqual([silent.promise.current(), failing.promise.current()], ["unknown", "unknown"])
+  })
+
+  it("TAB-12 tells how much is used of how much, where the browser says both", async () => {
+    const saying = (estimate: { usage?: number; quota?: number }) => ({ estimate: () => Promise.resolve(estimate) })
+    assert.deepStrictEqual(await readStorageUse(saying({ usage: 3, quota: 10 })), { usedBytes: 3, quotaBytes: 10 })
+    assert.isUndefined(await readStorageUse(saying({ usage: 3 })))
+    assert.isUndefined(await readStorageUse({ estimate: () => Promise.reject(new Error("no")) }))
+    assert.isUndefined(await readStorageUse(undefined))
   })
 })

@@ -1,6 +1,7 @@
 /** React hooks over one workspace. No rules of their own: see `@tidemark/browser`. */
 export type {
   Access,
+  Change,
   HeldShown,
   Identity,
   RowEdits,
@@ -8,6 +9,7 @@ export type {
   Whereabouts,
   WorkspaceEntry,
   SyncStatus,
+  Unsaved,
   WorkspaceHandle
 } from "@tidemark/browser"
 export type { Register, RegisteredSchema } from "./Register.ts"
@@ -17,5 +19,7 @@ export * from "./useMutations.ts"
 export * from "./useReceipts.ts"
 export * from "./useRows.ts"
 export * from "./useStoragePromise.ts"
+export * from "./useStorageUse.ts"
 export * from "./useSyncStatus.ts"
+export * from "./useUnsaved.ts"
 export * from "./useWorkspaces.ts"

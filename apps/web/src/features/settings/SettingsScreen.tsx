@@ -4,10 +4,11 @@
  */
 import { Stack, Text, Title } from "@mantine/core"
 import { protocolVersion } from "@tidemark/protocol"
-import { useStoragePromise, useWorkspace } from "@tidemark/react"
+import { useStoragePromise, useStorageUse, useWorkspace } from "@tidemark/react"
 import { ScreenTitle } from "../fields/ScreenTitle.tsx"
 import { roleWords } from "../share/roleWords.ts"
 import { ColorSchemeControl } from "./ColorSchemeControl.tsx"
+import { bytesInWords } from "./bytesInWords.ts"
 import { ForgetWorkspace } from "./ForgetWorkspace.tsx"
 import classes from "./SettingsScreen.module.css"
 
@@ -20,13 +21,20 @@ const storageWords = {
 export const SettingsScreen = () => {
   const { identity } = useWorkspace()
   const storage = useStoragePromise()
+  const use = useStorageUse()
   const facts = [
     ["Name on this device", identity.name],
     ["Server", identity.origin],
     ["Your role", identity.role === undefined ? "Shut out" : roleWords[identity.role].name],
     ["Workspace", identity.workspace],
     ["This device", identity.device],
-    ["Storage", storageWords[storage]]
+    ["Storage", storageWords[storage]],
+    [
+      "Space",
+      use === undefined
+        ? "The browser does not say"
+        : `${bytesInWords(use.usedBytes)} used by all workspaces here, of ${bytesInWords(use.quotaBytes)} the browser allows`
+    ]
   ] as const
   return (
     <>

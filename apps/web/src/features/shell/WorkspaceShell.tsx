@@ -5,6 +5,7 @@
 import type { WorkspaceId } from "@tidemark/protocol"
 import { WorkspaceProvider } from "@tidemark/react"
 import { Outlet } from "@tanstack/react-router"
+import { UnsavedBanner } from "../unsaved/UnsavedBanner.tsx"
 import { OpenFailed } from "./OpenFailed.tsx"
 import { RoleNote } from "./RoleNote.tsx"
 import { WorkspaceBar } from "./WorkspaceBar.tsx"
@@ -24,6 +25,7 @@ export const WorkspaceShell = ({ id }: { readonly id: WorkspaceId }) => (
       <WorkspaceBar className={classes["bar"] ?? ""} />
       <WorkspaceNav className={classes["nav"] ?? ""} id={id} />
       <main className={classes["main"]}>
+        <UnsavedBanner />
         <RoleNote />
         <Outlet />
       </main>

@@ -108,7 +108,7 @@ const stalledWayOut = ({ cause }: Stalled): string => {
     case "history":
       return "Every device of this workspace has been asked. Open the app on the others, also on those not used for long."
     case "store":
-      return "Free some space on this device and reload. Do not clear the site's stored content."
+      return "Keep this page open; it is tried again by itself. Do not clear the site's stored content."
   }
 }
 
