@@ -33,7 +33,7 @@ export const SettingsScreen = () => {
       "Space",
       use === undefined
         ? "The browser does not say"
-        : `${bytesInWords(use.usedBytes)} used by all workspaces here, of ${bytesInWords(use.quotaBytes)} the browser allows`
+        : `${bytesInWords(use.usedBytes)} used by this app and its workspaces, of about ${bytesInWords(use.quotaBytes)} the browser allows`
     ]
   ] as const
   return (

@@ -4,14 +4,13 @@
  */
 import { Alert, Button, Group, List, Stack, Text } from "@mantine/core"
 import { useClipboard } from "@mantine/hooks"
-import { IconAlertTriangle } from "@tabler/icons-react"
 import { type Unsaved, useUnsaved, useWorkspace } from "@tidemark/react"
 import { useBlocker } from "@tanstack/react-router"
 import { changeWords } from "./changeWords.ts"
-import classes from "./UnsavedBanner.module.css"
 
-/** More changes than this are counted, not listed. */
+/** More changes than this are counted, not listed; longer ones are cut. All of them are whole in the copy. */
 const shownMax = 5
+const shownCharactersMax = 140
 
 export const UnsavedBanner = () => {
   const unsaved = useUnsaved()
@@ -32,22 +31,15 @@ const UnsavedChanges = ({ unsaved }: { readonly unsaved: Unsaved }) => {
     enableBeforeUnload: true
   })
   return (
-    <Alert
-      role="alert"
-      color="red"
-      variant="light"
-      mb="md"
-      icon={<IconAlertTriangle aria-hidden />}
-      title={`${title} yet`}
-    >
+    <Alert role="alert" color="red" variant="light" mb="md" title={`${title} yet`}>
       <Stack gap="xs">
         <Text size="sm">{unsaved.message}</Text>
         <Text size="sm">
           They are kept while this page is open, and saved by themselves as soon as that is possible.
         </Text>
-        <List size="sm" spacing={2} aria-label="Unsaved changes" className={classes["lines"] ?? ""}>
+        <List size="sm" spacing={2} aria-label="Unsaved changes">
           {different.slice(0, shownMax).map((line) => (
-            <List.Item key={line}>{line}</List.Item>
+            <List.Item key={line}>{cut(line)}</List.Item>
           ))}
           {different.length > shownMax && <List.Item>and {different.length - shownMax} more</List.Item>}
         </List>
@@ -63,3 +55,6 @@ const UnsavedChanges = ({ unsaved }: { readonly unsaved: Unsaved }) => {
     </Alert>
   )
 }
+
+const cut = (line: string): string =>
+  line.length <= shownCharactersMax ? line : `${line.slice(0, shownCharactersMax).trimEnd()} …`
