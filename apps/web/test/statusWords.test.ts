@@ -12,7 +12,7 @@ const waysOut: Record<Cause, RegExp> = {
   itemRefused: /owner/,
   history: /on the others/,
   log: /whoever runs the server/,
-  store: /space/,
+  store: /Keep this page open.*by itself/,
   serverStorage: /go out by themselves when the server can store/,
   serverClock: /clock/,
   revoked: /owner/,

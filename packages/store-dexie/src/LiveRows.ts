@@ -18,16 +18,20 @@ export interface RowsObservable<A> {
 
 export interface LiveRows {
   readonly watch: <A>(query: () => Promise<A> | A) => RowsObservable<A>
-  /** Whether a query got no answer since its last failure. */
+  /** Whether a query failed and was not asked again since. */
   readonly isAnyWaiting: () => boolean
-  /** Asks the queries that got no answer again. */
+  /** Whether a query got no answer since it failed, asked again or not. */
+  readonly isAnyUnanswered: () => boolean
+  /** Asks the queries that failed again. */
   readonly askAgain: () => void
 }
 
-/** `lost` is called at each failure that a new connection may mend. */
-export const liveRows = (lost: () => void): LiveRows => {
-  /** Subscriptions without an answer since they failed. */
+/** `moved` is called at each failure that a new connection may mend, and when the last query that failed is answered. */
+export const liveRows = (moved: () => void): LiveRows => {
+  /** Subscriptions that failed and were not asked again. */
   const waiting = new Set<() => void>()
+  /** Those, and those that were asked again and not answered yet. */
+  const unanswered = new Set<() => void>()
 
   const watch = <A>(query: () => Promise<A> | A): RowsObservable<A> => {
     /** What the subscriptions of this query do when it failed. */
@@ -49,14 +53,19 @@ export const liveRows = (lost: () => void): LiveRows => {
         return last.answer
       },
       subscribe: (next, failed) => {
-        const answered = (answer: A) => {
+        const settle = () => {
           waiting.delete(again)
+          if (unanswered.delete(again) && unanswered.size === 0) moved()
+        }
+        const answered = (answer: A) => {
+          settle()
           last = { answer }
           next(answer)
         }
         const missed = () => {
           waiting.add(again)
-          lost()
+          unanswered.add(again)
+          moved()
         }
         const ask = () => live.subscribe(answered, (error: unknown) => (isLoss(error) ? missed() : failed?.(error)))
         const again = () => {
@@ -68,8 +77,8 @@ export const liveRows = (lost: () => void): LiveRows => {
         return {
           unsubscribe: () => {
             missedBy.delete(missed)
-            waiting.delete(again)
             asked.unsubscribe()
+            settle()
           }
         }
       }
@@ -79,6 +88,7 @@ export const liveRows = (lost: () => void): LiveRows => {
   return {
     watch,
     isAnyWaiting: () => waiting.size > 0,
+    isAnyUnanswered: () => unanswered.size > 0,
     askAgain: () => {
       const again = [...waiting]
       waiting.clear()

@@ -50,8 +50,9 @@ describe("liveRows", () => {
       loss.mend()
       yield* db.reopen
       live.askAgain()
+      assert.deepStrictEqual([live.isAnyWaiting(), live.isAnyUnanswered()], [false, true])
       assert.strictEqual(yield* heard.next, 2)
-      assert.isFalse(live.isAnyWaiting())
+      assert.isFalse(live.isAnyUnanswered())
     })
   )
 

@@ -101,7 +101,7 @@ const comeBack = Effect.fnUntraced(function* (
     if (db.isOpen()) yield* Effect.sleep(overtakenGrace)
     if (isFrozen()) continue
     if (db.isOpen() && !live.isAnyWaiting()) {
-      tell(undefined)
+      if (!live.isAnyUnanswered()) tell(undefined)
       continue
     }
     lostInRow = diedYoungInRow(lostInRow, (yield* Clock.currentTimeMillis) - openedAt)
