@@ -1,5 +1,5 @@
 /**
- * Three faults that other engines have had, put into the real one: the World has to fail with each of them.
+ * Three faults that other engines have had, put into the real one: the World has to fail with each of them [WORLD-13].
  *
  * `npm run sim:faults` applies them one by one. Rules: docs/spec/world.md.
  */
@@ -59,7 +59,7 @@ const dropOutboxOnConflict: EngineFault = {
     },
     {
       file: "packages/sync/src/Amnesia.ts",
-      from: "batch: forgetAbove(now, common, log)",
+      from: "batch: forgetAbove(now, common, log, notes)",
       to: "batch: { own: { cursor: common, ahead: [], marks: cutMarks(now.marks, common) }, settle: dropped }"
     }
   ],
