@@ -20,11 +20,11 @@ const volumeBytes = 48 * 1_048_576
 /** A page, and so the longest request, in kB; a file system of such blocks asks for whole pages. */
 const pageKilobytes = 4
 
-/** Keeps the requests of a mounted loop device to one page. */
-const limitRequests = (mountPoint: string): void => {
+/** The setting of a mounted loop device that bounds its requests. */
+const requestSetting = (mountPoint: string): string => {
   const mounts = readFileSync("/proc/self/mounts", "utf8").split("\n")
   const device = mounts.map((line) => line.split(" ")).find(([, place]) => place === mountPoint)?.[0] ?? ""
-  writeFileSync(`/sys/block/${basename(device)}/queue/max_sectors_kb`, String(pageKilobytes))
+  return `/sys/block/${basename(device)}/queue/max_sectors_kb`
 }
 
 export interface StarvingDisk {
@@ -60,10 +60,20 @@ export const makeStarvingDisk = Effect.fnUntraced(function* (folder: string) {
   yield* under.mount
   yield* makeImage(image, imageBytes, pageKilobytes * 1_024)
   const disk = yield* makeMountPoint(mountPoint, ["-o", "loop", image])
-  const mount = Effect.tap(disk.mount, () => Effect.sync(() => limitRequests(mountPoint)))
+  let unlimit = (): void => undefined
+  const limit = Effect.sync(() => {
+    const setting = requestSetting(mountPoint)
+    const before = readFileSync(setting, "utf8")
+    // The device outlives us, and keeps its settings.
+    unlimit = () => writeFileSync(setting, before)
+    writeFileSync(setting, String(pageKilobytes))
+  })
+  yield* Effect.addFinalizer(() => Effect.sync(() => unlimit()))
+  const mount = Effect.andThen(disk.mount, limit)
   yield* mount
   const repair = Effect.gen(function* () {
     yield* Effect.sync(() => rmSync(filler))
+    yield* Effect.sync(() => unlimit())
     yield* disk.unmount
     // 1: something was put right.
     yield* runSystem("e2fsck", ["-f", "-y", image], 1)
