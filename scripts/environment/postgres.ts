@@ -30,14 +30,14 @@ const startAttemptsMax = 3
 const connectionsMax = 200
 
 /**
- * The keeper. Prints the server's pid, and that of the next one where it ends with a file "again" in the folder; when its
- * input ends, stops that server unless it has ended already (the pid could be another's by then); when both are over,
+ * The keeper. Prints the server's pid, and that of the next one where it ends with a file "again" in the folder, as soon as
+ * there is no file "held"; when its input ends, stops that server unless it has ended already (the pid could be another's by then); when both are over,
  * removes the folder.
  */
 const keeperScript = `
 folder=$1; shift
 exec 3<&0
-{ cat <&3 >/dev/null; rm -f "$folder/again"; [ -e "$folder/ended" ] || kill -INT "$(cat "$folder/pid")"; } &
+{ cat <&3 >/dev/null; rm -f "$folder/again" "$folder/held"; [ -e "$folder/ended" ] || kill -INT "$(cat "$folder/pid")"; } &
 waiter=$!
 while :; do
   "$@" >>"$folder/server.log" 2>&1 </dev/null 3<&- &
@@ -45,6 +45,7 @@ while :; do
   echo "$server" >"$folder/pid"
   echo "$server"
   wait "$server"
+  while [ -e "$folder/held" ]; do sleep 0.02; done
   [ -e "$folder/again" ] || break
   rm -f "$folder/again"
 done
@@ -61,6 +62,9 @@ export interface ThrowawayPostgres {
   readonly pid: number
   /** Ends the server as a crash does (`pg_ctl restart -m immediate`) and starts it again on the same port and folder. */
   readonly restart: () => Promise<void>
+  /** From now on a server that is killed is not started again, until `release` says so and waits until it is ready. */
+  readonly hold: () => void
+  readonly release: () => Promise<void>
   /** Ends the server and removes its folder; calling it again is harmless. */
   readonly stop: () => Promise<void>
 }
@@ -69,6 +73,8 @@ export interface ThrowawayPostgres {
 export interface ThrowawayOptions {
   /** False only in the control arm of a durability test. */
   readonly isFsyncOn?: boolean
+  /** A folder on a disk of its own, which everybody may enter; the database's files lie there, and stay. */
+  readonly disk?: string | undefined
 }
 
 /** Resolves when the keeper, and with it the server, has ended. */
@@ -116,13 +122,17 @@ const whyNotReady = async (cluster: Cluster): Promise<string | undefined> => {
   return undefined
 }
 
-const startOn = async (cluster: Cluster, port: number, isFsyncOn: boolean): Promise<ThrowawayPostgres> => {
+/** A small disk gets little room for the write-ahead log. */
+const smallDiskSettings = { min_wal_size: "32MB", max_wal_size: "64MB" }
+
+const startOn = async (cluster: Cluster, port: number, options: ThrowawayOptions): Promise<ThrowawayPostgres> => {
   const settings = {
     listen_addresses: "127.0.0.1",
     port: String(port),
     unix_socket_directories: "",
-    fsync: isFsyncOn ? "on" : "off",
-    max_connections: String(connectionsMax)
+    fsync: (options.isFsyncOn ?? true) ? "on" : "off",
+    max_connections: String(connectionsMax),
+    ...(options.disk === undefined ? {} : smallDiskSettings)
   }
   const command = [
     join(cluster.programs, "postgres"),
@@ -145,13 +155,23 @@ const startOn = async (cluster: Cluster, port: number, isFsyncOn: boolean): Prom
     await endOf(keeper)
     rmSync(cluster.folder, { recursive: true, force: true })
   }
-  const restart = async (): Promise<void> => {
-    writeFileSync(join(cluster.folder, "again"), "")
+  const comeBack = async (end: () => void): Promise<void> => {
     const started = nextLine(keeper)
-    process.kill(pid, "SIGQUIT")
+    end()
     pid = Number(await started)
     const whyNot = await whyNotReady(cluster)
     if (whyNot !== undefined) throw new Error(`a throwaway PostgreSQL server did not come back: ${whyNot}`)
+  }
+  const leave = (name: string): void => writeFileSync(join(cluster.folder, name), "")
+  const restart = (): Promise<void> => {
+    leave("again")
+    return comeBack(() => process.kill(pid, "SIGQUIT"))
+  }
+  const hold = (): void => ["held", "again"].forEach(leave)
+  const release = (): Promise<void> => {
+    // What it says of its readiness is from before it was killed.
+    rmSync(join(cluster.folder, "cluster", "postmaster.pid"), { force: true })
+    return comeBack(() => rmSync(join(cluster.folder, "held")))
   }
   const whyNot = await whyNotReady(cluster)
   if (whyNot !== undefined) {
@@ -169,6 +189,8 @@ const startOn = async (cluster: Cluster, port: number, isFsyncOn: boolean): Prom
       return pid
     },
     restart,
+    hold,
+    release,
     stop
   }
 }
@@ -184,9 +206,9 @@ const unref = (stream: object | null): void => {
 export const startThrowawayPostgres = async (options: ThrowawayOptions = {}): Promise<ThrowawayPostgres> => {
   const failures: Array<unknown> = []
   for (let attempt = 1; attempt <= startAttemptsMax; attempt++) {
-    const cluster = await makeCluster()
+    const cluster = await makeCluster(options.disk)
     try {
-      return await startOn(cluster, await freePort(), options.isFsyncOn ?? true)
+      return await startOn(cluster, await freePort(), options)
     } catch (cause) {
       failures.push(cause)
     }
@@ -198,12 +220,19 @@ export const startThrowawayPostgres = async (options: ThrowawayOptions = {}): Pr
 }
 
 if (import.meta.main) {
-  const postgres = await startThrowawayPostgres()
-  process.stdout.write(`${postgres.url}\n`)
-  // By hand, or as a child of a program: stays until Ctrl-C or until its input ends; a line "restart" restarts the server.
-  createInterface({ input: process.stdin }).on("line", (line) => {
-    if (line !== "restart") return
-    void postgres.restart().then(() => process.stdout.write("restarted\n"))
-  })
+  const [disk] = process.argv.slice(2)
+  const postgres = await startThrowawayPostgres({ disk })
+  const say = (text: string): void => void process.stdout.write(`${text}\n`)
+  const commands: Record<string, () => Promise<void>> = {
+    restart: () => postgres.restart().then(() => say("restarted")),
+    hold: async () => {
+      postgres.hold()
+      say(String(postgres.pid))
+    },
+    release: () => postgres.release().then(() => say("released"))
+  }
+  say(postgres.url)
+  // By hand, or as a child of a program: stays until Ctrl-C or until its input ends, and does what each line says.
+  createInterface({ input: process.stdin }).on("line", (line) => void commands[line]?.())
   process.stdin.once("end", () => void postgres.stop())
 }

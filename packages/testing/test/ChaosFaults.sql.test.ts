@@ -48,7 +48,7 @@ const live = <A, E>(effect: Effect.Effect<A, E, Primitives>) => Effect.provide(e
 
 describe("power cut", () => {
   it.live(
-    "CHAOS-3, CHAOS-4 a cut loses nothing, with synchronous=OFF it does; where mounting is refused it ends with 1",
+    "CHAOS-3, CHAOS-4, CHAOS-9 a cut loses nothing, without a sync it does; where mounting is refused it ends with 1",
     () =>
       live(
         Effect.gen(function* () {
@@ -58,6 +58,7 @@ describe("power cut", () => {
           if (/does not let us mount/.test(lines)) return assert.isFalse(isGood)
           assert.isTrue(isGood, lines)
           assert.match(lines, /arm=powercut rounds=2 .* lost=0 [^]*synchronous-off .* lost=[1-9]/)
+          assert.match(lines, /arm=powercut-postgres rounds=2 .* lost=0 [^]*asynchronous .* lost=[1-9]/)
         })
       ),
     180_000

@@ -2,7 +2,7 @@
  * Makes the files of a throwaway PostgreSQL cluster, owned by an account that PostgreSQL accepts.
  */
 import { randomBytes } from "node:crypto"
-import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, chownSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { postgresPrograms } from "./postgresPrograms.ts"
@@ -11,7 +11,7 @@ import { unprivilegedUser } from "./unprivilegedUser.ts"
 
 export const superuser = "tidemark"
 
-/** A cluster on disk that no server runs on yet. */
+/** A cluster on disk that no server runs on yet. `cluster/` may be a link to another disk. */
 export interface Cluster {
   /** Holds `cluster/`, the server's log and the password file. */
   readonly folder: string
@@ -21,8 +21,11 @@ export interface Cluster {
   readonly runAs: RunAs | undefined
 }
 
-/** Runs `initdb` in a new temporary folder; leaves nothing behind when it fails. */
-export const makeCluster = async (): Promise<Cluster> => {
+/**
+ * Runs `initdb` in a new temporary folder; leaves nothing behind when it fails. With `disk`, a folder that everybody may
+ * enter, the database's own files lie there.
+ */
+export const makeCluster = async (disk?: string): Promise<Cluster> => {
   const programs = await postgresPrograms()
   const runAs = unprivilegedUser()
   const folder = mkdtempSync(join(tmpdir(), "tidemark-postgres-"))
@@ -33,6 +36,11 @@ export const makeCluster = async (): Promise<Cluster> => {
   if (runAs !== undefined) {
     chownSync(folder, runAs.uid, runAs.gid)
     chownSync(passwordFile, runAs.uid, runAs.gid)
+  }
+  if (disk !== undefined) {
+    const place = mkdtempSync(join(disk, "cluster-"))
+    if (runAs !== undefined) chownSync(place, runAs.uid, runAs.gid)
+    symlinkSync(place, join(folder, "cluster"))
   }
   try {
     await runProcess(

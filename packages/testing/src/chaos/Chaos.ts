@@ -7,7 +7,14 @@ import type { MountRefused } from "./internal/mounting.ts"
 import { type PostgresProcess, startPostgres } from "./PostgresProcess.ts"
 import { controlReport, type Finished, realReport } from "./Report.ts"
 import type { ServerDidNotStart } from "./ServerProcess.ts"
-import { failingDiskStand, postgresStand, powerCutStand, sqliteStand, type Stand } from "./Stand.ts"
+import {
+  databasePowerCutStand,
+  failingDiskStand,
+  postgresStand,
+  powerCutStand,
+  sqliteStand,
+  type Stand
+} from "./Stand.ts"
 import { runVisibility } from "./Visibility.ts"
 
 /** The parts that can be run alone. */
@@ -95,6 +102,13 @@ const powerCutArms = (random: SeededRandom, rounds: number) => [
   controlArm(
     "powercut-synchronous-off",
     powerCutStand(random.fork("unsynced"), "synchronousOff", true),
+    random,
+    Math.min(rounds, controlRounds)
+  ),
+  realArm("powercut-postgres", databasePowerCutStand(random.fork("database")), random, rounds),
+  controlArm(
+    "powercut-postgres-commits-asynchronous",
+    databasePowerCutStand(random.fork("asynchronous"), "commitsAsynchronous"),
     random,
     Math.min(rounds, controlRounds)
   )

@@ -15,12 +15,21 @@ export interface PostgresProcess {
   readonly url: string
   /** `pg_ctl restart -m immediate`: ends it as a crash does and starts it again. */
   readonly restart: Effect.Effect<void>
+  /** Its first process's id; once it is killed, it stays down until `release`, which waits until it answers. */
+  readonly hold: Effect.Effect<number>
+  readonly release: Effect.Effect<void>
 }
 
-/** Starts one for the scope. Dies with what the script printed where there is no PostgreSQL. */
-export const startPostgres = Effect.gen(function* () {
+/**
+ * Starts one for the scope, its files on the disk that is mounted at `disk`. Dies with what the script printed where there
+ * is no PostgreSQL.
+ */
+export const startPostgresOn = Effect.fnUntraced(function* (disk?: string) {
   const child = yield* Effect.acquireRelease(
-    Effect.sync(() => spawn(process.execPath, [scriptPath], { stdio: ["pipe", "pipe", "inherit"] })),
+    Effect.sync(() => {
+      const args = disk === undefined ? [scriptPath] : [scriptPath, disk]
+      return spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] })
+    }),
     (started) =>
       Effect.promise(async () => {
         if (started.exitCode !== null) return
@@ -43,10 +52,19 @@ export const startPostgres = Effect.gen(function* () {
       child.on("exit", onExit)
     })
   const url = yield* Effect.orDie(line())
-  const restart = Effect.gen(function* () {
-    const restarted = yield* Effect.forkChild(line(), { startImmediately: true })
-    child.stdin.write("restart\n")
-    yield* Fiber.join(restarted)
-  }).pipe(Effect.orDie)
-  return { url, restart } satisfies PostgresProcess
+  const tell = (command: string) =>
+    Effect.gen(function* () {
+      const answer = yield* Effect.forkChild(line(), { startImmediately: true })
+      child.stdin.write(`${command}\n`)
+      return yield* Fiber.join(answer)
+    }).pipe(Effect.orDie)
+  return {
+    url,
+    restart: Effect.asVoid(tell("restart")),
+    hold: Effect.map(tell("hold"), Number),
+    release: Effect.asVoid(tell("release"))
+  } satisfies PostgresProcess
 })
+
+/** Starts one for the scope. */
+export const startPostgres = startPostgresOn()

@@ -32,6 +32,10 @@ const synchronousOff: ReadonlyArray<SourceEdit> = [
   { file: "packages/server/src/SqliteClient.ts", from: "PRAGMA synchronous = FULL", to: "PRAGMA synchronous = OFF" }
 ]
 
+const commitsAsynchronous: ReadonlyArray<SourceEdit> = [
+  { file: "packages/server/src/Postgres.ts", from: 'synchronous_commit: "on"', to: 'synchronous_commit: "off"' }
+]
+
 /** A failed write or fsync counts as done. */
 const diskErrorsIgnored: ReadonlyArray<SourceEdit> = [
   {
@@ -62,6 +66,7 @@ const slowStart: ReadonlyArray<SourceEdit> = [
 export const spoils = {
   acknowledgeBeforeCommit,
   bufferWithoutBound,
+  commitsAsynchronous,
   diskErrorsIgnored,
   slowStart,
   synchronousOff

@@ -1,13 +1,14 @@
 /** What stands under the clients: server processes over one store, and the blow that this kind of stand gets. */
 import { Effect, Option, type Scope } from "effect"
-import { mkdtempSync, rmSync } from "node:fs"
+import { chmodSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { SeededRandom } from "../SeededRandom.ts"
+import { childrenOf } from "./internal/childrenOf.ts"
 import { freePort } from "./internal/freePort.ts"
 import { makeLoopImage } from "./LoopImage.ts"
 import { makeStarvingDisk } from "./StarvingDisk.ts"
-import type { PostgresProcess } from "./PostgresProcess.ts"
+import { type PostgresProcess, startPostgresOn } from "./PostgresProcess.ts"
 import {
   type ServerDidNotStart,
   type ServerPlace,
@@ -78,18 +79,23 @@ export const sqliteStand = Effect.fnUntraced(function* (random: SeededRandom, sp
 /** The chance that a blow hits the database rather than a server. */
 const databaseChance = 0.15
 
+const twoServers = Effect.fnUntraced(function* (databaseUrl: string, random: SeededRandom, spoil?: SpoilName) {
+  const dataFolder = yield* chaosFolder
+  const start = Effect.gen(function* () {
+    return yield* makeRestartable({ port: yield* freePort(random), dataFolder, databaseUrl, spoil })
+  })
+  const servers = [yield* start, yield* start] as const
+  return { servers, origins: servers.map(({ origin }) => origin) }
+})
+
 /** Two servers over one PostgreSQL; a blow is SIGKILL to one or both of them, or an immediate restart of the database. */
 export const postgresStand = Effect.fnUntraced(function* (
   postgres: PostgresProcess,
   random: SeededRandom,
   spoil?: SpoilName
 ) {
-  const dataFolder = yield* chaosFolder
-  const start = Effect.gen(function* () {
-    return yield* makeRestartable({ port: yield* freePort(random), dataFolder, databaseUrl: postgres.url, spoil })
-  })
-  const first = yield* start
-  const second = yield* start
+  const { origins, servers } = yield* twoServers(postgres.url, random, spoil)
+  const [first, second] = servers
   const strike = Effect.suspend(() => {
     const one = random.chance(0.5) ? first : second
     if (random.chance(databaseChance)) return Effect.as(postgres.restart, "database")
@@ -103,7 +109,7 @@ export const postgresStand = Effect.fnUntraced(function* (
         )
       : Effect.as(killAndStart(one, random), "kill")
   })
-  return { origins: [first.origin, second.origin], strike, settled: Effect.void } satisfies Stand
+  return { origins, strike, settled: Effect.void } satisfies Stand
 })
 
 /** How long the load may go on before the power fails, in milliseconds, so that not all of it is in one commit. */
@@ -130,6 +136,44 @@ export const powerCutStand = Effect.fnUntraced(function* (
   })
   const settled = isSyncedAtFirst ? Effect.orDie(disk.sync) : Effect.void
   return { origins: [server.origin], strike, settled } satisfies Stand
+})
+
+/** The size of the disk under a PostgreSQL, in bytes. */
+const databaseDiskBytes = 256 * 1_048_576
+/** The chance that a server is killed with the database's machine. */
+const serverToo = 0.3
+
+/** Two servers over one PostgreSQL on a disk of its own, whose power is cut under all its processes. */
+export const databasePowerCutStand = Effect.fnUntraced(function* (random: SeededRandom, spoil?: SpoilName) {
+  const folder = yield* chaosFolder
+  // The account that PostgreSQL runs as must get to its disk.
+  yield* Effect.sync(() => chmodSync(folder, 0o711))
+  const disk = yield* makeLoopImage(folder, databaseDiskBytes)
+  const postgres = yield* startPostgresOn(disk.mountPoint)
+  const { origins, servers } = yield* twoServers(postgres.url, random, spoil)
+  // A cluster is made without a sync, and is not what is tested.
+  yield* disk.sync
+  const cut = Effect.gen(function* () {
+    const pid = yield* postgres.hold
+    const known = new Set<number>()
+    const writers = () => {
+      for (const one of [pid, ...childrenOf(pid)]) known.add(one)
+      return [...known]
+    }
+    const kill = Effect.forEach(known, (one) => Effect.ignore(Effect.try(() => process.kill(one, "SIGKILL"))))
+    yield* Effect.orDie(disk.cut(writers, Effect.asVoid(kill)))
+    yield* postgres.release
+    // Nobody else would wake what stands still.
+  }).pipe(Effect.uninterruptible)
+  const strike = Effect.gen(function* () {
+    yield* pauseFor(random.between(0, loadMillisMax))
+    const isServerToo = random.chance(serverToo)
+    const one = random.pick(servers)
+    yield* cut
+    if (isServerToo && one !== undefined) yield* killAndStart(one, random)
+    return isServerToo ? "power and a server" : "power"
+  })
+  return { origins, strike, settled: Effect.orDie(disk.sync) } satisfies Stand
 })
 
 /** How long a server may go on after its disk has begun to fail, until it must have noticed. */
