@@ -31,6 +31,8 @@ export interface Outbox {
     sent: ReadonlyArray<SealedItem>,
     answer: PushAnswer
   ) => Effect.Effect<Settled, StoreFailed | FenceLost | Behind>
+  /** Takes the mark from every refused item, so that it is sent once more [PUSH-12]. */
+  readonly offerAgain: Effect.Effect<void, StoreFailed | FenceLost>
   /** Marks an item (all its parts) as refused. */
   readonly refuse: (item: SealedItem, reason: string, message: string) => Effect.Effect<void, StoreFailed | FenceLost>
 }
@@ -89,7 +91,18 @@ export const makeOutbox = Effect.fnUntraced(function* (
       }))
     )
 
-  return { batch, seal, settle, refuse }
+  const offerAgain = turn.lock.withPermit(
+    Effect.gen(function* () {
+      const refused = yield* store.refused
+      if (refused.length === 0) return
+      yield* fencedWrite(store, turn, {}, () => ({
+        value: undefined,
+        batch: { mark: refused.map(({ refusal: _, ...item }) => item) }
+      }))
+    })
+  )
+
+  return { batch, seal, settle, offerAgain, refuse }
 })
 
 /** The DeviceSeqs of all parts of the item that `entry` is a part of. */

@@ -6,20 +6,9 @@
  * ends everything it started. All waiting is on the Clock, all chance from Random. Rules: docs/spec/sync-state.md.
  */
 import type { Stream } from "effect"
-import {
-  Cause,
-  Clock,
-  Context,
-  Effect,
-  FiberMap,
-  Layer,
-  Queue,
-  Random,
-  Schedule,
-  Semaphore,
-  SubscriptionRef
-} from "effect"
+import { Cause, Context, Effect, FiberMap, Layer, Queue, Random, Schedule, Semaphore, SubscriptionRef } from "effect"
 import type { Docs } from "./Docs.ts"
+import { monotonicMillis } from "./internal/monotonic.ts"
 import { makeStatusBoard } from "./internal/statusBoard.ts"
 import { takeOver, type Turn } from "./internal/turn.ts"
 import { makeWorks, type Work } from "./internal/works.ts"
@@ -108,7 +97,7 @@ export class SyncEngine extends Context.Service<
         let state: SyncState = stoppedState
         let stalledAt: number | undefined
         const step = Effect.fnUntraced(function* (event: SyncEvent) {
-          const at = yield* Clock.currentTimeMillis
+          const at = yield* monotonicMillis
           const { commands, next } = transition(state, event, { at, random: yield* Random.next })
           state = next
           for (const command of commands) yield* carryOut(command)

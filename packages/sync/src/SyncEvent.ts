@@ -71,7 +71,7 @@ export type SyncEvent =
 
 export type SyncEventTag = SyncEvent["_tag"]
 
-/** When an event happened, epoch milliseconds, and a random number in [0, 1): the machine has neither clock nor dice. */
+/** When an event happened, monotonic milliseconds, and a random number in [0, 1): the machine has neither clock nor dice. */
 export interface Moment {
   readonly at: number
   readonly random: number

@@ -46,7 +46,7 @@ export interface Trial {
   readonly attempt: number
   /** What the last of them ended with. */
   readonly last: BrokenLink | undefined
-  /** When hello was answered, epoch milliseconds. */
+  /** When hello was answered, monotonic milliseconds. */
   readonly began: number
   /** It began by going back to an older place: storing and sending again what was there before is no progress. */
   readonly wentBack: boolean

@@ -74,6 +74,7 @@ export interface StatusInput {
   readonly history?: HistoryCounts
   readonly refusalMessage: string | undefined
   readonly lastReceiptAt: number | undefined
+  /** Now, in the machine's time. */
   readonly at: number
 }
 
@@ -125,6 +126,8 @@ export const statusOf = (input: StatusInput): SyncStatus => {
   if (counts.refused > 0) {
     return stalled("itemRefused", input.refusalMessage ?? "The server refused an edit. It is kept on this device.")
   }
+  const isSaid = push._tag === "waiting" && push.reason !== undefined && push.attempt >= attemptCountMax
+  if (isSaid && pending > 0) return stalled(stuckCause(state), push.message)
   if (push._tag === "blocked" && pending > 0) return stalled(push.cause, push.message)
   const doubt = doubtOf({ link, stuck: state.stuck }, waits, at)
   if (doubt?.cause === "log") return broken(doubt)

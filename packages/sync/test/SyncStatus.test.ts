@@ -240,18 +240,6 @@ describe("the clock of the stalled", () => {
     assert.strictEqual(untilStatusTurnsMillis(failed, 20_000), stalledMillis)
   })
 
-  it("STATUS-4 a wall clock that is set back stops nothing", () => {
-    const edited = play(
-      [
-        [1_000_000, changed],
-        [1_020_000, changed],
-        [20_000, changed]
-      ],
-      connected
-    )
-    assert.strictEqual(untilStatusTurnsMillis(edited, 20_000), 10_000)
-  })
-
   it("STATUS-4 offline time does not count, and connected time adds up over connections", () => {
     const edited = play(
       [

@@ -8,7 +8,13 @@ const refused = (reason: Refused["reason"], message: string) => new Refused({ re
 const ofUnauthorized = ({ message, reason }: Unauthorized): RemoteError => {
   if (reason === "revoked") return refused("revoked", message)
   if (reason === "unknown") return refused("unknownDevice", message)
-  return new Unreachable({ message })
+  // The session has renewed the token before this is told: a device can do no more.
+  return new Unreachable({
+    reason: "serverClock",
+    message:
+      "The server does not accept the access it has just given this device. Its clock may be wrong, or something " +
+      "between changes what is sent. Your edits are kept on this device; trying again."
+  })
 }
 
 export const remoteErrorOf = (error: ServerError | StoreFailed): RemoteError => {
@@ -39,6 +45,7 @@ export const remoteErrorOf = (error: ServerError | StoreFailed): RemoteError => 
     case "RateLimited":
       return new Unreachable({ message: error.message, retryAfterMillis: error.retryAfterMillis })
     case "StorageFailed":
+      return new Unreachable({ reason: "serverStorage", message: error.message })
     case "StoreFailed":
       return new Unreachable({ message: error.message })
   }

@@ -14,9 +14,9 @@ export const makeServer = Effect.gen(function* () {
   const origin = yield* Scope.provide(startServer(folder), scope)
   const stop = Effect.suspend(() => Scope.close(scope, Exit.void))
   yield* Effect.addFinalizer(() => stop)
-  const start = Effect.gen(function* () {
+  const startWith = Effect.fnUntraced(function* (workspaceBytesMax?: number) {
     scope = yield* Scope.make()
-    yield* Scope.provide(startServer(folder, Number(new URL(origin).port)), scope)
+    yield* Scope.provide(startServer(folder, Number(new URL(origin).port), undefined, workspaceBytesMax), scope)
   })
   /** The database's files, without the secret. */
   const filesIn = (where: string) => readdirSync(where).filter((name) => name !== "secret" && !name.includes("lock"))
@@ -30,7 +30,16 @@ export const makeServer = Effect.gen(function* () {
   return {
     origin,
     stop,
-    start,
+    start: startWith(),
+    /** Starts it with another quota. */
+    startWith,
+    /** The database is told something by somebody else, while the server runs. */
+    tellDatabase: (sql: string) =>
+      Effect.sync(() => {
+        const database = open(false)
+        database.exec(sql)
+        database.close()
+      }),
     /** What the stopped server holds is thrown away; its secret stays. */
     wipe,
     loseSecret: Effect.sync(() => rmSync(join(folder, "secret"))),

@@ -22,7 +22,8 @@ export const dataFolder = Effect.acquireRelease(
 export const startServer = Effect.fnUntraced(function* (
   folder: string,
   port = 0,
-  log?: Array<string>
+  log?: Array<string>,
+  workspaceBytesMax = workspaceBytesMaxDefault
 ): Effect.fn.Return<string, unknown, Scope.Scope> {
   const context = yield* Layer.build(
     Process.layer({
@@ -30,7 +31,7 @@ export const startServer = Effect.fnUntraced(function* (
       host: "127.0.0.1",
       dataFolder: folder,
       webFolder: join(folder, "no app"),
-      workspaceBytesMax: workspaceBytesMaxDefault,
+      workspaceBytesMax,
       requestsPerSecondMax,
       databaseUrl: Option.none()
     }).pipe(
@@ -41,8 +42,8 @@ export const startServer = Effect.fnUntraced(function* (
   return `http://127.0.0.1:${"port" in address ? address.port : 0}`
 })
 
-/** Sees every request on its way; what it returns is sent instead. */
-export type Fetched = (url: string, init: RequestInit) => RequestInit | void
+/** Sees every request on its way; a request it returns is sent instead, an answer is given instead. */
+export type Fetched = (url: string, init: RequestInit) => RequestInit | Response | void
 
 /** What a device stands on. */
 const platform = (fetched?: Fetched) =>
@@ -53,7 +54,8 @@ const platform = (fetched?: Fetched) =>
       Layer.provide(
         Layer.succeed(FetchHttpClient.Fetch, (input, init) => {
           const url = String(input instanceof Request ? input.url : input)
-          return globalThis.fetch(input, fetched?.(url, init ?? {}) ?? init)
+          const instead = fetched?.(url, init ?? {})
+          return instead instanceof Response ? Promise.resolve(instead) : globalThis.fetch(input, instead ?? init)
         })
       )
     )

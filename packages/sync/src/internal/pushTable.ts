@@ -92,6 +92,8 @@ export const pushTable: Table<PushState> = {
 
   blocked: {
     ...common,
+    // The server may have started anew, with more room or other rights.
+    LiveOpened: () => start(0, clearTimer),
     OutboxChanged: stay,
     Pushed: stay,
     PushDrained: stay,

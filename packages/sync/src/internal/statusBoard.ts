@@ -1,11 +1,12 @@
 /** Keeps the engine's status: counts from the store, the state from the machine, one value for whoever watches. */
-import { Clock, Effect, Equal, Option, Schema, SubscriptionRef } from "effect"
+import { Effect, Equal, Option, Schema, SubscriptionRef } from "effect"
 import { Cursor, Seq } from "@tidemark/protocol"
 import { countHistory, docsTooNew, historyPrefix, notesByDoc } from "../HistoryKeys.ts"
 import { LocalStore, metaKeys, type StoreFailed } from "../LocalStore.ts"
 import type { SyncEvent } from "../SyncEvent.ts"
 import { type SyncState, stoppedState } from "../SyncState.ts"
 import { Ahead, pruneAhead } from "./ahead.ts"
+import { monotonicMillis } from "./monotonic.ts"
 import { noCounts, statusOf, type StatusInput, type SyncStatus } from "../SyncStatus.ts"
 
 /** What waits, as the machine is told. */
@@ -64,7 +65,7 @@ export const makeStatusBoard: Effect.Effect<StatusBoard, never, LocalStore> = Ef
 
   const show = Effect.fnUntraced(function* (state: SyncState) {
     seen = { ...seen, state }
-    const next = statusOf({ ...seen, at: yield* Clock.currentTimeMillis })
+    const next = statusOf({ ...seen, at: yield* monotonicMillis })
     if (!Equal.equals(next, SubscriptionRef.getUnsafe(status))) yield* SubscriptionRef.set(status, next)
   })
 

@@ -13,7 +13,7 @@ type Phase = "verified" | "trying" | "away"
 
 /**
  * Milliseconds that count, and those of an attempt that may yet fail. `since`: the last event, while it runs. `from`: since
- * when something waits without progress, connected or not, epoch milliseconds.
+ * when something waits without progress, connected or not. Times are monotonic milliseconds.
  */
 export interface StuckClock {
   readonly before: number
@@ -27,8 +27,7 @@ export const stuckClockAtRest: StuckClock = { before: 0 }
 
 /**
  * The clock after an event. `waits`: something has no receipt. `promised`: something has one that the log has not borne out;
- * that is no progress, and no standstill either. Each event takes up the time since the last one, so that a wall clock that is
- * set back costs no more than that.
+ * that is no progress, and no standstill either. Each event takes up the time since the last one.
  */
 export const turnStuckClock = (
   clock: StuckClock,

@@ -7,8 +7,8 @@ import type { Moment } from "../SyncEvent.ts"
 import { connectionMillisMin } from "../SyncLimits.ts"
 import type { LinkState, Trial } from "../SyncState.ts"
 
-/** Whether a connection has lasted long enough to be good, whatever the wall clock was set to meanwhile. */
-export const hasLasted = ({ began }: Trial, at: number): boolean => Math.abs(at - began) >= connectionMillisMin
+/** Whether a connection has lasted long enough to be good. */
+export const hasLasted = ({ began }: Trial, at: number): boolean => at - began >= connectionMillisMin
 
 /** Failures in a row that stand behind this state. */
 export const attemptOf = (state: LinkState, { at }: Moment): number => {

@@ -67,6 +67,9 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
   /** Something showed another chain than ours since the last hello that succeeded. */
   let isLogDoubted = false
 
+  /** What the server refused in an earlier run has been offered to it again. */
+  let isOffered = false
+
   /** Reports every failure but the lost fence by `toEvent`. */
   const reported = (
     work: Effect.Effect<void, WorkError>,
@@ -105,6 +108,8 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
         Effect.gen(function* () {
           const place = yield* hello.connect(isLogDoubted)
           isLogDoubted = false
+          if (!isOffered) yield* outbox.offerAgain
+          isOffered = true
           // What was forgotten is counted before anything is shown as synced.
           if (place.isForgetful) yield* board.recount
           yield* report({ _tag: "HeadKnown", through: place.through, head: place.head, wentBack: place.isForgetful })
