@@ -97,7 +97,7 @@ export const makeOutbox = Effect.fnUntraced(function* (
       if (refused.length === 0) return
       yield* fencedWrite(store, turn, {}, () => ({
         value: undefined,
-        batch: { mark: refused.map(({ refusal: _, ...item }) => item) }
+        batch: { mark: refused.map(withoutRefusal) }
       }))
     })
   )
@@ -108,6 +108,11 @@ export const makeOutbox = Effect.fnUntraced(function* (
 /** The DeviceSeqs of all parts of the item that `entry` is a part of. */
 export const partNumbers = (entry: Pick<SealedItem, "first" | "parts">): ReadonlyArray<DeviceSeq> =>
   Array.from({ length: entry.parts }, (_, part) => DeviceSeq.make(entry.first + part))
+
+const withoutRefusal = (item: SealedItem): SealedItem => {
+  const { refusal: _, ...rest } = item
+  return rest
+}
 
 const oneItemPerDoc = (items: ReadonlyArray<SealedItem>): ReadonlyArray<SealedItem> => {
   const firstByDoc = new Map<DocId, DeviceSeq>()
