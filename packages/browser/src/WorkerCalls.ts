@@ -12,7 +12,8 @@ import {
   Membership,
   type NewWorkspace,
   type Replica,
-  ServerHttp
+  ServerHttp,
+  ShareFailed
 } from "@tidemark/replica"
 import type { LocalStore, StoreFailed } from "@tidemark/sync"
 import { Effect, Exit, Layer, Scope, Stream } from "effect"
@@ -109,9 +110,9 @@ export const layerWorkerCalls = (options: WorkerCallsOptions) =>
         share: (how) => withReplica((replica) => replica.share(how)),
         access: () =>
           Effect.gen(function* () {
-            const { identity } = yield* opened
+            const { device } = yield* withReplica((replica) => Effect.mapError(replica.identity, shareFailed))
             const { devices, grants } = yield* withReplica((replica) => replica.access)
-            const marked = devices.map((one) => ({ ...one, isThisDevice: one.device === identity.device }))
+            const marked = devices.map((one) => ({ ...one, isThisDevice: one.device === device }))
             return { devices: marked, grants }
           }),
         revoke: ({ target }) => withReplica((replica) => replica.revoke(target)),
@@ -125,10 +126,13 @@ export const layerWorkerCalls = (options: WorkerCallsOptions) =>
     })
   )
 
+const shareFailed = ({ message }: StoreFailed) => new ShareFailed({ reason: "store", message })
+
 /** This device's role, as the installed roster says. */
 const roleHere = Effect.gen(function* () {
   const { identity, roster } = yield* Membership
-  return (yield* roster).devices.get(identity.device)?.role ?? "reader"
+  const { device } = yield* identity
+  return (yield* roster).devices.get(device)?.role ?? "reader"
 }).pipe(Effect.provide(Membership.layer))
 
 const notHere = () =>

@@ -63,9 +63,10 @@ export interface Applied {
   readonly changed: ReadonlySet<RecordId>
 }
 
-/** Operations written again: one update with exactly those of `spans`. */
+/** Operations written again: one update with exactly those of `spans`, which were those of `originals`. */
 export interface AuthoredAgain {
   readonly update: Uint8Array
+  readonly originals: ReadonlyArray<OperationSpan>
   readonly spans: ReadonlyArray<OperationSpan>
 }
 
@@ -256,7 +257,7 @@ export class ShardDoc {
       const rest = spans.map((span) => notShared(from.#loro, this.#loro, span)).filter(({ end, start }) => end > start)
       if (rest.length === 0) return undefined
       const written = writeAgain(from.#loro, this.#loro, rest, peerOf)
-      return { update: this.#export(written), spans: written }
+      return { update: this.#export(written), spans: written, originals: rest }
     })
   }
 

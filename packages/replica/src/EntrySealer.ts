@@ -62,6 +62,7 @@ export const layer: Layer.Layer<Sealer, never, Membership | Primitives> = Layer.
 
     const seal = Effect.fn("Sealer.seal")(
       function* (items: ReadonlyArray<ItemToSeal>, first: DeviceSeq, seen: Parameters<Sealer["Service"]["seal"]>[2]) {
+        const { device, secret, workspace } = yield* identity
         const { number } = yield* roster
         const sealedAt = yield* Clock.currentTimeMillis
         const sealed: Array<SealedItem> = []
@@ -71,9 +72,9 @@ export const layer: Layer.Layer<Sealer, never, Membership | Primitives> = Layer.
           // Items fit: `Docs.collect` keeps them below what the largest number of parts holds.
           const entries = yield* Effect.orDie(
             sealItem({
-              workspace: identity.workspace,
-              device: identity.device,
-              secret: identity.secret,
+              workspace,
+              device,
+              secret,
               keyring,
               doc,
               kind: entryKinds.update,
@@ -98,8 +99,9 @@ export const layer: Layer.Layer<Sealer, never, Membership | Primitives> = Layer.
     const open = Effect.fn("Sealer.open")(
       function* (entries: ReadonlyArray<RawEntry>, heldParts: ReadonlyArray<HeldEntry>) {
         const state = yield* roster
+        const { workspace } = state
         const openOne = (bytes: Uint8Array) =>
-          openEntry({ workspace: identity.workspace, roster: state, keyring, bytes }).pipe(
+          openEntry({ workspace, roster: state, keyring, bytes }).pipe(
             Effect.catchTag("RosterBehind", ({ message }) => Effect.fail(new Behind({ what: "roster", message }))),
             Effect.catchTag(["EntryRefused", "EntryTooNew"], (failure) => Effect.succeed(failure))
           )
@@ -126,7 +128,14 @@ export const layer: Layer.Layer<Sealer, never, Membership | Primitives> = Layer.
       Effect.provideService(Primitives, primitives)
     )
 
-    return Sealer.of({ device: identity.device, seal, open, hash: hashOf, chainStart, chainNext })
+    return Sealer.of({
+      device: Effect.map(identity, ({ device }) => device),
+      seal,
+      open,
+      hash: hashOf,
+      chainStart,
+      chainNext
+    })
   })
 )
 

@@ -26,11 +26,16 @@ const KeyringJson = Schema.fromJsonString(Schema.toCodecJson(StoredKeyring))
 export const replicaKeys = {
   identity: "replica/identity",
   keyring: "replica/keyring",
+  /** The secret of the device that this copy is about to become. */
+  successor: "replica/successor",
   /** One key a statement: the prefix, then the number with ten digits. */
   statements: "replica/statement/",
   /** One key a table: the shard doc in which this device creates records. */
   openShard: "replica/openShard/"
 } as const
+
+/** The identity as a meta value. */
+export const encodeIdentity = Schema.encodeSync(IdentityJson)
 
 /** The meta key of statement `number`, in an order that text comparison keeps. */
 export const statementKey = (number: number): string => `${replicaKeys.statements}${String(number).padStart(10, "0")}`
@@ -42,7 +47,7 @@ export const installedMeta = (
   statements: ReadonlyArray<Uint8Array>
 ): ReadonlyMap<string, string> =>
   new Map([
-    [replicaKeys.identity, Schema.encodeSync(IdentityJson)(identity)],
+    [replicaKeys.identity, encodeIdentity(identity)],
     [replicaKeys.keyring, Schema.encodeSync(KeyringJson)(keyring)],
     ...statements.map((bytes, index) => [statementKey(index + 1), encodeStatementMeta(bytes)] as const)
   ])

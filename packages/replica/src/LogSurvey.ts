@@ -7,11 +7,13 @@
  */
 import { Effect, Result, type Scope } from "effect"
 import { codecs, type DocId, LocalSeq, Seq } from "@tidemark/protocol"
-import { countersIn, type OperationSpan, operationsIn, PeerId, ShardDoc, type Workspace } from "@tidemark/model"
-import type { LocalStore, NewUpdate, RemoteItem, Span, StoredUpdate, Survey } from "@tidemark/sync"
+import { type OperationSpan, operationsIn, PeerId, ShardDoc } from "@tidemark/model"
+import type { NewUpdate, RemoteItem, Span, StoredUpdate, Survey } from "@tidemark/sync"
+import { authorAgain, type AuthorAgainParts } from "./AuthorAgain.ts"
 import { isApplied } from "./internal/isApplied.ts"
 import { LogSpans } from "./internal/logSpans.ts"
 import { isSameBytes } from "./internal/sameBytes.ts"
+import { spansOf, without } from "./internal/spans.ts"
 
 /** A doc as the log has it, at which Seq it has what, and items that held something that waited for others. */
 interface Scratch {
@@ -20,12 +22,16 @@ interface Scratch {
   readonly waiting: Array<Uint8Array>
 }
 
-/** An empty survey; its docs are freed with the scope. `itemBytesMax`: the largest update that can be sealed. */
+export interface LogSurveyParts extends Omit<AuthorAgainParts, "logged" | "nonce"> {
+  /** The largest update that can be sealed. */
+  readonly itemBytesMax: number
+}
+
+/** An empty survey; its docs are freed with the scope. */
 export const makeLogSurvey = Effect.fnUntraced(function* (
-  store: LocalStore["Service"],
-  workspace: Workspace,
-  itemBytesMax: number
+  parts: LogSurveyParts
 ): Effect.fn.Return<Survey, never, Scope.Scope> {
+  const { itemBytesMax, store, workspace } = parts
   const scratches = new Map<DocId, Scratch>()
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
@@ -120,28 +126,10 @@ export const makeLogSurvey = Effect.fnUntraced(function* (
         yield* Effect.yieldNow
       }
       return missing
-    })
+    }),
+    authorAgain: (nonce) => authorAgain({ ...parts, nonce, logged: (doc) => scratches.get(doc) })
   }
 })
-
-/** Everything a doc has applied, peer by peer. */
-const spansOf = (shard: ShardDoc): ReadonlyArray<OperationSpan> =>
-  [...(countersIn(shard.version()) ?? [])].map(([peer, end]) => ({ peer, start: 0, end }))
-
-/** What is left of a span when those of the same peer are taken out. */
-const without = (
-  span: OperationSpan,
-  taken: ReadonlyArray<{ readonly peer: string; readonly start: number; readonly end: number }>
-): ReadonlyArray<OperationSpan> => {
-  const left: Array<OperationSpan> = []
-  let start = span.start
-  for (const one of taken.filter(({ peer }) => peer === span.peer).toSorted((a, b) => a.start - b.start)) {
-    if (one.start > start) left.push({ ...span, start, end: Math.min(one.start, span.end) })
-    start = Math.max(start, one.end)
-  }
-  if (start < span.end) left.push({ ...span, start })
-  return left.filter((one) => one.end > one.start)
-}
 
 /** One update with these operations; halves of it where it would be too large to be sent. */
 const exportCut = (

@@ -20,7 +20,8 @@ import {
 export class Membership extends Context.Service<
   Membership,
   {
-    readonly identity: StoredIdentity
+    /** Who this device is now: another one after this store turned out to be a copy, whichever tab found out [CLONE-3]. */
+    readonly identity: Effect.Effect<StoredIdentity, StoreFailed>
     readonly keyring: Keyring
     /** The roster as the store has it now, other tabs' additions included. */
     readonly roster: Effect.Effect<RosterState, StoreFailed>
@@ -45,7 +46,8 @@ export class Membership extends Context.Service<
 const makeMembership = Effect.fnUntraced(function* () {
   const store = yield* LocalStore
   const primitives = yield* Primitives
-  const { identity, keyring } = yield* readIdentity()
+  const { keyring } = yield* readIdentity()
+  const identity = Effect.map(readIdentity(), (read) => read.identity).pipe(Effect.provideService(LocalStore, store))
   const semaphore = yield* Semaphore.make(1)
   let known: RosterState | undefined
 

@@ -1,15 +1,14 @@
 /**
- * The engine's `Remote` on the server's routes: gets and renews tokens, founds the workspace where the server has none,
- * pulls the roster, and says in three kinds what went wrong.
+ * This device's way to the server's routes: gets and renews tokens, and founds the workspace where the server has none.
  *
  * A token is renewed against the device's signature, so an expired one, or a server with another secret, costs one more
  * request and nothing else [TOKEN-3]. Rules: docs/spec/replica.md.
  */
 import { Clock, Context, Effect, Layer, Semaphore, Stream } from "effect"
-import { RosterNumber, statementCountMax, type TokenAnswer } from "@tidemark/protocol"
+import type { DeviceId, TokenAnswer } from "@tidemark/protocol"
 import { makeProof, Primitives, statementText } from "@tidemark/crypto"
-import { Refused, Remote, type RemoteError, type StoreFailed, Unreachable } from "@tidemark/sync"
-import { remoteErrorOf } from "./internal/remoteErrorOf.ts"
+import type { StoreFailed } from "@tidemark/sync"
+import type { StoredIdentity } from "./Identity.ts"
 import { Membership } from "./Membership.ts"
 import { ServerApi, type ServerError, type Session } from "./ServerApi.ts"
 
@@ -43,56 +42,59 @@ const makeSession = Effect.fnUntraced(function* () {
   const api = yield* ServerApi
   const primitives = yield* Primitives
   const semaphore = yield* Semaphore.make(1)
-  const { device, secret, workspace } = membership.identity
-  let held: { readonly token: string; readonly until: number } | undefined
+  /** The token of a device. This store may become another one: then it is no longer ours. */
+  let held: { readonly device: DeviceId; readonly token: string; readonly until: number } | undefined
 
-  const prove = Effect.fnUntraced(function* (action: "renew" | "found") {
+  const prove = Effect.fnUntraced(function* ({ secret, workspace }: StoredIdentity, action: "renew" | "found") {
     const challenge = yield* api.challenge
     return yield* makeProof({ secret, action, workspace, challenge }).pipe(
       Effect.provideService(Primitives, primitives)
     )
   })
 
-  const renew = Effect.gen(function* () {
-    const proof = yield* prove("renew")
-    return yield* api.renew({ workspace, device, proof })
+  const renew = Effect.fnUntraced(function* (identity: StoredIdentity) {
+    const proof = yield* prove(identity, "renew")
+    return yield* api.renew({ workspace: identity.workspace, device: identity.device, proof })
   })
 
   /**
    * Hands the roster to a server that lost the workspace, or holds an older roster of it: any device of ours may
    * [AMNESIA-1]. Where we are not in it ourselves, the server's word stands.
    */
-  const found = Effect.gen(function* () {
+  const found = Effect.fnUntraced(function* (identity: StoredIdentity) {
     const statements = yield* membership.statements
-    const proof = yield* prove("found")
-    return yield* api.found({ statements: statements.map(statementText), device, proof })
+    const proof = yield* prove(identity, "found")
+    return yield* api.found({ statements: statements.map(statementText), device: identity.device, proof })
   })
 
-  const isMember = Effect.map(membership.roster, ({ devices }) => {
-    const member = devices.get(device)
-    return member !== undefined && member.revokedAt === undefined
-  })
+  const isMember = ({ device }: StoredIdentity) =>
+    Effect.map(membership.roster, ({ devices }) => {
+      const member = devices.get(device)
+      return member !== undefined && member.revokedAt === undefined
+    })
 
   /** Whether the server does not know what our roster tells: no such workspace, or no such device. */
   const isForgotten = (error: ServerError | StoreFailed): boolean =>
     error._tag === "WorkspaceUnknown" || (error._tag === "Unauthorized" && error.reason === "unknown")
 
-  const keep = Effect.fnUntraced(function* (answer: TokenAnswer) {
+  const keep = Effect.fnUntraced(function* ({ device }: StoredIdentity, answer: TokenAnswer) {
     const now = yield* Clock.currentTimeMillis
-    held = { token: answer.token, until: now + answer.expiresInMillis - renewBeforeMillis }
+    held = { device, token: answer.token, until: now + answer.expiresInMillis - renewBeforeMillis }
     return answer.token
   })
 
-  const token = semaphore.withPermits(1)(
+  const session = semaphore.withPermits(1)(
     Effect.gen(function* () {
+      const identity = yield* membership.identity
+      const { device, workspace } = identity
       const now = yield* Clock.currentTimeMillis
-      if (held !== undefined && now < held.until) return held.token
-      const answer = yield* renew.pipe(
+      if (held !== undefined && held.device === device && now < held.until) return { workspace, token: held.token }
+      const answer = yield* renew(identity).pipe(
         Effect.catchIf(isForgotten, (error) =>
-          Effect.flatMap(isMember, (isOurs) => (isOurs ? found : Effect.fail(error)))
+          Effect.flatMap(isMember(identity), (isOurs) => (isOurs ? found(identity) : Effect.fail(error)))
         )
       )
-      return yield* keep(answer)
+      return { workspace, token: yield* keep(identity, answer) }
     })
   )
 
@@ -107,86 +109,23 @@ const makeSession = Effect.fnUntraced(function* () {
     })
 
   return RemoteSession.of({
-    handRoster: semaphore.withPermits(1)(Effect.asVoid(Effect.flatMap(found, keep))),
+    handRoster: semaphore.withPermits(1)(
+      Effect.gen(function* () {
+        const identity = yield* membership.identity
+        yield* keep(identity, yield* found(identity))
+      })
+    ),
     use: Effect.fnUntraced(function* (call) {
-      const first = yield* token
-      return yield* call({ workspace, token: first }).pipe(
-        Effect.catchIf(isStale, () =>
-          forget(first).pipe(
-            Effect.andThen(token),
-            Effect.flatMap((second) => call({ workspace, token: second }))
-          )
-        )
+      const first = yield* session
+      return yield* call(first).pipe(
+        Effect.catchIf(isStale, () => forget(first.token).pipe(Effect.andThen(session), Effect.flatMap(call)))
       )
     }),
     stream: (call) =>
       Stream.unwrap(
-        Effect.map(token, (current) =>
-          call({ workspace, token: current }).pipe(
-            Stream.tapError((error) => (isStale(error) ? forget(current) : Effect.void))
-          )
+        Effect.map(session, (current) =>
+          call(current).pipe(Stream.tapError((error) => (isStale(error) ? forget(current.token) : Effect.void)))
         )
       )
   })
 })
-
-/** The engine's port. */
-export const layerRemote: Layer.Layer<Remote, never, RemoteSession | Membership | ServerApi> = Layer.effect(
-  Remote,
-  Effect.gen(function* () {
-    const session = yield* RemoteSession
-    const membership = yield* Membership
-    const api = yield* ServerApi
-
-    const call = <A>(run: (session: Session) => Effect.Effect<A, ServerError>): Effect.Effect<A, RemoteError> =>
-      Effect.mapError(session.use(run), remoteErrorOf)
-
-    const refreshRoster = Effect.fn("Remote.refreshRoster")(function* () {
-      for (;;) {
-        const { number } = yield* Effect.mapError(membership.roster, storeUnusable)
-        const page = yield* call((one) => api.roster(one, number))
-        if (page.statements.length === 0) return number
-        if (page.after !== number) return yield* otherRosterPage()
-        if (number + page.statements.length > statementCountMax) return yield* rosterRefused("it is too long")
-        const state = yield* membership.append(page.after, page.statements).pipe(
-          Effect.catchTag("StoreFailed", (failure) => Effect.fail(storeUnusable(failure))),
-          Effect.catchTag(["Malformed", "StatementRefused"], ({ message }) => Effect.fail(rosterRefused(message)))
-        )
-        if (state.number === number) return RosterNumber.make(number)
-      }
-    })
-
-    /** A server with fewer statements than we have was restored from an older copy: it gets the rest first. */
-    const head = Effect.fn("Remote.head")(function* () {
-      const log = yield* call(api.head)
-      const { number } = yield* Effect.mapError(membership.roster, storeUnusable)
-      if (log.roster >= number) return log
-      yield* Effect.mapError(session.handRoster, remoteErrorOf)
-      return yield* call(api.head)
-    })
-
-    return Remote.of({
-      head: head(),
-      push: (entries) => call((one) => api.push(one, entries)),
-      pull: (after, bytesMax) => call((one) => api.pull(one, after, bytesMax)),
-      doc: (from, bytesMax) => call((one) => api.doc(one, from, bytesMax)),
-      refill: (done) => call((one) => api.refill(one, done)),
-      live: Stream.mapError(session.stream(api.live), remoteErrorOf),
-      refreshRoster: refreshRoster()
-    })
-  })
-)
-
-/** The engine meets the store's failure itself at its next step; until then, waiting is right. */
-const storeUnusable = (failure: StoreFailed) => new Unreachable({ message: failure.message })
-
-const otherRosterPage = () =>
-  new Unreachable({
-    message: "The server answered with another part of the list of members than was asked for. Trying again."
-  })
-
-const rosterRefused = (message: string) =>
-  new Refused({
-    reason: "roster",
-    message: `The server sent a list of members that does not check out (${message}). It was not taken over; your edits are safe on this device.`
-  })

@@ -21,8 +21,9 @@ import {
 import type { Change, Changed, ChangeRefused } from "./Change.ts"
 import { layer as layerSealer } from "./EntrySealer.ts"
 import { Membership } from "./Membership.ts"
-import { layerRemote, RemoteSession } from "./RemoteSession.ts"
 import { Receipts } from "./Receipts.ts"
+import { layerRemote } from "./RemotePort.ts"
+import { RemoteSession } from "./RemoteSession.ts"
 import { layer as layerDocs } from "./ReplicaDocs.ts"
 import type { ServerApi } from "./ServerApi.ts"
 import { layer as layerServerHttp } from "./ServerHttp.ts"
@@ -104,9 +105,12 @@ export class Replica extends Context.Service<
 }
 
 /** The server named in the stored identity. */
-const layerHomeServer = Layer.unwrap(Effect.map(Membership, ({ identity }) => layerServerHttp(identity.origin))).pipe(
-  Layer.provide(Membership.layer)
-)
+const layerHomeServer = Layer.unwrap(
+  Effect.gen(function* () {
+    const { identity } = yield* Membership
+    return layerServerHttp((yield* identity).origin)
+  })
+).pipe(Layer.provide(Membership.layer))
 
 const layerWritePath = ({ schema, tab }: ReplicaOptions) =>
   Layer.unwrap(Effect.map(Membership, ({ keyring }) => WritePath.layer({ schema, tab, idKey: keyring.idKey })))
@@ -119,8 +123,9 @@ const makeReplica = Effect.fnUntraced(function* () {
   const sharing = yield* Sharing
   const receipts = yield* Receipts
 
-  const identity = Effect.map(membership.roster, (roster): Identity => {
-    const { device, name, origin, workspace } = membership.identity
+  const identity = Effect.gen(function* (): Effect.fn.Return<Identity, StoreFailed> {
+    const roster = yield* membership.roster
+    const { device, name, origin, workspace } = yield* membership.identity
     const member = roster.devices.get(device)
     const role = member?.revokedAt === undefined ? member?.role : undefined
     return { workspace, device, role, origin, name }

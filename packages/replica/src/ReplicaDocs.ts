@@ -5,9 +5,10 @@
  */
 import { Effect, Layer, Result, Schema } from "effect"
 import { type DocId, partCountMax, updateBytesMax } from "@tidemark/protocol"
-import { partBytesMax } from "@tidemark/crypto"
-import { byPeerThenStart, OperationSpan } from "@tidemark/model"
+import { partBytesMax, Primitives } from "@tidemark/crypto"
+import { OperationSpan } from "@tidemark/model"
 import { Docs, type ItemToSeal, type Span, type StoredUpdate } from "@tidemark/sync"
+import { joinSpans } from "./internal/joinSpans.ts"
 import { catchUp } from "./LiveDocs.ts"
 import { commitSlice } from "./PullCommit.ts"
 import { makeLogSurvey } from "./LogSurvey.ts"
@@ -18,22 +19,11 @@ const decodeSpans = Schema.decodeUnknownResult(Schema.Array(OperationSpan))
 /** An item up to this size can be sealed, whether or not it can be compressed. */
 const sealableBytesMax = Math.min(updateBytesMax, partCountMax * partBytesMax)
 
-/** The spans of several updates, with neighbours joined. */
-export const joinSpans = (spans: ReadonlyArray<OperationSpan>): ReadonlyArray<OperationSpan> => {
-  const joined: Array<OperationSpan> = []
-  for (const span of spans.toSorted(byPeerThenStart)) {
-    const last = joined.at(-1)
-    if (last !== undefined && last.peer === span.peer && span.start <= last.end) {
-      joined[joined.length - 1] = { ...last, end: Math.max(last.end, span.end) }
-    } else joined.push(span)
-  }
-  return joined
-}
-
-export const layer: Layer.Layer<Docs, never, WritePath> = Layer.effect(
+export const layer: Layer.Layer<Docs, never, WritePath | Primitives> = Layer.effect(
   Docs,
   Effect.gen(function* () {
     const path = yield* WritePath
+    const primitives = yield* Primitives
 
     /** One export of all own operations of a doc that wait; undefined where the raw updates have to do. */
     const collectDoc = Effect.fnUntraced(function* (doc: DocId, updates: ReadonlyArray<StoredUpdate>) {
@@ -74,7 +64,13 @@ export const layer: Layer.Layer<Docs, never, WritePath> = Layer.effect(
     return Docs.of({
       collect,
       ask: (doc) => path.exclusively(ask(doc)),
-      survey: makeLogSurvey(path.store, path.live.workspace, sealableBytesMax),
+      survey: makeLogSurvey({
+        store: path.store,
+        workspace: path.live.workspace,
+        itemBytesMax: sealableBytesMax,
+        primitives,
+        replaced: (doc) => path.exclusively(Effect.sync(() => path.live.drop(doc)))
+      }),
       apply: (slice) =>
         path.exclusively(commitSlice(path.store, path.live, slice)).pipe(
           // The slice is committed; a fold that fails is tried again after the next one.

@@ -72,8 +72,7 @@ const makeSharing = Effect.fnUntraced(function* () {
   const api = yield* ServerApi
   const store = yield* LocalStore
   const primitives = yield* Primitives
-  const { identity, keyring } = membership
-  const { device: by, secret } = identity
+  const { keyring } = membership
 
   /** Pulls the roster, builds a statement on it, sends it, and pulls it back; again while others are faster. */
   const append = Effect.fnUntraced(function* <A>(
@@ -111,10 +110,10 @@ const makeSharing = Effect.fnUntraced(function* () {
     return yield* append(
       Effect.gen(function* () {
         const state = yield* membership.roster
+        const { device: by, origin, secret, workspace } = yield* membership.identity
         const made = yield* Effect.orDie(makeGrant({ state, secret, by, keyring, ...options, at }))
         const { accessToken } = yield* session.use((one) => api.grant(one, statementText(made.bytes)))
         yield* keep(state, made.bytes)
-        const { origin, workspace } = identity
         return encodeLink({ origin, accessToken, linkSecret: made.linkSecret, workspace })
       }).pipe(Effect.provideService(Primitives, primitives))
     )
@@ -127,6 +126,7 @@ const makeSharing = Effect.fnUntraced(function* () {
     yield* append(
       Effect.gen(function* () {
         const state = yield* membership.roster
+        const { device: by, secret } = yield* membership.identity
         const seen = yield* readCursor(store)
         const bytes = yield* makeRevoke({ state, secret, by, target, seen, at })
         yield* session.use((one) => api.revoke(one, statementText(bytes)))

@@ -27,7 +27,8 @@ describe("a link for one device", () => {
       )
       const membership = yield* Effect.provideContext(Membership, context)
       const roster = yield* membership.roster
-      assert.strictEqual(roster.devices.get(membership.identity.device)?.role, "editor")
+      const { device } = yield* membership.identity
+      assert.strictEqual(roster.devices.get(device)?.role, "editor")
       assert.deepStrictEqual([server.admits, Number(roster.number)], [1, server.statements.length])
     }).pipe(run, Effect.scoped)
   )

@@ -4,7 +4,8 @@ import { Effect, Layer } from "effect"
 import { RosterNumber } from "@tidemark/protocol"
 import { Primitives } from "@tidemark/crypto"
 import { Remote } from "@tidemark/sync"
-import { layerRemote, RemoteSession } from "../src/RemoteSession.ts"
+import { layerRemote } from "../src/RemotePort.ts"
+import { RemoteSession } from "../src/RemoteSession.ts"
 import { RosterServer, withLink } from "./support/rosterServer.ts"
 
 /** The founder's view of a server that answers every roster request by `changePage`. */

@@ -60,6 +60,11 @@ export interface Survey {
    * operations included, and those that wait for others.
    */
   readonly missing: (docs: ReadonlyArray<DocId>) => Effect.Effect<ReadonlyArray<NewUpdate>, StoreFailed>
+  /**
+   * Builds every doc with own updates that have no Seq from the log and what others acknowledged, writes what the log does
+   * not hold of them again under fresh operation ids, and puts that in the place of what was kept, doc by doc [CLONE-4].
+   */
+  readonly authorAgain: (nonce: string) => Effect.Effect<void, StoreFailed | FenceLost>
 }
 
 export class Docs extends Context.Service<

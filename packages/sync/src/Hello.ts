@@ -7,6 +7,7 @@
 import { Effect } from "effect"
 import { type Cursor, type DeviceSeq, type LogHead, type RosterNumber, Seq } from "@tidemark/protocol"
 import type { Amnesia } from "./Amnesia.ts"
+import type { Copies } from "./Copies.ts"
 import { otherLog } from "./internal/chainedPage.ts"
 import { withDeadline } from "./internal/failures.ts"
 import { numberAfter } from "./internal/nextNumber.ts"
@@ -32,11 +33,16 @@ export interface Hello {
   readonly followRoster: (number: RosterNumber) => Effect.Effect<RosterNumber, RemoteError | StoreFailed | FenceLost>
 }
 
-/** `rosterMoved` runs after every pull of the roster that brought a number not seen in this run. */
+export interface HelloParts {
+  readonly amnesia: Amnesia
+  readonly copies: Copies
+  /** Runs after every pull of the roster that brought a number not seen in this run. */
+  readonly rosterMoved: Effect.Effect<void, RemoteError | StoreFailed | FenceLost>
+}
+
 export const makeHello = Effect.fnUntraced(function* (
   turn: Turn,
-  amnesia: Amnesia,
-  rosterMoved: Effect.Effect<void, RemoteError | StoreFailed | FenceLost>
+  { amnesia, copies, rosterMoved }: HelloParts
 ): Effect.fn.Return<Hello, never, LocalStore | Remote | Sealer> {
   const store = yield* LocalStore
   const remote = yield* Remote
@@ -57,7 +63,8 @@ export const makeHello = Effect.fnUntraced(function* (
       fencedWrite(store, turn, {}, (own) => {
         const found = own.cursor ?? { logId: log.logId, seq: Seq.make(0), chain: sealer.chainStart(log.logId) }
         if (!canBeOurs(log, found, canBeOld)) return { value: undefined }
-        const nextDeviceSeq = afterLastItem(own, log)
+        // The word of a welcome may be another copy's; only a hello looks into it before it skips numbers.
+        const nextDeviceSeq = canBeOld ? own.nextDeviceSeq : afterLastItem(own, log)
         const isNews = own.cursor === undefined || nextDeviceSeq !== own.nextDeviceSeq
         const value = { cursor: found, ahead: own.ahead }
         return { value, batch: isNews ? { own: { cursor: found, nextDeviceSeq } } : undefined }
@@ -74,10 +81,11 @@ export const makeHello = Effect.fnUntraced(function* (
   return {
     followRoster,
     connect: Effect.fnUntraced(function* (isDoubted: boolean) {
-      const log = yield* withDeadline(remote.head)
+      let log = yield* withDeadline(remote.head)
       const known = yield* fencedWrite(store, turn, {}, ({ cursor }) => ({ value: cursor }))
       const isForgetful = known !== undefined && (isDoubted || !canBeOurs(log, known, false))
       if (isForgetful) yield* amnesia.settle(log)
+      if (yield* copies.settle(log)) log = yield* withDeadline(remote.head)
       return { ...(yield* compare(log, false)), isForgetful }
     }),
     welcome: (log) => compare(log, true)
@@ -91,6 +99,6 @@ const canBeOurs = (log: LogHead, cursor: Cursor, canBeOld: boolean): boolean => 
   return log.head > cursor.seq || canBeOld
 }
 
-/** The next number to give: never one that the server has seen from this device, whatever our store remembers [PUSH-8]. */
+/** The next number to give, where no other copy of this device was found: never one that the server has seen from this device, whatever our store remembers [PUSH-8]. */
 const afterLastItem = (own: OwnMeta, log: LogHead): DeviceSeq =>
   numberAfter(own.nextDeviceSeq, log.lastItem?.deviceSeq ?? 0)

@@ -22,7 +22,7 @@ import {
 import { readDoc } from "./internal/docReader.ts"
 import { makeLease } from "./internal/lease.ts"
 import { makeOpener, type OpenedSlice } from "./internal/opener.ts"
-import { yieldNumbers } from "./internal/ownEntries.ts"
+import { checkOwnEntries } from "./internal/ownEntries.ts"
 import { nextSliceCount } from "./internal/sliceCount.ts"
 import { fencedWrite, type OwnBatch, type Turn } from "./internal/turn.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
@@ -94,7 +94,7 @@ export const makeHistory = Effect.fnUntraced(function* (
       const began = yield* Clock.currentTimeMillis
       yield* turn.lock.withPermit(
         Effect.gen(function* () {
-          yield* yieldNumbers(store, sealer, turn, slice)
+          yield* checkOwnEntries(store, sealer, turn, slice)
           const cursor = yield* knownCursor
           yield* docs.apply({ nonce: turn.nonce, expected: cursor, next: cursor, settle: [], ...slice, again: true })
         })

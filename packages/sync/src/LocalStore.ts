@@ -315,5 +315,7 @@ export const metaKeys = {
   /** Places of the log the cursor has been at, as JSON: where a server that lost its end may still agree. */
   marks: "sync/marks",
   /** The LogId, as JSON, of a log that this device has yet to compare with what it holds; absent when that is done. */
-  refill: "sync/refill"
+  refill: "sync/refill",
+  /** `true`, as JSON, once another copy of this device was met and until this one is a device of its own. */
+  copied: "sync/copied"
 } as const

@@ -11,7 +11,7 @@ import type { Ahead } from "./internal/ahead.ts"
 import { type ChainedItem, continuePage, otherLog } from "./internal/chainedPage.ts"
 import { openHeldAgain } from "./internal/heldAgain.ts"
 import { makeOpener } from "./internal/opener.ts"
-import { meetOwnEntries, type OwnEntries, sendLostAgain, yieldNumbers } from "./internal/ownEntries.ts"
+import { checkOwnEntries, meetOwnEntries, type OwnEntries, sendLostAgain } from "./internal/ownEntries.ts"
 import { addMark, type Marks } from "./internal/marks.ts"
 import { makePace } from "./internal/pace.ts"
 import { nextSliceCount } from "./internal/sliceCount.ts"
@@ -74,7 +74,7 @@ export const makePull = Effect.fnUntraced(function* (
       const slice = items.slice(start, start + sliceCount)
       const next = slice.at(-1)?.cursor ?? expected
       const opened = yield* opener.open(slice.flatMap((chained) => entryToOpen(chained, own)))
-      yield* yieldNumbers(store, sealer, turn, opened)
+      yield* checkOwnEntries(store, sealer, turn, opened)
       const settle = slice.flatMap(({ item }) => own.settle.get(item.seq) ?? [])
       const began = yield* Clock.currentTimeMillis
       marks = addMark(marks, next)

@@ -6,8 +6,10 @@
  */
 import { Effect, Result } from "effect"
 import { batchBytesMax, batchCountMax, type PushAnswer } from "@tidemark/protocol"
+import type { Copies } from "./Copies.ts"
 import { withDeadline } from "./internal/failures.ts"
 import { numberAfter } from "./internal/nextNumber.ts"
+import { otherCopy } from "./internal/otherCopy.ts"
 import { makePace } from "./internal/pace.ts"
 import { fencedWrite, type Turn } from "./internal/turn.ts"
 import { LocalStore, type SealedItem, type StoreFailed } from "./LocalStore.ts"
@@ -32,7 +34,8 @@ export interface Push {
 
 export const makePush = Effect.fnUntraced(function* (
   turn: Turn,
-  outbox: Outbox
+  outbox: Outbox,
+  copies: Copies
 ): Effect.fn.Return<Push, never, LocalStore | Remote> {
   const store = yield* LocalStore
   const remote = yield* Remote
@@ -91,6 +94,8 @@ export const makePush = Effect.fnUntraced(function* (
         countMax = batchCountMax
         continue
       }
+      // The numbers stay with their bytes until it is known whose the other bytes are.
+      if (sent.success.results.some(isForked) && (yield* copies.look)) return yield* otherCopy()
       const settled = yield* outbox.settle(items, sent.success)
       if (settled.renumbered > 0) yield* skipTakenNumbers
       yield* answered(settled)
@@ -104,6 +109,9 @@ export const makePush = Effect.fnUntraced(function* (
 
   return { drain }
 })
+
+const isForked = (result: PushAnswer["results"][number]): boolean =>
+  result._tag === "ItemRefused" && result.reason === "deviceForked"
 
 const isBehindRoster = (error: unknown): error is Behind =>
   typeof error === "object" && error !== null && "_tag" in error && error._tag === "Behind" && "what" in error

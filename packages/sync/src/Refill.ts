@@ -5,25 +5,17 @@
  * connection or a lost lease begins it again. Own edits go first, and what the log turns out to hold already is not sent
  * again. Rules: docs/spec/amnesia.md.
  */
-import { Effect, Random, Result, type Scope } from "effect"
-import { type Cursor, Seq } from "@tidemark/protocol"
+import { Effect, Random, type Scope } from "effect"
 import { Docs, type Survey } from "./Docs.ts"
-import { continuePage, otherLog } from "./internal/chainedPage.ts"
-import { withDeadline } from "./internal/failures.ts"
 import { makeLease } from "./internal/lease.ts"
+import { logStart, makeLogReader } from "./internal/logReader.ts"
 import { fencedWrite, type Turn } from "./internal/turn.ts"
-import { type HeldEntry, LocalStore, type NewUpdate, type StoreFailed } from "./LocalStore.ts"
+import { LocalStore, type NewUpdate, type StoreFailed } from "./LocalStore.ts"
 import { Remote } from "./Remote.ts"
-import { type Opened, Sealer } from "./Sealer.ts"
+import { Sealer } from "./Sealer.ts"
 import { type FenceLost, type RemoteError, Unreachable } from "./SyncErrors.ts"
 import type { Failure } from "./SyncEvent.ts"
-import {
-  pullBytesMax,
-  refillAskMillis,
-  refillAppendBytesMax,
-  refillPatienceMillis,
-  refillWaitMillisMin
-} from "./SyncLimits.ts"
+import { refillAskMillis, refillAppendBytesMax, refillPatienceMillis, refillWaitMillisMin } from "./SyncLimits.ts"
 
 export type RefillError = RemoteError | StoreFailed | FenceLost
 
@@ -44,46 +36,18 @@ export const makeRefill = Effect.fnUntraced(function* (
   const docs = yield* Docs
   const remote = yield* Remote
   const sealer = yield* Sealer
+  const ports = yield* Effect.context<Remote | Sealer>()
   const ownMeta = fencedWrite(store, turn, {}, (own) => ({ value: own }))
-
-  /** Opens entries; one that cannot be followed counts as not there. */
-  const open = Effect.fnUntraced(function* (
-    entries: ReadonlyArray<{ readonly seq: Seq; readonly bytes: Uint8Array }>,
-    parts: ReadonlyArray<HeldEntry>
-  ) {
-    const first = yield* Effect.result(sealer.open(entries, parts))
-    if (Result.isSuccess(first)) return first.success
-    yield* withDeadline(remote.refreshRoster)
-    const opened: Array<Opened> = []
-    for (const entry of entries) {
-      const held = opened.flatMap((one) => (one._tag === "Held" && one.entry.kind === "part" ? [one.entry] : []))
-      const one = yield* Effect.result(sealer.open([entry], [...parts, ...held]))
-      if (Result.isSuccess(one)) opened.push(...one.success)
-    }
-    return opened
-  })
 
   /** Reads the server's log into a survey, from where it stopped the last time up to the head. */
   const makeReader = Effect.fnUntraced(function* (survey: Survey) {
     const known = (yield* ownMeta).cursor
     if (known === undefined) return yield* new Unreachable({ message: "The server has not said which log it holds." })
-    let seen: Cursor = { logId: known.logId, seq: Seq.make(0), chain: sealer.chainStart(known.logId) }
-    let parts: ReadonlyArray<HeldEntry> = []
-    return Effect.gen(function* () {
-      for (;;) {
-        const page = yield* withDeadline(remote.pull(seen.seq === 0 ? undefined : seen, pullBytesMax), pullBytesMax)
-        const continuation = continuePage(sealer, seen, page)
-        if (continuation._tag !== "Next") return yield* otherLog(page.through)
-        const entries = continuation.items.flatMap(({ item }) => (item._tag === "Entry" ? [item] : []))
-        const opened = yield* open(entries, parts)
-        const released = new Set(opened.flatMap((one) => (one._tag === "Item" ? one.release : [])))
-        const held = opened.flatMap((one) => (one._tag === "Held" && one.entry.kind === "part" ? [one.entry] : []))
-        parts = [...parts, ...held].filter(({ seq }) => !released.has(seq))
-        yield* survey.add(opened.flatMap((one) => (one._tag === "Item" ? [one.item] : [])))
-        seen = continuation.items.at(-1)?.cursor ?? seen
-        if (page.items.length === 0 || seen.seq >= page.head) return
-      }
-    })
+    const from = logStart(sealer, known)
+    return yield* Effect.provideContext(
+      makeLogReader(from, ({ items }) => survey.add(items)),
+      ports
+    )
   })
 
   const lease = makeLease(remote)

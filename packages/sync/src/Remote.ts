@@ -40,6 +40,11 @@ export class Remote extends Context.Service<
       from: { readonly doc: DocId; readonly logId: LogId; readonly after: Seq },
       bytesMax: number
     ) => Effect.Effect<DocPage, RemoteError>
+    /**
+     * Lets this copy of the device in as a device of its own, under keys made for it here. Gives the values that make the
+     * store that device's, for the caller to put. May be repeated: the keys stay the same [CLONE-3].
+     */
+    readonly becomeNew: Effect.Effect<ReadonlyMap<string, string | undefined>, RemoteError>
     /** Opens a live socket; closing the stream closes it. */
     readonly live: Stream.Stream<LiveEvent, RemoteError>
     /** Leases the right to refill the log, or gives it back [AMNESIA-7]. */

@@ -6,7 +6,7 @@
 import { Context, type Effect } from "effect"
 import type { Cursor, DeviceId, DeviceSeq, Hash, LogId, Seq } from "@tidemark/protocol"
 import type { ItemToSeal, RemoteItem } from "./Docs.ts"
-import type { HeldEntry, SealedItem } from "./LocalStore.ts"
+import type { HeldEntry, SealedItem, StoreFailed } from "./LocalStore.ts"
 import type { Behind } from "./SyncErrors.ts"
 
 /** What became of one entry of the log. */
@@ -19,14 +19,14 @@ export type Opened =
 export class Sealer extends Context.Service<
   Sealer,
   {
-    /** This device. */
-    readonly device: DeviceId
+    /** This device; another one after it turned out to be a copy [CLONE-3]. */
+    readonly device: Effect.Effect<DeviceId, StoreFailed>
     /** Seals items under consecutive DeviceSeqs from `first`; an item too large for one entry gives several parts. */
     readonly seal: (
       items: ReadonlyArray<ItemToSeal>,
       first: DeviceSeq,
       seen: Cursor
-    ) => Effect.Effect<ReadonlyArray<SealedItem>, Behind>
+    ) => Effect.Effect<ReadonlyArray<SealedItem>, Behind | StoreFailed>
     /**
      * Opens entries in the order of the log. `heldParts` are the parts stored earlier. Fails with `Behind` when an entry
      * needs a roster number this device has not seen: refresh the roster and ask again.

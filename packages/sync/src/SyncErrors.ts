@@ -23,9 +23,12 @@ export class Unreachable extends Schema.TaggedError<Unreachable>()("Unreachable"
   reason: Schema.optionalKey(UnreachableReason)
 }) {}
 
-/** This device has to catch up first: with the roster, or with a log that is not the one it knew. */
+/**
+ * This device has to catch up first: with the roster, with a log that is not the one it knew, or with the news that another
+ * copy of it writes.
+ */
 export class Behind extends Schema.TaggedError<Behind>()("Behind", {
-  what: Schema.Literals(["roster", "log"]),
+  what: Schema.Literals(["roster", "log", "device"]),
   message: Schema.String,
   /** For `log`: where the server's log stands. */
   server: Schema.optionalKey(Cursor)

@@ -5,7 +5,7 @@ import { TestClock } from "effect/testing"
 import { LogId, RosterNumber, Seq } from "@tidemark/protocol"
 import { MemoryDisk, metaKeys, sliceCountMax, sliceMillisMax } from "@tidemark/sync"
 import { nextSliceCount } from "../src/internal/sliceCount.ts"
-import { deviceOne, deviceTwo, docB, entryOf, openTab, quiet, textOf } from "./device.ts"
+import { deviceTwo, docB, entryOf, openTab, quiet, textOf } from "./device.ts"
 import { chainStart, idText, ServerModel } from "./serverModel.ts"
 
 const theirs = (count: number, from = 1) =>
@@ -394,46 +394,6 @@ describe("own entries", () => {
         [...disk.updates.values()].map((update) => update.seq),
         [Seq.make(3)]
       )
-    })
-  )
-
-  it.effect("PULL-6 the same number with other bytes keeps both: the log's is applied, ours gets a new number", () =>
-    Effect.gen(function* () {
-      const server = new ServerModel()
-      const disk = new MemoryDisk()
-      const before = yield* openTab({ disk, server })
-      server.hasSockets = false
-      yield* before.edit("mine")
-      server.faults.push.push("hang")
-      const running = yield* Effect.forkScoped(before.engine.run)
-      yield* quiet
-      yield* Fiber.interrupt(running)
-      assert.strictEqual(disk.sealed.size, 1)
-      server.append([entryOf({ device: deviceOne, deviceSeq: 1, text: "clone" })])
-
-      const { tab } = yield* start(server, disk)
-      yield* tab.becomes("Synced")
-      assert.deepStrictEqual(yield* tab.received, ["clone"])
-      assert.deepStrictEqual(
-        server.stored.map(({ bytes, deviceSeq }) => [textOf(bytes), deviceSeq]),
-        [
-          ["clone", 1],
-          ["mine", 2]
-        ]
-      )
-    })
-  )
-
-  it.effect("PULL-6 own entries of another life are applied, and their numbers never given again", () =>
-    Effect.gen(function* () {
-      const server = new ServerModel()
-      server.append([1, 2, 3].map((deviceSeq) => entryOf({ device: deviceOne, deviceSeq, text: `old${deviceSeq}` })))
-      // Even where hello does not name the last item.
-      server.changeHead = ({ chain, head, logId, roster }) => ({ chain, head, logId, roster })
-      const { tab } = yield* start(server)
-      yield* tab.becomes("Synced")
-      assert.deepStrictEqual(yield* tab.received, ["old1", "old2", "old3"])
-      assert.strictEqual(yield* tab.nextDeviceSeq, 4)
     })
   )
 

@@ -42,7 +42,7 @@ import {
   type SyncStatus,
   type WriteView
 } from "@tidemark/sync"
-import { chainNext, chainStart, hashOf, idText, type ServerModel } from "./serverModel.ts"
+import { chainNext, chainStart, deviceKey, hashOf, idText, type ServerModel } from "./serverModel.ts"
 
 export const docA = DocId.make(idText(10))
 export const docB = DocId.make(idText(11))
@@ -105,8 +105,8 @@ export class Settings {
   isCoalescing = true
 }
 
-const makeSealer = (device: DeviceId, settings: Settings): Sealer["Service"] => {
-  const sealOne = (item: ItemToSeal, first: DeviceSeq): ReadonlyArray<SealedItem> => {
+const makeSealer = (who: () => DeviceId, settings: Settings): Sealer["Service"] => {
+  const sealOne = (device: DeviceId, item: ItemToSeal, first: DeviceSeq): ReadonlyArray<SealedItem> => {
     const text = toText(item.bytes)
     const parts = Math.max(1, Math.ceil(text.length / settings.partTextMax))
     return Array.from({ length: parts }, (_, part) => {
@@ -149,12 +149,13 @@ const makeSealer = (device: DeviceId, settings: Settings): Sealer["Service"] => 
   }
 
   return {
-    device,
+    device: Effect.sync(who),
     seal: (items, first) =>
       Effect.sync(() => {
+        const device = who()
         settings.seals += 1
         const sealed: Array<SealedItem> = []
-        for (const item of items) sealed.push(...sealOne(item, DeviceSeq.make(first + sealed.length)))
+        for (const item of items) sealed.push(...sealOne(device, item, DeviceSeq.make(first + sealed.length)))
         return sealed
       }),
     open: (entries, heldParts) =>
@@ -246,6 +247,22 @@ const makeDocs = (store: LocalStore["Service"], settings: Settings): Docs["Servi
           }
         }
         return all
+      }),
+      authorAgain: Effect.fnUntraced(function* (nonce) {
+        for (const doc of yield* store.docs) {
+          const { updates } = yield* store.tail(doc, LocalSeq.make(0))
+          const waiting = updates.filter(({ own, seq }) => own && seq === 0)
+          if (waiting.length === 0) continue
+          // Texts that are written again end with an apostrophe.
+          const again = waiting.filter((update) => !holds(update)).map(({ bytes }) => toBytes(`${toText(bytes)}'`))
+          const written = yield* store.write({ docs: [], meta: [metaKeys.syncer] }, (view) => {
+            if (view.meta.get(metaKeys.syncer) !== JSON.stringify(nonce)) return { _tag: "Abort", value: undefined }
+            const replace = [{ doc, bytes: toBytes(texts.get(doc)?.text ?? "") }]
+            const own = again.map((bytes) => ({ doc, bytes, own: true, spans: [], seq: Seq.make(0) }))
+            return { _tag: "Commit", batch: { replace, updates: own }, value: undefined }
+          })
+          if (!written.committed) return yield* new FenceLost({ message: "Another tab syncs." })
+        }
       })
     }
   }),
@@ -286,14 +303,14 @@ export const openTab = Effect.fnUntraced(function* (options: {
   readonly device?: DeviceId
   readonly hooks?: LocalStoreMemory.MemoryHooks
 }) {
-  const device = options.device ?? deviceOne
+  const who = () => DeviceId.make(options.disk.meta.get(deviceKey) ?? options.device ?? deviceOne)
   const settings = new Settings()
   const store = yield* LocalStoreMemory.open(options.disk, options.hooks)
-  const remote = options.server.remote(device, (roster) => (settings.roster = roster))
+  const remote = options.server.remote(who, (roster) => (settings.roster = roster))
   const ports = Layer.mergeAll(
     Layer.succeed(LocalStore, store),
     Layer.succeed(Docs, makeDocs(store, settings)),
-    Layer.succeed(Sealer, makeSealer(device, settings)),
+    Layer.succeed(Sealer, makeSealer(who, settings)),
     Layer.succeed(Remote, Remote.of(remote))
   )
   const context = yield* Layer.build(SyncEngine.layer.pipe(Layer.provide(ports)))

@@ -39,6 +39,9 @@ export const chainNext = (chain: Hash, entry: Hash): Hash => sha256(idToBytes(ch
 /** An id of `size` equal bytes. */
 export const idText = (byte: number, size = 16): string => bytesToId(new Uint8Array(size).fill(byte))
 
+/** The meta key of a device that has become another one. */
+export const deviceKey = "test/device"
+
 interface Stored {
   readonly bytes: Uint8Array
   readonly device: DeviceId
@@ -72,6 +75,9 @@ export class ServerModel {
   lease: DeviceId | undefined
   leaseAsks: Array<string> = []
   refuseRefill: Refused | undefined
+  /** How many copies became devices of their own, and why one may not. */
+  copies = 0
+  refuseCopy: RemoteError | undefined
   /** Refuses an item in its answer. */
   refuseItem: (entry: Uint8Array, deviceSeq: DeviceSeq) => ItemRefusedReason | undefined = () => undefined
   /** Refuses a whole call, or changes its answer. */
@@ -98,6 +104,9 @@ export class ServerModel {
   hasSockets = true
   tellsSockets = true
 
+  /** The push at hand has met other bytes under a number: nothing new that follows is stored. */
+  #isForked = false
+
   get head(): Seq {
     return Seq.make(this.stored.length)
   }
@@ -111,6 +120,7 @@ export class ServerModel {
   /** Stores entries as an append does, and tells the sockets. */
   append(entries: ReadonlyArray<Uint8Array>): ReadonlyArray<PushResult> {
     const after = this.head
+    this.#isForked = false
     const results = entries.map((entry) => this.#appendOne(entry))
     const page = this.page(after, this.stored.length)
     if (page.items.length > 0 && this.tellsSockets) this.tell({ _tag: "Entries", page })
@@ -125,9 +135,13 @@ export class ServerModel {
     }
     if (reason !== undefined) return refused(reason)
     const index = this.stored.findIndex((entry) => entry.device === device && entry.deviceSeq === deviceSeq)
+    if (index < 0 && this.#isForked) return refused("deviceForked")
     const before = this.stored[index]
     if (before !== undefined) {
-      if (hashOf(before.bytes) !== hashOf(bytes)) return refused("deviceForked")
+      if (hashOf(before.bytes) !== hashOf(bytes)) {
+        this.#isForked = true
+        return refused("deviceForked")
+      }
       return { _tag: "Stored", deviceSeq, seq: Seq.make(index + 1), chain: before.chain }
     }
     const chain = chainNext(this.cursorAt(this.stored.length).chain, hashOf(bytes))
@@ -185,8 +199,8 @@ export class ServerModel {
     return this.changeHead({ logId, head: seq, chain, roster: this.roster, ...lastItem })
   }
 
-  /** The server as one device reaches it. `learn` is told the roster's number when it pulls the roster. */
-  remote(device: DeviceId, learn: (roster: RosterNumber) => void): Remote["Service"] {
+  /** The server as the device that `who` names reaches it. `learn` is told the roster's number when it pulls the roster. */
+  remote(who: () => DeviceId, learn: (roster: RosterNumber) => void): Remote["Service"] {
     const call = <A>(kind: "push" | "pull" | "head", answer: () => Effect.Effect<A, RemoteError>) =>
       Effect.suspend((): Effect.Effect<A, RemoteError> => {
         if (this.isDown) return Effect.fail(down())
@@ -199,7 +213,7 @@ export class ServerModel {
     return {
       head: call("head", () => {
         this.heads += 1
-        return Effect.succeed(this.logHead(device))
+        return Effect.succeed(this.logHead(who()))
       }),
       push: (entries) =>
         call("push", () => {
@@ -237,7 +251,7 @@ export class ServerModel {
           if (this.refuseCall !== undefined) return yield* Queue.fail(queue, this.refuseCall)
           this.sockets.add(queue)
           yield* Effect.addFinalizer(() => Effect.sync(() => this.sockets.delete(queue)))
-          Queue.offerUnsafe(queue, { _tag: "Welcome", log: this.logHead(device) })
+          Queue.offerUnsafe(queue, { _tag: "Welcome", log: this.logHead(who()) })
           return yield* Effect.never
         })
       ),
@@ -245,11 +259,18 @@ export class ServerModel {
         Effect.suspend((): Effect.Effect<{ readonly granted: boolean; readonly millis: number }, RemoteError> => {
           if (this.isDown) return Effect.fail(down())
           if (this.refuseRefill !== undefined) return Effect.fail(this.refuseRefill)
+          const device = who()
           const isFree = this.lease === undefined || this.lease === device
           if (isFree) this.lease = done ? undefined : device
           this.leaseAsks.push(`${device === this.lease ? "granted" : done ? "done" : "denied"}`)
           return Effect.succeed({ granted: isFree && !done, millis: 1_000 })
         }),
+      becomeNew: Effect.suspend((): Effect.Effect<ReadonlyMap<string, string>, RemoteError> => {
+        if (this.isDown) return Effect.fail(down())
+        if (this.refuseCopy !== undefined) return Effect.fail(this.refuseCopy)
+        this.copies += 1
+        return Effect.succeed(new Map([[deviceKey, idText(100 + this.copies)]]))
+      }),
       refreshRoster: Effect.suspend(() => {
         if (this.isDown) return Effect.fail(down())
         this.rosterPulls += 1

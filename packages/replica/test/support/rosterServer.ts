@@ -14,7 +14,7 @@ export const withLink = Effect.gen(function* () {
   yield* Effect.provide(made.install, store)
   const context = yield* Layer.build(Membership.layer.pipe(Layer.provideMerge(store)))
   const membership = yield* Effect.provideContext(Membership, context)
-  const { device: by, secret } = membership.identity
+  const { device: by, secret } = yield* membership.identity
   const state = yield* membership.roster
   const grant = yield* makeGrant({
     state,

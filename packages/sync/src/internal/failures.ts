@@ -18,7 +18,8 @@ export const failureOf = (error: RemoteError | StoreFailed): Failure => {
     case "StoreFailed":
       return { kind: "store", message: error.message }
     case "Behind":
-      return { kind: "refused", cause: error.what, message: error.message }
+      // The next hello settles what a log of another history needs, and what another copy of this device does.
+      return { kind: "refused", cause: error.what === "device" ? "log" : error.what, message: error.message }
     case "Refused":
       return { kind: "refused", cause: error.reason, message: error.message }
   }

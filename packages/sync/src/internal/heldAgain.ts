@@ -8,8 +8,8 @@ import type { Cursor } from "@tidemark/protocol"
 import type { Docs } from "../Docs.ts"
 import type { HeldEntry, LocalStore, StoreFailed } from "../LocalStore.ts"
 import type { Sealer } from "../Sealer.ts"
-import type { FenceLost } from "../SyncErrors.ts"
-import { yieldNumbers } from "./ownEntries.ts"
+import type { Behind, FenceLost } from "../SyncErrors.ts"
+import { checkOwnEntries } from "./ownEntries.ts"
 import type { Turn } from "./turn.ts"
 
 /** Applies what can be opened now and leaves the rest as it is. The caller holds the lock. */
@@ -17,7 +17,7 @@ export const openHeldAgain = Effect.fnUntraced(function* (
   ports: { readonly store: LocalStore["Service"]; readonly docs: Docs["Service"]; readonly sealer: Sealer["Service"] },
   turn: Turn,
   cursor: Cursor
-): Effect.fn.Return<void, StoreFailed | FenceLost> {
+): Effect.fn.Return<void, StoreFailed | FenceLost | Behind> {
   const held = yield* ports.store.held
   let parts: ReadonlyArray<HeldEntry> = held.filter((entry) => entry.kind === "part")
   for (const entry of held) {
@@ -30,7 +30,7 @@ export const openHeldAgain = Effect.fnUntraced(function* (
       result._tag === "Item"
         ? { items: [result.item], hold: [], release: [entry.seq, ...result.release] }
         : { items: [], hold: [result.entry], release: [] }
-    yield* yieldNumbers(ports.store, ports.sealer, turn, became)
+    yield* checkOwnEntries(ports.store, ports.sealer, turn, became)
     yield* ports.docs.apply({ nonce: turn.nonce, expected: cursor, next: cursor, settle: [], ...became })
     const released = new Set(became.release)
     parts = [...parts, ...became.hold.filter(({ kind }) => kind === "part")].filter(({ seq }) => !released.has(seq))

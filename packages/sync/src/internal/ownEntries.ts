@@ -2,25 +2,24 @@
  * What to do with this device's own entries when the log brings them, and with those it should bring and does not.
  *
  * - Still sealed here with the same bytes: its receipt was lost, or lay ahead of the cursor. Settled with the slice.
- * - Sealed here with other bytes: the device was cloned or restored, or the entry was changed on its way. Ours is unsealed and
- *   will get a new number; the log's entry is applied if it is truly signed by us, and held if it is not.
- * - Anything else is from another life of this device and is applied like a stranger's.
+ * - Signed by us and not from this store: another copy of this device writes. This one has to become a new device [CLONE-1].
+ * - It claims to be ours and does not open: it is held. Ours, if it has that number, is unsealed and gets a new one.
+ * - Anything else is what we sent ourselves before a server forgot, and is applied like a stranger's.
  * - Not there although a receipt named its Seq: the server has lost it. It is sent again [PULL-12].
  *
- * The next number moves past every entry that we signed, before the slice is stored: numbers may be skipped, never used
- * twice. An entry that merely claims to be ours uses up nothing. Rules: docs/spec/pull.md.
+ * Rules: docs/spec/pull.md, docs/spec/clones.md.
  */
 import { Effect, Result } from "effect"
-import { type Cursor, decodeHeader, DeviceSeq, Seq } from "@tidemark/protocol"
+import { type Cursor, decodeHeader, type DeviceId, DeviceSeq, Seq } from "@tidemark/protocol"
 import type { LocalStore, SealedItem, StoreFailed } from "../LocalStore.ts"
 import { partNumbers } from "../Outbox.ts"
 import type { Sealer } from "../Sealer.ts"
-import type { FenceLost } from "../SyncErrors.ts"
+import type { Behind, FenceLost } from "../SyncErrors.ts"
 import type { Slice } from "../Docs.ts"
 import { type Ahead, aheadWithin, cutAhead, isAhead } from "./ahead.ts"
 import type { ChainedItem } from "./chainedPage.ts"
-import { numberAfter } from "./nextNumber.ts"
 import type { OpenedSlice } from "./opener.ts"
+import { isSame, markCopied, otherCopy, shows } from "./otherCopy.ts"
 import { settleOrMark } from "./receipts.ts"
 import { fencedWrite, type OwnBatch, type OwnDecision, type OwnMeta, type Turn } from "./turn.ts"
 
@@ -54,7 +53,8 @@ export const meetOwnEntries = Effect.fnUntraced(function* (
   items: ReadonlyArray<ChainedItem>
 ): Effect.fn.Return<OwnEntries, StoreFailed | FenceLost> {
   const through = items.at(-1)?.item.seq ?? from.cursor.seq
-  const entries = items.flatMap(({ item }) => (item._tag === "Entry" ? ownEntry(sealer, item.seq, item.bytes) : []))
+  const device = yield* sealer.device
+  const entries = items.flatMap(({ item }) => (item._tag === "Entry" ? ownEntry(device, item.seq, item.bytes) : []))
   // Of an entry that a checkpoint replaced nothing is left that could be compared.
   const skeletons = new Set(items.flatMap(({ item }) => (item._tag === "Skeleton" ? [item.seq] : [])))
   const promised = aheadWithin(from.ahead, from.cursor.seq, through).filter(({ seq }) => !skeletons.has(seq))
@@ -65,23 +65,37 @@ export const meetOwnEntries = Effect.fnUntraced(function* (
   )
 })
 
-/** Moves the next number past the own entries of an opened slice, and takes a number away from an item that lost it. */
-export const yieldNumbers = Effect.fnUntraced(function* (
+/**
+ * Looks at the own entries among those just opened, before they are stored. One that we signed and that is not from this store
+ * is another copy's: then this store is marked, and `Behind` ends the connection [CLONE-1]. One that did not open was changed on
+ * its way, or is somebody's lie: an item of ours that has its number loses it, and goes out under a new one.
+ */
+export const checkOwnEntries = Effect.fnUntraced(function* (
   store: LocalStore["Service"],
   sealer: Sealer["Service"],
   turn: Turn,
   opened: OpenedSlice
-): Effect.fn.Return<void, StoreFailed | FenceLost> {
-  const signed = [...opened.items, ...opened.hold.filter(({ kind }) => kind === "part")]
-    .filter(({ device }) => device === sealer.device)
-    .map(({ deviceSeq }) => deviceSeq)
-  if (signed.length === 0) return
-  yield* fencedWrite(store, turn, { sealed: signed }, (own, { sealed }) => {
-    const unseal = [...new Set([...sealed.values()].flatMap(partNumbers))]
-    const nextDeviceSeq = numberAfter(own.nextDeviceSeq, Math.max(...signed))
-    const isNews = unseal.length > 0 || nextDeviceSeq > own.nextDeviceSeq
-    return { value: undefined, batch: isNews ? { unseal, own: { nextDeviceSeq } } : undefined }
-  })
+): Effect.fn.Return<void, StoreFailed | FenceLost | Behind> {
+  const device = yield* sealer.device
+  const own = [...opened.items, ...opened.hold].filter((entry) => entry.device === device)
+  if (own.length === 0) return
+  const isLie = (entry: (typeof own)[number]) => "kind" in entry && entry.kind !== "part"
+  const isCopied = yield* fencedWrite(
+    store,
+    turn,
+    { sealed: own.map(({ deviceSeq }) => deviceSeq) },
+    (now, { sealed }) => {
+      const signed = own.filter((entry) => !isLie(entry))
+      if (signed.some(({ deviceSeq }) => shows(now, sealed, { deviceSeq }))) return { value: true }
+      // The log has something else under a number of ours: under that number ours can never be stored.
+      const taken = own.filter(isLie).flatMap(({ deviceSeq }) => sealed.get(deviceSeq) ?? [])
+      const unseal = [...new Set(taken.flatMap(partNumbers))]
+      return { value: false, batch: unseal.length > 0 ? { unseal } : undefined }
+    }
+  )
+  if (!isCopied) return
+  yield* markCopied(store, turn)
+  return yield* otherCopy()
 })
 
 /** The server's log ends at `head`, before places that receipts had named: what was there is sent again. */
@@ -111,9 +125,9 @@ const unmarked = (
     return [rest]
   })
 
-const ownEntry = (sealer: Sealer["Service"], seq: Seq, bytes: Uint8Array): ReadonlyArray<OwnEntry> => {
+const ownEntry = (device: DeviceId, seq: Seq, bytes: Uint8Array): ReadonlyArray<OwnEntry> => {
   const header = decodeHeader(bytes)
-  if (Result.isFailure(header) || header.success.device !== sealer.device) return []
+  if (Result.isFailure(header) || header.success.device !== device) return []
   const { deviceSeq, part, parts } = header.success
   // A part number that reaches below the first DeviceSeq is nonsense of its author: no siblings then.
   const first = deviceSeq - part
@@ -140,13 +154,7 @@ const decide = (
   const passed = page.entries.filter(
     ({ deviceSeq, seq }) => !sealed.has(deviceSeq) && isAhead(own.ahead, seq, deviceSeq)
   )
-  // The log has something else under a number of ours, whoever made it: under that number ours can never be stored.
-  const taken = page.entries.flatMap(({ bytes, deviceSeq }) => {
-    const item = sealed.get(deviceSeq)
-    return item === undefined || sameBytes(item.bytes, bytes) ? [] : partNumbers(item)
-  })
-  const isNews = mark.length + lost.length + taken.length > 0
-  const batch: OwnBatch | undefined = isNews ? { mark: [...mark, ...lost], unseal: [...new Set(taken)] } : undefined
+  const batch: OwnBatch | undefined = mark.length + lost.length > 0 ? { mark: [...mark, ...lost] } : undefined
   return {
     value: { known: new Set([...same, ...passed].map(({ seq }) => seq)), settle: settleBySeq(settle, sealed, same) },
     batch
@@ -171,5 +179,4 @@ const settleBySeq = (
   )
 }
 
-const sameBytes = (a: Uint8Array | undefined, b: Uint8Array): boolean =>
-  a !== undefined && a.length === b.length && a.every((byte, index) => byte === b[index])
+const sameBytes = (a: Uint8Array | undefined, b: Uint8Array): boolean => a !== undefined && isSame(a, b)

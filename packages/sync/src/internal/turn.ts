@@ -26,6 +26,8 @@ export interface OwnMeta {
   readonly marks: Marks | undefined
   /** The log that is to be compared with what this device holds. */
   readonly refill: LogId | undefined
+  /** Another copy of this device writes: this one has to become a device of its own. */
+  readonly isCopied: boolean
 }
 
 const CursorJson = Schema.fromJsonString(Cursor)
@@ -35,6 +37,7 @@ const AheadJson = Schema.fromJsonString(Ahead)
 const MillisJson = Schema.fromJsonString(Schema.Int)
 const MarksJson = Schema.fromJsonString(Marks)
 const LogIdJson = Schema.fromJsonString(LogId)
+const CopiedJson = Schema.fromJsonString(Schema.Literal(true))
 
 const encode = {
   cursor: Schema.encodeSync(CursorJson),
@@ -43,7 +46,8 @@ const encode = {
   ahead: Schema.encodeSync(AheadJson),
   lastReceiptAt: Schema.encodeSync(MillisJson),
   marks: Schema.encodeSync(MarksJson),
-  refill: Schema.encodeSync(LogIdJson)
+  refill: Schema.encodeSync(LogIdJson),
+  copied: Schema.encodeSync(CopiedJson)
 } as const
 
 const keys: ReadonlyArray<string> = Object.values(metaKeys)
@@ -68,12 +72,13 @@ const decodeMeta = (meta: ReadonlyMap<string, string>): Result.Result<OwnMeta, S
       ahead: (yield* read(AheadJson, metaKeys.ahead)) ?? [],
       lastReceiptAt: yield* read(MillisJson, metaKeys.lastReceiptAt),
       marks: yield* read(MarksJson, metaKeys.marks),
-      refill: yield* read(LogIdJson, metaKeys.refill)
+      refill: yield* read(LogIdJson, metaKeys.refill),
+      isCopied: (yield* read(CopiedJson, metaKeys.copied)) === true
     }
   })
 
 /** What a decision changes: a batch, with the engine's own values by name. */
-export interface OwnBatch extends Omit<Batch, "meta"> {
+export interface OwnBatch extends Batch {
   readonly own?: {
     readonly cursor?: Cursor
     readonly nextDeviceSeq?: DeviceSeq
@@ -84,6 +89,7 @@ export interface OwnBatch extends Omit<Batch, "meta"> {
     readonly refill?: LogId | "done"
     /** Notes of history, by key. */
     readonly history?: ReadonlyMap<string, string | undefined>
+    readonly isCopied?: boolean
   }
 }
 
@@ -91,11 +97,12 @@ export interface OwnBatch extends Omit<Batch, "meta"> {
 export const marksMeta = (marks: Marks): ReadonlyMap<string, string> => new Map([[metaKeys.marks, encode.marks(marks)]])
 
 const toBatch = ({ own = {}, ...batch }: OwnBatch, found: OwnMeta): Batch => {
-  const meta = new Map<string, string | undefined>(own.history)
+  const meta = new Map<string, string | undefined>([...(batch.meta ?? []), ...(own.history ?? [])])
   if (own.cursor !== undefined) meta.set(metaKeys.cursor, encode.cursor(own.cursor))
   const marks = own.marks ?? (own.cursor === undefined ? undefined : addMark(found.marks, own.cursor))
   if (marks !== undefined) meta.set(metaKeys.marks, encode.marks(marks))
   if (own.refill !== undefined) meta.set(metaKeys.refill, own.refill === "done" ? undefined : encode.refill(own.refill))
+  if (own.isCopied !== undefined) meta.set(metaKeys.copied, own.isCopied ? encode.copied(true) : undefined)
   if (own.nextDeviceSeq !== undefined) meta.set(metaKeys.nextDeviceSeq, encode.nextDeviceSeq(own.nextDeviceSeq))
   if (own.ahead !== undefined) meta.set(metaKeys.ahead, encode.ahead(own.ahead))
   if (own.lastReceiptAt !== undefined) meta.set(metaKeys.lastReceiptAt, encode.lastReceiptAt(own.lastReceiptAt))
@@ -115,7 +122,7 @@ export interface OwnDecision<A> {
 export const fencedWrite = Effect.fnUntraced(function* <A>(
   store: LocalStore["Service"],
   turn: Turn,
-  request: Pick<WriteRequest, "sealed">,
+  request: Partial<Pick<WriteRequest, "sealed" | "docs">>,
   decide: (own: OwnMeta, view: WriteView) => OwnDecision<A>
 ): Effect.fn.Return<A, StoreFailed | FenceLost> {
   const written = yield* store.write<Result.Result<A, StoreFailed | FenceLost>>(

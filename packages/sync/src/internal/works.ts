@@ -6,6 +6,7 @@
 import { Effect, Queue, Random, Result, Schedule, Stream } from "effect"
 import { makeAmnesia } from "../Amnesia.ts"
 import { backoffMillis } from "../Backoff.ts"
+import { makeCopies } from "../Copies.ts"
 import { makeHello } from "../Hello.ts"
 import { type HistoryError, makeHistory } from "../History.ts"
 import { makeLive } from "../Live.ts"
@@ -55,9 +56,10 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
   const outbox = yield* makeOutbox(turn)
   const pull = yield* makePull(turn)
   const amnesia = yield* makeAmnesia(turn)
-  const hello = yield* makeHello(turn, amnesia, pull.reopenHeld)
+  const copies = yield* makeCopies(turn)
+  const hello = yield* makeHello(turn, { amnesia, copies, rosterMoved: pull.reopenHeld })
   const refill = yield* makeRefill(turn, Effect.asVoid(board.recount))
-  const push = yield* makePush(turn, outbox)
+  const push = yield* makePush(turn, outbox, copies)
   const live = yield* makeLive(hello, pull)
   const history = yield* makeHistory(turn)
   const bell = yield* Queue.sliding<void>(1)

@@ -32,12 +32,13 @@ export const readLog = (world: World, reader: SimulatedDevice): LogContent | und
   const primitives = layerPrimitives(new SeededRandom("audit"))
   const reading = Effect.gen(function* () {
     const { identity, keyring } = yield* Membership
-    const { refusedAt, state: roster } = yield* foldRoster(server.storage.statements(identity.workspace))
+    const { workspace } = yield* identity
+    const { refusedAt, state: roster } = yield* foldRoster(server.storage.statements(workspace))
     if (roster === undefined || refusedAt !== undefined) return yield* Effect.die("the server's roster does not fold")
     const items: Array<LoggedItem> = []
     const partsByItem = new Map<string, Array<OpenedPart>>()
     for (const { bytes, seq } of entries) {
-      const opened = yield* Effect.result(openEntry({ workspace: identity.workspace, roster, keyring, bytes }))
+      const opened = yield* Effect.result(openEntry({ workspace, roster, keyring, bytes }))
       if (Result.isFailure(opened)) {
         chronicle.violate("heldHonest", `entry ${seq} does not open: ${opened.failure.message}`)
         continue

@@ -56,7 +56,8 @@ const start = Effect.gen(function* () {
   const { identity, keyring, roster, statements } = yield* Membership
   yield* statements
   const state = yield* roster
-  const author = { workspace: identity.workspace, device: identity.device, secret: identity.secret, keyring }
+  const { device, secret, workspace } = yield* identity
+  const author = { workspace, device, secret, keyring }
   const item = { kind: entryKinds.update, codec: codecs.loroUpdate, item: new Uint8Array(3) }
   const place = { roster: state.number, seen: cursorOf(new SeededRandom("seen")), firstDeviceSeq: DeviceSeq.make(1) }
   yield* sealItem({ ...author, ...item, ...place, doc: cursorDoc })
