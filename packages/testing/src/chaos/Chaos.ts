@@ -45,10 +45,11 @@ type Told = (finished: Finished) => void
 /** A long arm says on stderr how far it is. */
 const progressOf =
   (name: string, rounds: number): Progress =>
-  (done, { acknowledged, counts }) => {
+  (done, { acknowledged, counts, notes }) => {
     const wrong = [...counts].map(([what, count]) => ` ${what}=${count}`).join("")
-    if (done < rounds)
-      process.stderr.write(`  ${name}: ${done} of ${rounds}, ${acknowledged.size} acknowledged${wrong}\n`)
+    if (done === rounds) return
+    const lines = [`${name}: ${done} of ${rounds}, ${acknowledged.size} acknowledged${wrong}`, ...notes]
+    for (const line of lines) process.stderr.write(`  ${line}\n`)
   }
 
 const realArm = <E>(name: string, stand: MadeStand<E>, random: SeededRandom, rounds: number) => {
