@@ -19,6 +19,7 @@ import {
   type SyncStatus
 } from "@tidemark/sync"
 import type { Change, Changed, ChangeRefused } from "./Change.ts"
+import type { CheckStep } from "./CheckReport.ts"
 import { layer as layerSealer } from "./EntrySealer.ts"
 import { Membership } from "./Membership.ts"
 import { Receipts } from "./Receipts.ts"
@@ -27,6 +28,7 @@ import { RemoteSession } from "./RemoteSession.ts"
 import { layer as layerDocs } from "./ReplicaDocs.ts"
 import type { ServerApi } from "./ServerApi.ts"
 import { layer as layerServerHttp } from "./ServerHttp.ts"
+import { SelfRepair } from "./SelfRepair.ts"
 import { type ShareFailed, type ShareOptions, Sharing } from "./Sharing.ts"
 import { WritePath } from "./WritePath.ts"
 
@@ -62,7 +64,7 @@ export class Replica extends Context.Service<
     readonly change: (changes: ReadonlyArray<Change>) => Effect.Effect<Changed, ChangeRefused | StoreFailed>
     /** This replica's engine; meaningful in the tab that syncs. Begins with the present value. */
     readonly status: Stream.Stream<SyncStatus>
-    /** What waits in the store, whoever wrote it. Begins with the present value. */
+    /** What waits in the store, whoever wrote it. Begins with the present value. Damage it tells of is mended meanwhile. */
     readonly counts: Stream.Stream<OutboxCounts, StoreFailed>
     /** The engine's loops. Ends only with `FenceLost` (another tab syncs now); whatever else goes wrong shows in the status. */
     readonly sync: Effect.Effect<never, FenceLost>
@@ -78,6 +80,8 @@ export class Replica extends Context.Service<
     readonly whereIs: Receipts["Service"]["whereIs"]
     readonly whereIsRow: Receipts["Service"]["whereIsRow"]
     readonly held: Effect.Effect<ReadonlyArray<HeldNotice>, StoreFailed>
+    /** Looks at everything stored here, heals what can be healed, and ends with a report [CHECK-13]. */
+    readonly check: Stream.Stream<CheckStep, StoreFailed>
     /** Gives this tab's leases back: a clean close. No change may follow. */
     readonly release: Effect.Effect<void, StoreFailed>
   }
@@ -91,7 +95,7 @@ export class Replica extends Context.Service<
       Effect.suspend(() => makeReplica())
     ).pipe(
       Layer.provide(SyncEngine.layer),
-      Layer.provide([layerDocs, Sharing.layer, Receipts.layer]),
+      Layer.provide([layerDocs, Sharing.layer, Receipts.layer, SelfRepair.layer]),
       Layer.provide([layerRemote, layerSealer]),
       Layer.provide([RemoteSession.layer, layerWritePath(options)]),
       Layer.provide(Membership.layer)
@@ -122,6 +126,7 @@ const makeReplica = Effect.fnUntraced(function* () {
   const engine = yield* SyncEngine
   const sharing = yield* Sharing
   const receipts = yield* Receipts
+  const repair = yield* SelfRepair
 
   const identity = Effect.gen(function* (): Effect.fn.Return<Identity, StoreFailed> {
     const roster = yield* membership.roster
@@ -141,7 +146,9 @@ const makeReplica = Effect.fnUntraced(function* () {
     identity,
     change: path.change,
     status: engine.statusChanges,
-    counts: Stream.mapEffect(store.outboxChanges, () => store.counts),
+    counts: Stream.mapEffect(store.outboxChanges, () => store.counts).pipe(
+      Stream.tap(({ damaged }) => (damaged === 0 ? Effect.void : Effect.ignore(repair.mend)))
+    ),
     sync: engine.run,
     syncNow: engine.syncNow,
     networkChanged: engine.networkChanged,
@@ -151,6 +158,7 @@ const makeReplica = Effect.fnUntraced(function* () {
     whereIs: receipts.whereIs,
     whereIsRow: receipts.whereIsRow,
     held,
+    check: repair.check,
     release: path.release
   })
 })
