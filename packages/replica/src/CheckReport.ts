@@ -26,9 +26,9 @@ export const CheckReport = Schema.Struct({
   rows: Schema.Int,
   /** Rows that were made again from their docs; the first of them are among `found`. */
   rowsMended: Schema.Int,
-  /** What this check found. */
+  /** What was found since the last report, by this check or by whoever met it. */
   found: Schema.Array(DamageShown),
-  /** What was found before and is not healed yet. */
+  /** What an earlier report named and is not healed yet. */
   open: Schema.Array(DamageShown)
 })
 export type CheckReport = typeof CheckReport.Type

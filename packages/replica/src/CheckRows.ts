@@ -1,13 +1,22 @@
 /**
  * Compares rows with the docs they are made from, and makes those again that differ [CHECK-7].
  *
- * A row is what its doc says: one that differs is set aside, one that is missing is made, one that no doc has is removed. Chunk
- * by chunk, so that nobody waits long. Rules: docs/spec/check.md.
+ * A row is what its doc says: one that differs is set aside, one that is missing is made, one that no doc has is removed. Rows of
+ * a doc that lost stored bytes and was not fetched again yet are left alone: they may know better. Chunk by chunk, so that
+ * nobody waits long. Rules: docs/spec/check.md.
  */
 import { Effect, Schema } from "effect"
 import type { DocId } from "@tidemark/protocol"
 import { docOfRecord, RecordId, syncedTable } from "@tidemark/model"
-import { type Damage, type Decision, fieldsToText, type RowChange, type StoreFailed } from "@tidemark/sync"
+import {
+  type Damage,
+  type Decision,
+  fieldsToText,
+  historyKey,
+  historyPrefix,
+  type RowChange,
+  type StoreFailed
+} from "@tidemark/sync"
 import { catchUp } from "./LiveDocs.ts"
 import { rowsOf } from "./ChangeCommit.ts"
 import type { WritePath } from "./WritePath.ts"
@@ -36,6 +45,8 @@ export const checkRows = Effect.fn("checkRows")(function* (
   told: (done: number) => Effect.Effect<void>
 ): Effect.fn.Return<RowsChecked, StoreFailed> {
   const { live, store } = path
+  const notes = yield* store.metaUnder(historyPrefix)
+  const isBroken = (doc: DocId) => notes.some(([key]) => key === historyKey("damaged", doc))
   const seen = new Set<string>()
   let [rows, mended] = [0, 0]
   const compare = Effect.fnUntraced(function* (doc: DocId, names: ReadonlyArray<RowName>) {
@@ -48,6 +59,7 @@ export const checkRows = Effect.fn("checkRows")(function* (
     }
   })
   for (const doc of yield* store.docs) {
+    if (isBroken(doc)) continue
     const names = yield* path.exclusively(namesOf(path, doc))
     for (const name of names) seen.add(nameText(name))
     yield* compare(doc, names)
@@ -57,6 +69,7 @@ export const checkRows = Effect.fn("checkRows")(function* (
     const ghosts = (yield* store.rowIds(table)).filter((id) => !seen.has(nameText({ table, id })))
     const ids = ghosts.filter(isRecordId)
     for (const [doc, own] of Map.groupBy(ids, docOfRecord)) {
+      if (isBroken(doc)) continue
       yield* compare(
         doc,
         own.map((id) => ({ table, id }))

@@ -31,7 +31,9 @@ export const replicaKeys = {
   /** One key a statement: the prefix, then the number with ten digits. */
   statements: "replica/statement/",
   /** One key a table: the shard doc in which this device creates records. */
-  openShard: "replica/openShard/"
+  openShard: "replica/openShard/",
+  /** The number of the last damage that a report of `Check my data` named. */
+  reported: "replica/reported"
 } as const
 
 /** The identity as a meta value. */

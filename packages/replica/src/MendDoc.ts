@@ -8,7 +8,7 @@
 import { Effect, Result } from "effect"
 import { type DocId, LocalSeq, Seq } from "@tidemark/protocol"
 import { type OperationSpan, PeerId, ShardDoc } from "@tidemark/model"
-import { type Batch, historyKey, type NewUpdate, type Quarantined, type StoreFailed } from "@tidemark/sync"
+import { type Batch, damagedNote, historyKey, type NewUpdate, type Quarantined, type StoreFailed } from "@tidemark/sync"
 import { foundFields, updateNumber } from "./internal/foundFields.ts"
 import type { WritePath } from "./WritePath.ts"
 
@@ -55,24 +55,40 @@ export const mendDoc = Effect.fn("mendDoc")(function* (
     const applied = LocalSeq.make(Math.max(tail.snapshot?.through ?? 0, tail.updates.at(-1)?.localSeq ?? 0))
     const request = { docs: [{ doc, applied }], meta: [note] }
     const isDone = yield* store
-      .write(request, ({ meta, tails: [news] }) => {
+      .write(request, ({ meta: noted, tails: [news] }) => {
         if (news === undefined || news.snapshot !== undefined || news.updates.length > 0) {
           return { _tag: "Abort", value: false }
         }
         const heal = damages.flatMap((damage) => {
           const spans = foundFields(damage).spans
           const known = spans.length > 0 ? spans : (spansByNumber.get(updateNumber(damage) ?? LocalSeq.make(0)) ?? [])
-          const healed = howHealed(shard, damage, known, found.isWhole, meta.has(note))
+          const healed = howHealed(shard, damage, known, found.isWhole, noted.has(note))
           return healed === undefined ? [] : [{ id: damage.id, healed }]
         })
-        const batch: Batch = { updates: found.updates, rows: found.rows, heal }
+        // With everything back there is nothing to fetch.
+        const meta: Batch["meta"] = heal.length === damages.length ? new Map([[note, undefined]]) : new Map()
+        const batch: Batch = { updates: found.updates, rows: found.rows, heal, meta }
         return found.updates.length + heal.length === 0
           ? { _tag: "Abort", value: true }
           : { _tag: "Commit", batch, value: true }
       })
       .pipe(Effect.ensuring(Effect.sync(() => shard.free())))
-    if (isDone.value) return
+    if (!isDone.value) continue
+    if (isDone.committed) yield* noteAgain(store, doc)
+    return
   }
+})
+
+/** Damage that was found meanwhile has its note again, where it was taken away with that of the healed. */
+const noteAgain = Effect.fnUntraced(function* (store: WritePath["Service"]["store"], doc: DocId) {
+  const open = (yield* store.quarantined).filter((damage) => damage.doc === doc && damage.healed === undefined)
+  const isServers = open.some((damage) => damage.table !== "updates" || foundFields(damage).isFromServer)
+  if (!isServers) return
+  yield* store.write({ docs: [], meta: [] }, () => ({
+    _tag: "Commit",
+    batch: { meta: new Map([[historyKey("damaged", doc), damagedNote]]) },
+    value: undefined
+  }))
 })
 
 interface Found {

@@ -7,11 +7,12 @@ import { Effect, Layer, Result, Schema } from "effect"
 import { type DocId, partCountMax, updateBytesMax } from "@tidemark/protocol"
 import { partBytesMax, Primitives } from "@tidemark/crypto"
 import { OperationSpan } from "@tidemark/model"
-import { Docs, type ItemToSeal, type Span, type StoredUpdate } from "@tidemark/sync"
+import { Docs, type ItemToSeal, type Slice, type Span, type StoredUpdate } from "@tidemark/sync"
 import { joinSpans } from "./internal/joinSpans.ts"
 import { catchUp } from "./LiveDocs.ts"
 import { commitSlice } from "./PullCommit.ts"
 import { makeLogSurvey } from "./LogSurvey.ts"
+import { mendDoc } from "./MendDoc.ts"
 import { WritePath } from "./WritePath.ts"
 
 const decodeSpans = Schema.decodeUnknownResult(Schema.Array(OperationSpan))
@@ -61,6 +62,19 @@ export const layer: Layer.Layer<Docs, never, WritePath | Primitives> = Layer.eff
       return new TextEncoder().encode(live.shard.version())
     })
 
+    /** Docs that are fetched again leave memory, which may be the only place that still has what the store lost. */
+    const applySlice = Effect.fnUntraced(function* (slice: Slice) {
+      const docs = new Set(slice.again === true ? slice.items.map(({ doc }) => doc) : [])
+      if (docs.size > 0) {
+        const open = (yield* path.store.quarantined).filter(({ healed }) => healed === undefined)
+        for (const doc of docs) {
+          const damages = open.filter((damage) => damage.doc === doc)
+          if (damages.length > 0) yield* mendDoc(path, { doc, damages, salvaged: [] })
+        }
+      }
+      return yield* commitSlice(path.store, path.live, slice)
+    })
+
     return Docs.of({
       collect,
       ask: (doc) => path.exclusively(ask(doc)),
@@ -72,7 +86,7 @@ export const layer: Layer.Layer<Docs, never, WritePath | Primitives> = Layer.eff
         replaced: (doc) => path.exclusively(Effect.sync(() => path.live.drop(doc)))
       }),
       apply: (slice) =>
-        path.exclusively(commitSlice(path.store, path.live, slice)).pipe(
+        path.exclusively(applySlice(slice)).pipe(
           // The slice is committed; a fold that fails is tried again after the next one.
           Effect.flatMap((docs) => Effect.ignore(path.foldLongTails(docs)))
         )

@@ -4,7 +4,7 @@
  * `mend` runs whenever damage turns up, in every tab, since each tab has other docs in memory; `check` is `Check my data`.
  * Rules: docs/spec/check.md.
  */
-import { Context, Effect, Layer, Queue, Result, Stream } from "effect"
+import { Context, Effect, Layer, Option, Queue, Result, Schema, Stream } from "effect"
 import { type DocId, Seq } from "@tidemark/protocol"
 import {
   type Behind,
@@ -18,9 +18,12 @@ import {
 } from "@tidemark/sync"
 import type { CheckReport, CheckStep, DamageShown } from "./CheckReport.ts"
 import { checkRows } from "./CheckRows.ts"
+import { replicaKeys } from "./Identity.ts"
 import { foundFields, updateNumber } from "./internal/foundFields.ts"
 import { mendDoc } from "./MendDoc.ts"
 import { WritePath } from "./WritePath.ts"
+
+const decodeId = Schema.decodeOption(Schema.fromJsonString(Schema.Int))
 
 export class SelfRepair extends Context.Service<
   SelfRepair,
@@ -70,7 +73,9 @@ const makeSelfRepair = Effect.fnUntraced(function* () {
   })
 
   const checkAll = Effect.fn("SelfRepair.check")(function* (told: (step: CheckStep) => Effect.Effect<void>) {
-    const before = new Set((yield* store.quarantined).map(({ id }) => id))
+    const reported = yield* Effect.map(store.meta([replicaKeys.reported]), (values) =>
+      Option.getOrElse(decodeId(values.get(replicaKeys.reported) ?? ""), () => 0)
+    )
     let records = 0
     let place: VerifyPlace | undefined
     do {
@@ -83,10 +88,16 @@ const makeSelfRepair = Effect.fnUntraced(function* () {
     yield* mendOpen(yield* openDamages)
     const { mended, rows } = yield* checkRows(path, (done) => told({ _tag: "Checking", what: "rows", done }))
     const all = yield* store.quarantined
+    const last = all.at(-1)?.id ?? 0
+    yield* store.write({ docs: [], meta: [] }, () => ({
+      _tag: "Commit",
+      batch: { meta: new Map([[replicaKeys.reported, JSON.stringify(last)]]) },
+      value: undefined
+    }))
     const report: CheckReport = {
       ...{ records, rows, rowsMended: mended },
-      found: all.filter(({ id }) => !before.has(id)).map(toShown),
-      open: all.filter(({ healed, id }) => before.has(id) && healed === undefined).map(toShown)
+      found: all.filter(({ id }) => id > reported).map(toShown),
+      open: all.filter(({ healed, id }) => id <= reported && healed === undefined).map(toShown)
     }
     yield* told({ _tag: "Checked", report })
   })

@@ -10,6 +10,7 @@ import { Cause, Context, Effect, FiberMap, Layer, Queue, Random, Schedule, Semap
 import type { Docs } from "./Docs.ts"
 import { monotonicMillis } from "./internal/monotonic.ts"
 import { makeStatusBoard } from "./internal/statusBoard.ts"
+import { mendMeta } from "./internal/mendMeta.ts"
 import { takeOver, type Turn } from "./internal/turn.ts"
 import { makeWorks, type Work } from "./internal/works.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
@@ -54,6 +55,7 @@ export class SyncEngine extends Context.Service<
       const begin = (turn: Turn) =>
         Effect.gen(function* () {
           yield* takeOver(store, turn.nonce)
+          yield* mendMeta(store, turn)
           return yield* board.recount
         }).pipe(
           Effect.tapError((error) => (error._tag === "StoreFailed" ? board.show(storeFails(error)) : Effect.void)),

@@ -1,0 +1,231 @@
+/** Damage of a device's storage, with a real server over a real SQLite file. Rules: docs/spec/check.md. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import type { CheckReport } from "@tidemark/replica"
+import { type CheckedTable, historyKey, type MemoryDisk } from "@tidemark/sync"
+import { during, makeServer } from "./support/forgetfulServer.ts"
+import { createOn, type Device, joinBy, linkFor, reaches, until } from "./support/network.ts"
+import { insertTask, rowsOf } from "./support/tabs.ts"
+
+const isSent = (disk: MemoryDisk) => disk.unsealed.size + disk.sealed.size === 0
+
+const check = (device: Device) =>
+  device.replica.check.pipe(
+    Stream.runLast,
+    Effect.flatMap(Effect.fromOption),
+    Effect.map((step): CheckReport => (step._tag === "Checked" ? step.report : assert.fail("ended without a report")))
+  )
+
+const titlesOf = (disk: MemoryDisk) =>
+  rowsOf(disk, "tasks")
+    .map((row) => String(row["title"]))
+    .toSorted()
+
+/** Every row is thrown away and made again: then they show what the docs hold, and nothing else. */
+const titlesInDocs = (disk: MemoryDisk, device: Device) =>
+  Effect.gen(function* () {
+    disk.rowsByTable.clear()
+    yield* check(device)
+    return titlesOf(disk)
+  })
+
+const spoil = (disk: MemoryDisk, table: CheckedTable, key: unknown, isContentWhole: boolean) =>
+  disk.quarantine.spoil({ table, key: JSON.stringify(key), isContentWhole })
+
+/** Two devices that have the same three tasks. */
+const twoDevices = Effect.gen(function* () {
+  const server = yield* makeServer
+  const owner = yield* createOn(server.origin)
+  const guest = yield* during(owner, (device) =>
+    Effect.gen(function* () {
+      for (const title of ["a", "b", "c"]) yield* device.replica.change([insertTask(title)])
+      yield* until(owner, isSent)
+      yield* reaches(device, "Synced")
+      return yield* Effect.flatMap(linkFor(device, "editor"), joinBy)
+    })
+  )
+  yield* during(guest, (device) => reaches(device, "Synced"))
+  return { server, owner, guest }
+})
+
+const healedAll = (disk: MemoryDisk) => disk.quarantine.openCount === 0
+
+describe("self-repair", () => {
+  it.live(
+    "CHECK-8 a damaged update that came from the server is fetched again, and the report says so",
+    () =>
+      Effect.gen(function* () {
+        const { guest, server } = yield* twoDevices
+        const [first] = guest.updates.keys()
+        yield* server.stop
+        spoil(guest, "updates", first, false)
+        yield* during(guest, (device) =>
+          Effect.gen(function* () {
+            const report = yield* check(device)
+            assert.deepStrictEqual(
+              report.found.map(({ healed, isOnlyHere, table }) => [table, isOnlyHere, healed]),
+              [["updates", false, undefined]]
+            )
+            // The rows know better than the doc as it is now.
+            assert.deepStrictEqual(titlesOf(guest), ["a", "b", "c"])
+          })
+        )
+        yield* server.start
+        yield* during(guest, (device) =>
+          Effect.gen(function* () {
+            yield* device.replica.syncNow
+            yield* Effect.raceFirst(
+              until(guest, healedAll),
+              Effect.forever(Effect.andThen(check(device), Effect.sleep("50 millis")))
+            )
+            yield* reaches(device, "Synced")
+            assert.include(guest.quarantine.entries[0]?.healed, "fetched again")
+            assert.isFalse([...guest.meta.keys()].some((key) => key.startsWith("sync/history/damaged")))
+            assert.deepStrictEqual(yield* titlesInDocs(guest, device), ["a", "b", "c"])
+          })
+        )
+      }),
+    30_000
+  )
+
+  it.live(
+    "CHECK-9 an own edit that no server has comes back where its content is whole, and is sent",
+    () =>
+      Effect.gen(function* () {
+        const { guest, owner, server } = yield* twoDevices
+        yield* server.stop
+        yield* during(owner, (device) => device.replica.change([insertTask("offline")]))
+        const [waiting] = owner.unsealed
+        spoil(owner, "updates", waiting, true)
+        yield* during(owner, (device) =>
+          Effect.gen(function* () {
+            const report = yield* check(device)
+            assert.deepInclude(report.found[0], { table: "updates", isOnlyHere: true })
+            assert.include(report.found[0]?.healed, "content was whole")
+            assert.strictEqual(owner.unsealed.size, 1)
+            assert.deepStrictEqual(yield* titlesInDocs(owner, device), ["a", "b", "c", "offline"])
+            // The edit's name goes on to say where it is.
+            assert.deepStrictEqual(owner.lostEdits(), [])
+          })
+        )
+        yield* server.start
+        yield* during(owner, (device) => Effect.andThen(until(owner, isSent), reaches(device, "Synced")))
+        yield* during(guest, (device) => reaches(device, "Synced"))
+        assert.deepStrictEqual(titlesOf(guest), ["a", "b", "c", "offline"])
+      }),
+    30_000
+  )
+
+  it.live(
+    "CHECK-9 an own edit whose bytes are broken comes back from the memory of an open tab",
+    () =>
+      Effect.gen(function* () {
+        const { owner, server } = yield* twoDevices
+        yield* server.stop
+        yield* during(owner, (device) =>
+          Effect.gen(function* () {
+            yield* device.replica.change([insertTask("offline")])
+            const [waiting] = owner.unsealed
+            spoil(owner, "updates", waiting, false)
+            const report = yield* check(device)
+            assert.include(report.found[0]?.healed, "elsewhere on this device")
+            assert.strictEqual(owner.unsealed.size, 1)
+          })
+        )
+        yield* during(owner, (device) =>
+          Effect.map(titlesInDocs(owner, device), (titles) =>
+            assert.deepStrictEqual(titles, ["a", "b", "c", "offline"])
+          )
+        )
+      }),
+    30_000
+  )
+
+  it.live(
+    "CHECK-9 an own edit whose bytes are broken and that is nowhere else is reported, kept aside, and never called healed",
+    () =>
+      Effect.gen(function* () {
+        const { owner, server } = yield* twoDevices
+        yield* server.stop
+        yield* during(owner, (device) => device.replica.change([insertTask("offline")]))
+        const [waiting] = owner.unsealed
+        spoil(owner, "updates", waiting, false)
+        yield* server.start
+        yield* during(owner, (device) =>
+          Effect.gen(function* () {
+            const report = yield* check(device)
+            assert.deepInclude(report.found[0], { table: "updates", isOnlyHere: true })
+            yield* device.replica.syncNow
+            yield* reaches(device, "Synced")
+            const later = yield* check(device)
+            assert.deepStrictEqual([later.found.map(({ table }) => table), later.open.length], [["rows"], 1])
+            assert.isUndefined(later.open[0]?.healed)
+            // What only a row still showed is made what the doc says, and kept aside with the row.
+            assert.deepStrictEqual(titlesOf(owner), ["a", "b", "c"])
+            assert.include(owner.quarantine.entries.at(-1)?.fields, "offline")
+          })
+        )
+      }),
+    30_000
+  )
+
+  it.live(
+    "CHECK-10 without a cursor and the next number, in both copies, everything is pulled again and no number is used twice",
+    () =>
+      Effect.gen(function* () {
+        const { guest, owner } = yield* twoDevices
+        for (const key of ["sync/cursor", "sync/nextDeviceSeq", "sync/marks", "sync/ahead"]) {
+          spoil(owner, "meta", key, false)
+          spoil(owner, "copies", key, false)
+        }
+        yield* during(owner, (device) =>
+          Effect.gen(function* () {
+            yield* reaches(device, "Synced")
+            yield* device.replica.change([insertTask("after")])
+            yield* until(owner, isSent)
+            yield* reaches(device, "Synced")
+            assert.deepStrictEqual(yield* titlesInDocs(owner, device), ["a", "after", "b", "c"])
+            assert.strictEqual(owner.quarantine.openCount, 0)
+          })
+        )
+        yield* during(guest, (device) => reaches(device, "Synced"))
+        assert.deepStrictEqual(titlesOf(guest), ["a", "after", "b", "c"])
+      }),
+    30_000
+  )
+
+  it.live(
+    "CHECK-7 a row that differs, one that is missing and one that no doc has are put right, and set aside",
+    () =>
+      Effect.gen(function* () {
+        const { owner } = yield* twoDevices
+        yield* during(owner, (device) =>
+          Effect.gen(function* () {
+            yield* reaches(device, "Synced")
+            const tasks = owner.rowsByTable.get("tasks") ?? assert.fail("there are rows")
+            const [one = "", two = ""] = tasks.keys()
+            tasks.set(one, { ...tasks.get(one), title: "rotten" })
+            tasks.delete(two)
+            tasks.set("ghost", { id: "ghost", title: "ghost" })
+            tasks.set(`${one.slice(0, -1)}!`, { id: `${one.slice(0, -1)}!`, title: "ghost" })
+            const other = `${one.slice(0, -1)}${one.endsWith("A") ? "B" : "A"}`
+            tasks.set(other, { id: other, title: "ghost" })
+            const report = yield* check(device)
+            assert.strictEqual(report.rowsMended, 5)
+            assert.deepStrictEqual(titlesOf(owner), ["a", "b", "c"])
+            const aside = owner.quarantine.entries.map(({ fields, healed, table }) => [
+              table,
+              fields.includes("rotten"),
+              healed
+            ])
+            assert.strictEqual(aside.length, 4)
+            assert.isTrue(aside.every(([table, , healed]) => table === "rows" && healed !== undefined))
+            assert.strictEqual(aside.filter(([, isRotten]) => isRotten === true).length, 1)
+            assert.strictEqual((yield* check(device)).rowsMended, 0)
+            assert.isFalse(owner.meta.has(historyKey("damaged", [...owner.localSeqsByDoc.keys()][0] ?? assert.fail())))
+          })
+        )
+      }),
+    30_000
+  )
+})
