@@ -41,6 +41,18 @@ CREATE TABLE statements (
   PRIMARY KEY (workspace, number)
 );
 
+-- How far each device last said it has stored the log, signed by it. Written at most about once a second and device.
+CREATE TABLE cursors (
+  workspace TEXT NOT NULL REFERENCES workspaces (workspace),
+  device TEXT NOT NULL,
+  log_id TEXT NOT NULL,
+  seq BIGINT NOT NULL,
+  chain TEXT NOT NULL,
+  signature TEXT NOT NULL,
+  reported_at BIGINT NOT NULL,
+  PRIMARY KEY (workspace, device)
+);
+
 -- Written when a device gets a token, so at most every few minutes.
 CREATE TABLE devices_seen (
   workspace TEXT NOT NULL REFERENCES workspaces (workspace),

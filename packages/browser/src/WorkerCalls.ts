@@ -118,6 +118,7 @@ export const layerWorkerCalls = (options: WorkerCallsOptions) =>
         revoke: ({ target }) => withReplica((replica) => replica.revoke(target)),
         whereIs: ({ target }) =>
           withReplica((replica) => ("edit" in target ? replica.whereIs(target.edit) : replica.whereIsRow(target))),
+        devices: () => withReplica((replica) => replica.devices),
         held: () => withReplica((replica) => replica.held),
         syncNow: () => Effect.flatMap(opened, (workspace) => workspace.syncNow),
         pageChanged: (page) => Effect.flatMap(opened, (workspace) => workspace.pageChanged(page)),

@@ -6,7 +6,7 @@
  */
 import type { Workspace } from "@tidemark/model"
 import type { WorkspaceId } from "@tidemark/protocol"
-import type { Change, Changed, Whereabouts } from "@tidemark/replica"
+import type { Change, Changed, DeviceProgress, Whereabouts } from "@tidemark/replica"
 import type { EditId, RowRef, SyncStatus } from "@tidemark/sync"
 import { Deferred, Effect, Exit, Scope } from "effect"
 import type { RpcClientError } from "effect/rpc"
@@ -43,6 +43,8 @@ export interface WorkspaceHandle<W extends Workspace = Workspace> {
   readonly saveNow: () => void
   /** Where an edit is: on this device, on the server or why not yet, on each other device. A row: its edits together. */
   readonly whereIs: (target: { readonly edit: EditId } | RowRef) => Promise<Whereabouts>
+  /** How far each device has come, by its own word; this one first. `receipts.devicesMoved` tells when to ask again. */
+  readonly devices: () => Promise<ReadonlyArray<DeviceProgress>>
   /** Which rows have edits without a receipt, told again after each change. */
   readonly receipts: ReceiptQueries
   /** Never `synced` while an edit of this device waits [TAB-5]. */
@@ -160,6 +162,7 @@ const openIn = Effect.fnUntraced(function* <W extends Workspace>(
     mutations: workspaceMutations(schema, change),
     change,
     whereIs: (target) => Effect.runPromise(ask((client) => client.whereIs({ target }))),
+    devices: () => Effect.runPromise(ask((client) => client.devices())),
     receipts: rows.receipts,
     status: connection.status,
     storage: storage.promise,

@@ -7,7 +7,7 @@
  */
 import { CryptoUnsupported, InsecureContext, LinkMalformed } from "@tidemark/crypto"
 import { DeviceId, DocId, GrantId, Role, Seq, WorkspaceId } from "@tidemark/protocol"
-import { Change, Changed, ChangeRefused, JoinFailed, ShareFailed, Whereabouts } from "@tidemark/replica"
+import { Change, Changed, ChangeRefused, DeviceProgress, JoinFailed, ShareFailed, Whereabouts } from "@tidemark/replica"
 import { EditId, StoreFailed, SyncStatus } from "@tidemark/sync"
 import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
@@ -116,6 +116,8 @@ export class WorkspaceRpc extends RpcGroup.make(
     success: Whereabouts,
     error: Schema.Union(noWorkspace)
   }),
+  /** How far each device has come, by its own word; this one first. */
+  Rpc.make("devices", { success: Schema.Array(DeviceProgress), error: Schema.Union(noWorkspace) }),
   Rpc.make("held", { success: Schema.Array(HeldShown), error: Schema.Union(noWorkspace) }),
   Rpc.make("syncNow", { error: Schema.Union(noWorkspace) }),
   Rpc.make("pageChanged", { payload: PageState, error: WorkspaceClosed }),

@@ -4,6 +4,7 @@ export {
   type Change,
   type Changed,
   ChangeRefused,
+  type DeviceProgress,
   JoinFailed,
   type ServerPlace,
   ShareFailed,

@@ -12,7 +12,7 @@ describe("hashes", () => {
     const contexts = Object.entries(protocol).flatMap(([name, value]) =>
       name.endsWith("Context") && typeof value === "string" ? [value] : []
     )
-    assert.strictEqual(contexts.length, 11)
+    assert.strictEqual(contexts.length, 12)
     for (const one of contexts) {
       assert.deepStrictEqual(
         contexts.filter((other) => other.startsWith(one)),

@@ -22,6 +22,9 @@ export const statementContext = "tidemark/statement/1"
 /** Signed by a device to get a token: `context ‖ u8 length of action ‖ action ‖ workspace (16 bytes) ‖ challenge`. */
 export const proofContext = "tidemark/proof/1"
 
+/** Signed by a device that says how far it has come: `context ‖ workspace ‖ device ‖ LogId ‖ u64 Seq ‖ chain`. */
+export const cursorContext = "tidemark/cursor/1"
+
 /**
  * HKDF info of a doc's key (`‖ doc`), of a key wrap (`‖ recipient ‖ its agreement key ‖ the wrap's ephemeral key`), and of
  * a link's key pairs (`‖ "signing" | "agreement"`).

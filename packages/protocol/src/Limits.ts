@@ -37,6 +37,12 @@ export const deviceCopyCountMax = 64
 /** How long one device may refill a log before another may, in milliseconds; it may ask for more while it works. */
 export const refillLeaseMillis = 30_000
 
+/** How many reports of its cursor one device may send a second on average, before `RateLimited`. */
+export const cursorReportsPerSecondMax = 1
+
+/** For how long the server gathers reports before it tells connected devices that there are some, in milliseconds. */
+export const cursorHintMillis = 1_000
+
 /** The largest text message on the live socket. */
 export const liveTextBytesMax = 65_536
 

@@ -31,12 +31,13 @@ export const GoodbyeError = Schema.Union([
 
 /**
  * From server to client. `Behind`: entries up to `head` were not sent because the reader was slow; pull. `RosterMoved`:
- * the roster has grown; pull it. `Goodbye` is followed by the close.
+ * the roster has grown; pull it. `CursorsMoved`: devices have reported how far they have come; ask when it matters. `Goodbye` is followed by the close.
  */
 export const ServerMessage = Schema.Union([
   Schema.TaggedStruct("Welcome", { protocol: Schema.Int, log: LogHead }),
   Schema.TaggedStruct("Behind", { head: Seq }),
   Schema.TaggedStruct("RosterMoved", { number: RosterNumber }),
+  Schema.TaggedStruct("CursorsMoved", {}),
   Schema.TaggedStruct("Pong", {}),
   Schema.TaggedStruct("Goodbye", { error: GoodbyeError })
 ])

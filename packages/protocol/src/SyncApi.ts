@@ -29,7 +29,19 @@ import {
   VersionUnsupported,
   WorkspaceUnknown
 } from "./Errors.ts"
-import { DeviceId, DeviceSeq, DocId, GrantId, Hash, LogId, Role, RosterNumber, Seq, WorkspaceId } from "./Ids.ts"
+import {
+  Cursor,
+  DeviceId,
+  DeviceSeq,
+  DocId,
+  GrantId,
+  Hash,
+  LogId,
+  Role,
+  RosterNumber,
+  Seq,
+  WorkspaceId
+} from "./Ids.ts"
 import { statementCountMax } from "./Limits.ts"
 import { Malformed } from "./Malformed.ts"
 import { ProtocolRange } from "./ProtocolVersion.ts"
@@ -61,6 +73,21 @@ export type Founding = typeof Founding.Type
 /** Whether the asking device may refill the log now, and for how long, or after how long to ask again; milliseconds. */
 export const RefillAnswer = Schema.Struct({ granted: Schema.Boolean, millis: Schema.Int })
 export type RefillAnswer = typeof RefillAnswer.Type
+
+/** How far a device has stored the log, as base64url signed by it (see `cursorContext`), so that nobody else can say so. */
+export const SignedCursor = Schema.Struct({
+  cursor: Cursor,
+  signature: Schema.String.check(Schema.isPattern(/^[A-Za-z0-9_-]{86}$/))
+})
+export type SignedCursor = typeof SignedCursor.Type
+
+/** A device's last report, and when it came by the server's clock, epoch milliseconds. */
+export const DeviceCursor = Schema.Struct({ device: DeviceId, ...SignedCursor.fields, at: Schema.Int })
+export type DeviceCursor = typeof DeviceCursor.Type
+
+/** The last report of every device of the roster that is not revoked and has reported, and where the log ended afterwards. */
+export const DeviceCursors = Schema.Struct({ head: Seq, cursors: Schema.Array(DeviceCursor) })
+export type DeviceCursors = typeof DeviceCursors.Type
 
 /** A token and how long it lasts from now, in milliseconds (so that clocks need not agree). */
 export const TokenAnswer = Schema.Struct({ token: Schema.String, expiresInMillis: Schema.Int, role: Role })
@@ -247,6 +274,17 @@ const log = HttpApiGroup.make("log")
       /** `done` gives the lease back. */
       payload: Schema.Struct({ done: Schema.Boolean }),
       success: RefillAnswer,
+      error: [Forbidden, StorageFailed]
+    }),
+    HttpApiEndpoint.post("report", "/v1/workspaces/:workspace/cursors", {
+      params: workspace,
+      payload: SignedCursor,
+      success: Schema.Struct({}),
+      error: [Forbidden, StorageFailed]
+    }),
+    HttpApiEndpoint.get("cursors", "/v1/workspaces/:workspace/cursors", {
+      params: workspace,
+      success: DeviceCursors,
       error: [Forbidden, StorageFailed]
     })
   )

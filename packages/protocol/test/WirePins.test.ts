@@ -43,6 +43,7 @@ const serverMessages: ReadonlyArray<ServerMessage> = [
   { _tag: "Welcome", protocol: 1, log: { logId, head: Seq.make(9), chain: hash, roster: RosterNumber.make(2) } },
   { _tag: "Behind", head: Seq.make(9) },
   { _tag: "RosterMoved", number: RosterNumber.make(3) },
+  { _tag: "CursorsMoved" },
   { _tag: "Pong" },
   { _tag: "Goodbye", error: new WorkspaceUnknown({ message: "gone" }) }
 ]
@@ -91,6 +92,7 @@ describe(`protocol version ${protocolVersion}`, () => {
         '{"_tag":"Welcome","protocol":1,"log":{"logId":"QUJDREVGR0hJSktMTU5PUA","head":9,"chain":"YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7fH1-f4A","roster":2}}',
         '{"_tag":"Behind","head":9}',
         '{"_tag":"RosterMoved","number":3}',
+        '{"_tag":"CursorsMoved"}',
         '{"_tag":"Pong"}',
         '{"_tag":"Goodbye","error":{"_tag":"WorkspaceUnknown","message":"gone"}}'
       ]
@@ -103,7 +105,7 @@ describe(`protocol version ${protocolVersion}`, () => {
       client: Schema.toJsonSchemaDocument(ClientMessageSchema),
       server: Schema.toJsonSchemaDocument(ServerMessageSchema)
     }
-    assert.strictEqual(sha256(JSON.stringify(schemas)), "cf8480c55fa717e23340fc5d5e9134fc")
+    assert.strictEqual(sha256(JSON.stringify(schemas)), "1697503302ea1ea5d6ae25184d97fb6b")
   })
 
   it("MESSAGE-1 messages are read back, and other texts are errors", () => {

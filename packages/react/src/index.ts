@@ -2,6 +2,7 @@
 export type {
   Access,
   Change,
+  DeviceProgress,
   HeldShown,
   Identity,
   RowEdits,

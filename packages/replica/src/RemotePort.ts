@@ -8,6 +8,7 @@ import { RosterNumber, statementCountMax } from "@tidemark/protocol"
 import type { Primitives } from "@tidemark/crypto"
 import { type LocalStore, Refused, Remote, type RemoteError, type StoreFailed, Unreachable } from "@tidemark/sync"
 import { remoteErrorOf } from "./internal/remoteErrorOf.ts"
+import { makeCursorCalls } from "./CursorCalls.ts"
 import { Membership } from "./Membership.ts"
 import { RemoteSession } from "./RemoteSession.ts"
 import { ServerApi, type ServerError, type Session } from "./ServerApi.ts"
@@ -54,6 +55,7 @@ export const layerRemote: Layer.Layer<Remote, never, RemoteSession | Membership 
         push: (entries) => call((one) => api.push(one, entries)),
         pull: (after, bytesMax) => call((one) => api.pull(one, after, bytesMax)),
         doc: (from, bytesMax) => call((one) => api.doc(one, from, bytesMax)),
+        ...(yield* makeCursorCalls),
         refill: (done) => call((one) => api.refill(one, done)),
         live: Stream.mapError(session.stream(api.live), remoteErrorOf),
         refreshRoster: refreshRoster()

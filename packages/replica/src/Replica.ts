@@ -79,6 +79,8 @@ export class Replica extends Context.Service<
     /** Where an edit is: here, on the server, on each other device [RECEIPT-1]. */
     readonly whereIs: Receipts["Service"]["whereIs"]
     readonly whereIsRow: Receipts["Service"]["whereIsRow"]
+    /** How far each device has come, by its own word. */
+    readonly devices: Receipts["Service"]["devices"]
     readonly held: Effect.Effect<ReadonlyArray<HeldNotice>, StoreFailed>
     /** Looks at everything stored here, heals what can be healed, and ends with a report [CHECK-13]. */
     readonly check: Stream.Stream<CheckStep, StoreFailed>
@@ -157,6 +159,7 @@ const makeReplica = Effect.fnUntraced(function* () {
     revoke: sharing.revoke,
     whereIs: receipts.whereIs,
     whereIsRow: receipts.whereIsRow,
+    devices: receipts.devices,
     held,
     check: repair.check,
     release: path.release

@@ -7,6 +7,7 @@ import { Context, type Effect, type Stream } from "effect"
 import type {
   AccessList,
   Cursor,
+  DeviceCursors,
   DeviceId,
   DocId,
   DocPage,
@@ -26,6 +27,7 @@ import type {
   RosterNumber,
   RosterPage,
   Seq,
+  SignedCursor,
   StatementRefused,
   StatementText,
   StorageFailed,
@@ -103,6 +105,8 @@ export class ServerApi extends Context.Service<
     readonly doc: (session: Session, from: DocFrom, bytesMax: number) => Effect.Effect<DocPage, ServerError>
     /** Leases the right to refill the log, or gives it back. */
     readonly refill: (session: Session, done: boolean) => Effect.Effect<RefillAnswer, ServerError>
+    readonly report: (session: Session, signed: SignedCursor) => Effect.Effect<void, ServerError>
+    readonly cursors: (session: Session) => Effect.Effect<DeviceCursors, ServerError>
     readonly live: (session: Session) => Stream.Stream<LiveEvent, ServerError>
   }
 >()("@tidemark/replica/ServerApi") {}

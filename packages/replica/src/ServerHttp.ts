@@ -125,6 +125,9 @@ const makeServerHttp = Effect.fnUntraced(function* (origin: string) {
     },
     refill: (session, done) =>
       authorized(session, client.log.refill({ params: { workspace: session.workspace }, payload: { done } })),
+    report: (session, payload) =>
+      Effect.asVoid(authorized(session, client.log.report({ params: { workspace: session.workspace }, payload }))),
+    cursors: (session) => authorized(session, client.log.cursors({ params: { workspace: session.workspace } })),
     live: (session) => liveStream(socket, session)
   })
 })

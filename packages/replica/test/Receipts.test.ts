@@ -2,7 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { DeviceSeq, type DocId, LocalSeq, LogId, Seq } from "@tidemark/protocol"
-import type { Changed, WaitingWhy } from "@tidemark/replica"
+import { Primitives } from "@tidemark/crypto"
+import { type Changed, createWorkspace, Membership, type WaitingWhy } from "@tidemark/replica"
 import {
   type Batch,
   type EditId,
@@ -19,9 +20,23 @@ import { insertTask, none, openTab } from "./support/tabs.ts"
 const insertContact = { _tag: "Insert", table: "contacts", values: { name: "Ada" } } as const
 const nameOf = ({ edit }: Changed): EditId => edit ?? assert.fail("the change wrote something")
 
+/** The disk of a device that made a workspace. */
+const newDisk = Effect.gen(function* () {
+  const disk = new MemoryDisk()
+  const made = yield* createWorkspace({ origin: "http://localhost", name: "ours" })
+  yield* Effect.provide(made.install, LocalStoreMemory.layer(disk))
+  return disk
+}).pipe(Effect.provide(Primitives.layerWebCrypto))
+
 /** A store over the disk, as an engine uses it, and what it says of edits. */
 const look = Effect.fnUntraced(function* (disk: MemoryDisk) {
-  const context = yield* Layer.build(Layer.provideMerge(Receipts.layer, LocalStoreMemory.layer(disk)))
+  const context = yield* Layer.build(
+    Receipts.layer.pipe(
+      Layer.provide(Membership.layer),
+      Layer.provide(Primitives.layerWebCrypto),
+      Layer.provideMerge(LocalStoreMemory.layer(disk))
+    )
+  )
   const store = Context.get(context, LocalStore)
   const commit = (batch: Batch) =>
     Effect.asVoid(store.write({ docs: [], meta: [] }, () => ({ _tag: "Commit", batch, value: undefined })))
@@ -47,7 +62,7 @@ const stored = (seq: number) => ({ _tag: "Stored", seq: Seq.make(seq) }) as cons
 describe("where an edit is", () => {
   it.effect("RECEIPT-1 RECEIPT-3 an edit goes from unsealed over sealed to stored; each call has its own name", () =>
     Effect.gen(function* () {
-      const disk = new MemoryDisk()
+      const disk = yield* newDisk
       const tab = yield* openTab(disk, "a")
       const { commit, whereIs } = yield* look(disk)
       const first = yield* tab.path.change([insertTask("one")])
@@ -83,7 +98,7 @@ describe("where an edit is", () => {
 
   it.effect("RECEIPT-1 calls that share a transaction are named apart", () =>
     Effect.gen(function* () {
-      const disk = new MemoryDisk()
+      const disk = yield* newDisk
       const tab = yield* openTab(disk, "a")
       const names = yield* Effect.forEach(["a", "b", "c"], (title) => tab.path.change([insertTask(title)]), {
         concurrency: 3
@@ -99,7 +114,7 @@ describe("where an edit is", () => {
 
   it.effect("RECEIPT-2 RECEIPT-4 of an edit of two docs the part that has come least far is told", () =>
     Effect.gen(function* () {
-      const disk = new MemoryDisk()
+      const disk = yield* newDisk
       const tab = yield* openTab(disk, "a")
       const { commit, whereIs, whereIsRow } = yield* look(disk)
       const changed = yield* tab.path.change([insertTask("one"), insertContact])
@@ -127,7 +142,7 @@ describe("where an edit is", () => {
 
   it.effect("RECEIPT-6 rows wait from the transaction of their edit to that of its receipt", () =>
     Effect.gen(function* () {
-      const disk = new MemoryDisk()
+      const disk = yield* newDisk
       const tab = yield* openTab(disk, "a")
       const { commit, store } = yield* look(disk)
       const { ids } = yield* tab.path.change([insertTask("one"), insertTask("two")])
@@ -144,7 +159,7 @@ describe("where an edit is", () => {
 
   it.effect("RECEIPT-7 an edit of an unknown outcome has the name of the updates that are there", () =>
     Effect.gen(function* () {
-      const disk = new MemoryDisk()
+      const disk = yield* newDisk
       let isLost = false
       const lost = new StoreFailed({ reason: "disconnected", message: "The connection died." })
       const tab = yield* openTab(disk, "a", {
@@ -164,11 +179,11 @@ describe("where an edit is", () => {
 
   it.effect("RECEIPT-8 what is not remembered is stored, and in doubt while a loss is compared", () =>
     Effect.gen(function* () {
-      const disk = new MemoryDisk()
+      const disk = yield* newDisk
       const { commit, whereIs, whereIsRow } = yield* look(disk)
       const tab = yield* openTab(disk, "a")
       const changed = yield* tab.path.change([insertTask("one")])
-      const elsewhere = new MemoryDisk()
+      const elsewhere = yield* newDisk
       const other = yield* look(elsewhere)
       assert.deepStrictEqual((yield* other.whereIs(nameOf(changed))).server, { _tag: "Stored" })
       assert.deepStrictEqual((yield* other.whereIsRow({ table: "tasks", id: "nobody's" })).server, { _tag: "Stored" })

@@ -26,6 +26,8 @@ export interface Subscriber {
   readonly behind: (head: Seq) => Effect.Effect<void>
   /** The roster has grown to `number`; the subscriber itself asks whether its device still has a place in it. */
   readonly rosterMoved: (number: RosterNumber) => Effect.Effect<void>
+  /** Devices have reported how far they have come. A hint: nobody needs it. */
+  readonly cursorsMoved: Effect.Effect<void>
 }
 
 /** Where something was committed; only what was committed `here` (the default) is told to other processes. */
@@ -44,6 +46,8 @@ export interface Following {
   readonly committed: Queue.Dequeue<WorkspaceId>
   /** Workspaces of which a page came that does not follow the last one: what is between must be read. */
   readonly gaps: Queue.Dequeue<WorkspaceId>
+  /** Workspaces of which devices reported here. */
+  readonly reported: Queue.Dequeue<WorkspaceId>
 }
 
 export class FanOut extends Context.Service<
@@ -57,6 +61,8 @@ export class FanOut extends Context.Service<
     readonly publish: (workspace: WorkspaceId, page: Page, origin?: Origin) => Effect.Effect<void>
     /** Says that the roster has grown. */
     readonly publishRoster: (workspace: WorkspaceId, number: RosterNumber, origin?: Origin) => Effect.Effect<void>
+    /** Says that devices have reported. */
+    readonly publishCursors: (workspace: WorkspaceId, origin?: Origin) => Effect.Effect<void>
     /** Tells a workspace's readers to pull. */
     readonly publishBehind: (workspace: WorkspaceId, head: Seq) => Effect.Effect<void>
     /** The workspaces with readers here. */
@@ -80,7 +86,7 @@ const hintCountMax = 4_096
 /** The rooms of one process. */
 const makeFanOut = () => {
   const rooms = new Map<WorkspaceId, Room>()
-  let follower: { committed: Queue.Queue<WorkspaceId>; gaps: Queue.Queue<WorkspaceId> } | undefined
+  let follower: Record<keyof Following, Queue.Queue<WorkspaceId>> | undefined
 
   /** What goes wrong with one reader is no business of the others, nor of the receipt that follows. */
   const tellAll = (room: Room, tell: (subscriber: Subscriber) => Effect.Effect<void>) =>
@@ -149,6 +155,14 @@ const makeFanOut = () => {
           isNews ? tellAll(room, (subscriber) => subscriber.rosterMoved(number)) : Effect.void
         )
       }),
+    publishCursors: (workspace, origin = "here") =>
+      Effect.suspend(() => {
+        const room = rooms.get(workspace)
+        return Effect.andThen(
+          follower === undefined || origin === "elsewhere" ? Effect.void : Queue.offer(follower.reported, workspace),
+          room === undefined ? Effect.void : tellAll(room, (subscriber) => subscriber.cursorsMoved)
+        )
+      }),
     publishBehind: (workspace, head) =>
       Effect.suspend(() => {
         const room = rooms.get(workspace)
@@ -159,7 +173,8 @@ const makeFanOut = () => {
       Effect.gen(function* () {
         const queues = {
           committed: yield* Queue.sliding<WorkspaceId>(hintCountMax),
-          gaps: yield* Queue.sliding<WorkspaceId>(hintCountMax)
+          gaps: yield* Queue.sliding<WorkspaceId>(hintCountMax),
+          reported: yield* Queue.sliding<WorkspaceId>(hintCountMax)
         }
         follower = queues
         return queues

@@ -145,6 +145,8 @@ const makeLive = Effect.gen(function* () {
         isParked
           ? park(head)
           : Effect.flatMap(offer({ _tag: "Behind", head }), (isTaken) => (isTaken ? Effect.void : park(head))),
+      // One that is missed is made up for by the next, or by the device's own asking.
+      cursorsMoved: Effect.suspend(() => (isParked ? Effect.void : Effect.asVoid(offer({ _tag: "CursorsMoved" })))),
       rosterMoved: (number) =>
         Effect.gen(function* () {
           if (isParked || !(yield* offer({ _tag: "RosterMoved", number }))) yield* missRoster(number)

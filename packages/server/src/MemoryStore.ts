@@ -4,7 +4,7 @@
  * Gone when its layer is closed: a new one is a wiped server.
  */
 import { Context, Effect, Layer } from "effect"
-import type { DeviceId, DeviceSeq, WorkspaceId } from "@tidemark/protocol"
+import type { DeviceCursor, DeviceId, DeviceSeq, WorkspaceId } from "@tidemark/protocol"
 import type { HeadRow, NewEntry, StoredItem } from "./internal/appendDecision.ts"
 
 /** One workspace in memory. `entries[n]` has Seq n + 1. */
@@ -14,6 +14,7 @@ export interface MemoryWorkspace {
   readonly storedByDevice: Map<DeviceId, Map<DeviceSeq, StoredItem>>
   readonly statements: Array<Uint8Array>
   readonly lastSeenByDevice: Map<DeviceId, number>
+  readonly cursorByDevice: Map<DeviceId, DeviceCursor>
 }
 
 export class MemoryStore extends Context.Service<

@@ -20,8 +20,9 @@ const hintDelay = "15 millis"
 const pollInterval = "500 millis"
 /** Workspace ids in one NOTIFY: 300 of 22 characters stay below PostgreSQL's 8,000 bytes. */
 const hintIdCountMax = 300
-/** One fixed channel for all. */
+/** Two fixed channels for all: logs and rosters that moved, and devices that reported how far they have come. */
 const channel = "tidemark_moved"
+const reportChannel = "tidemark_reported"
 /** Waits 0.1 s, 0.2 s … at most 5 s between two tries of a lost connection. */
 const reconnect = Schedule.min([Schedule.exponential("100 millis"), Schedule.spaced("5 seconds")])
 
@@ -55,7 +56,7 @@ export const layer = Layer.effectDiscard(
     const log = yield* Log
     const primitives = yield* Primitives
     const processId = bytesToId(yield* primitives.randomBytes(8))
-    const { committed, gaps } = yield* fanOut.follow
+    const { committed, gaps, reported } = yield* fanOut.follow
     const toCatchUp = yield* Queue.sliding<WorkspaceId>(hintIdCountMax * 10)
 
     /** Reads what a room misses, page by page. */
@@ -106,12 +107,20 @@ export const layer = Layer.effectDiscard(
         : Effect.flatMap(fanOut.watched, (watched) => look(watched.filter(({ workspace }) => ids.includes(workspace))))
     }
 
-    const tell = Effect.gen(function* () {
-      const first = yield* Queue.take(committed)
+    /** Of this nobody needs to hear: a device asks by itself, too. */
+    const hearReport = (notice: string) => {
+      const { from, ids } = idsOf(notice)
+      return from === processId
+        ? Effect.void
+        : Effect.forEach(ids, (id) => fanOut.publishCursors(id, "elsewhere"), { discard: true })
+    }
+
+    const tell = Effect.fnUntraced(function* (on: string, moved: Queue.Dequeue<WorkspaceId>) {
+      const first = yield* Queue.take(moved)
       yield* Effect.sleep(hintDelay)
-      const ids = [...new Set([first, ...(yield* Queue.clear(committed))])]
+      const ids = [...new Set([first, ...(yield* Queue.clear(moved))])]
       for (let start = 0; start < ids.length; start += hintIdCountMax) {
-        yield* client.notify(channel, [processId, ...ids.slice(start, start + hintIdCountMax)].join(","))
+        yield* client.notify(on, [processId, ...ids.slice(start, start + hintIdCountMax)].join(","))
       }
     })
 
@@ -124,6 +133,13 @@ export const layer = Layer.effectDiscard(
       })
     )
 
+    const listenReports = Effect.scoped(
+      Effect.gen(function* () {
+        const notices = yield* client.listen(reportChannel)
+        yield* Effect.forever(Effect.flatMap(Queue.take(notices), ({ payload }) => hearReport(payload)))
+      })
+    )
+
     const persist = (name: string, effect: Effect.Effect<unknown, SqlError.SqlError>) =>
       effect.pipe(
         Effect.tapError(({ reason }) => Effect.logWarning(`follower: ${name}: ${reason._tag}`)),
@@ -132,7 +148,9 @@ export const layer = Layer.effectDiscard(
       )
 
     yield* persist("listen", listen)
-    yield* persist("notify", Effect.forever(tell))
+    yield* persist("listen to reports", listenReports)
+    yield* persist("notify", Effect.forever(tell(channel, committed)))
+    yield* persist("notify of reports", Effect.forever(tell(reportChannel, reported)))
     yield* persist("poll", Effect.repeat(poll, Schedule.spaced(pollInterval)))
     yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(gaps), (id) => Queue.offer(toCatchUp, id))))
     yield* Effect.forkScoped(Effect.forever(Effect.flatMap(Queue.take(toCatchUp), catchUpOrTell)))

@@ -10,6 +10,7 @@ import { appendStatement, foldRoster, hashOf, Primitives, type RosterState } fro
 import {
   bytesToId,
   decodeStatement,
+  type DeviceCursor,
   type DeviceId,
   LogId,
   Malformed,
@@ -17,6 +18,7 @@ import {
   RosterMoved,
   RosterNumber,
   type RosterPage,
+  type SignedCursor,
   type StatementBody,
   StatementRefused,
   StorageFailed,
@@ -183,7 +185,19 @@ const make = Effect.gen(function* () {
     seen: Effect.fn("Roster.seen")(function* (workspace: WorkspaceId, device: DeviceId) {
       yield* storage.seen(workspace, device, yield* Clock.currentTimeMillis)
     }),
-    lastSeen: storage.lastSeen
+    lastSeen: storage.lastSeen,
+    report: Effect.fn("Roster.report")(function* (workspace: WorkspaceId, device: DeviceId, signed: SignedCursor) {
+      yield* numberOf(workspace)
+      yield* storage.report(workspace, { device, ...signed, at: yield* Clock.currentTimeMillis })
+    }),
+    reports: Effect.fn("Roster.reports")(function* (workspace: WorkspaceId) {
+      const { devices } = yield* state(workspace)
+      const reports = yield* storage.reports(workspace)
+      return reports.filter(({ device }) => {
+        const member = devices.get(device)
+        return member !== undefined && member.revokedAt === undefined
+      })
+    })
   }
 })
 
@@ -215,6 +229,16 @@ export class Roster extends Context.Service<
     ) => Effect.Effect<RosterPage, WorkspaceUnknown | StorageFailed>
     /** Notes that a device got a token now. */
     readonly seen: (workspace: WorkspaceId, device: DeviceId) => Effect.Effect<void, StorageFailed>
+    /** Keeps how far a device says it has come, as it signed it; nothing of it is verified here. */
+    readonly report: (
+      workspace: WorkspaceId,
+      device: DeviceId,
+      signed: SignedCursor
+    ) => Effect.Effect<void, WorkspaceUnknown | StorageFailed>
+    /** The last report of each device that the roster has and that is not revoked. */
+    readonly reports: (
+      workspace: WorkspaceId
+    ) => Effect.Effect<ReadonlyArray<DeviceCursor>, WorkspaceUnknown | StorageFailed>
     /** When each device last got a token, epoch milliseconds by the server's clock. */
     readonly lastSeen: (workspace: WorkspaceId) => Effect.Effect<ReadonlyMap<DeviceId, number>, StorageFailed>
   }

@@ -85,7 +85,12 @@ const logHandlers = HttpApiBuilder.group(
         Effect.flatMap(Caller, (caller) => sync.pull({ caller, workspace: params.workspace, ...query })),
       doc: ({ params, query }) => Effect.flatMap(Caller, (caller) => sync.doc({ caller, ...params, ...query })),
       refill: ({ params, payload }) =>
-        Effect.flatMap(Caller, (caller) => sync.refill({ caller, workspace: params.workspace, ...payload }))
+        Effect.flatMap(Caller, (caller) => sync.refill({ caller, workspace: params.workspace, ...payload })),
+      report: ({ params, payload }) =>
+        Effect.flatMap(Caller, (caller) =>
+          Effect.as(sync.report({ caller, workspace: params.workspace, signed: payload }), {})
+        ),
+      cursors: ({ params }) => Effect.flatMap(Caller, (caller) => sync.cursors({ caller, workspace: params.workspace }))
     })
   })
 )

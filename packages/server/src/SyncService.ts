@@ -5,13 +5,16 @@
  * from `authenticate`; its token's workspace must be the one of the path. Frames are the protocol's bytes, so that every
  * way in passes the same decoders. Rules: docs/spec/server.md.
  */
-import { Clock, Context, Effect, Layer, type Scope } from "effect"
+import { Clock, Context, Effect, Layer, Queue, type Scope } from "effect"
 import {
   type AccessList,
   batchBytesMax,
   type CallerShape,
   type ClientMessage,
+  cursorHintMillis,
+  cursorReportsPerSecondMax,
   decodePush,
+  type DeviceCursors,
   type DeviceId,
   encodeDocPage,
   encodePage,
@@ -31,6 +34,7 @@ import {
   type RefillAnswer,
   type RosterMoved,
   type RosterNumber,
+  type SignedCursor,
   type StatementRefused,
   type StatementText,
   type StorageFailed,
@@ -42,6 +46,8 @@ import {
 } from "@tidemark/protocol"
 import { Access } from "./Access.ts"
 import { Callers, requireDevice, requireWorkspace } from "./Callers.ts"
+import { FanOut } from "./FanOut.ts"
+import { makeTokenBuckets } from "./internal/tokenBucket.ts"
 import { Live, type LiveSession, type Sink } from "./Live.ts"
 import { Log, type ReadDocFrom, type ReadFrom } from "./Log.ts"
 import { RefillLeases } from "./RefillLeases.ts"
@@ -121,6 +127,12 @@ export class SyncService extends Context.Service<
     readonly refill: (
       asked: Asked & { readonly done: boolean }
     ) => Effect.Effect<RefillAnswer, Forbidden | WorkspaceUnknown | StorageFailed>
+    /** Keeps how far the asking device has come, and tells the others that there is news [CURSOR-4]. */
+    readonly report: (
+      asked: Asked & { readonly signed: SignedCursor }
+    ) => Effect.Effect<void, Forbidden | RateLimited | WorkspaceUnknown | StorageFailed>
+    /** How far each device said last it has come [CURSOR-5]. */
+    readonly cursors: (asked: Asked) => Effect.Effect<DeviceCursors, Forbidden | WorkspaceUnknown | StorageFailed>
     /** Opens a live session until the scope closes. */
     readonly live: (
       hello: Extract<ClientMessage, { readonly _tag: "Hello" }>,
@@ -133,6 +145,9 @@ export class SyncService extends Context.Service<
   )
 }
 
+/** Workspaces with reports that connected devices have yet to hear of; the hint for more than these is dropped. */
+const reportedCountMax = 4_096
+
 /** The device of a caller that has one; a link's token asks for itself alone. */
 const deviceOf = (caller: CallerShape): DeviceId | undefined =>
   caller.subject._tag === "Device" ? caller.subject.device : undefined
@@ -140,11 +155,23 @@ const deviceOf = (caller: CallerShape): DeviceId | undefined =>
 const makeSyncService = Effect.gen(function* () {
   const access = yield* Access
   const callers = yield* Callers
+  const fanOut = yield* FanOut
   const live = yield* Live
   const log = yield* Log
   const refills = yield* RefillLeases
   const roster = yield* Roster
   const tokens = yield* Tokens
+
+  const takeReport = makeTokenBuckets(cursorReportsPerSecondMax)
+  const reported = yield* Queue.sliding<WorkspaceId>(reportedCountMax)
+  // However many devices report, the others hear of it once in `cursorHintMillis`.
+  yield* Queue.take(reported).pipe(
+    Effect.tap(() => Effect.sleep(cursorHintMillis)),
+    Effect.flatMap((first) => Effect.map(Queue.clear(reported), (rest) => new Set([first, ...rest]))),
+    Effect.flatMap((moved) => Effect.forEach(moved, (one) => fanOut.publishCursors(one), { discard: true })),
+    Effect.forever,
+    Effect.forkScoped
+  )
 
   const checkVersion = Effect.fnUntraced(function* (header: string | undefined) {
     const version = Number(header)
@@ -222,6 +249,20 @@ const makeSyncService = Effect.gen(function* () {
     refill: Effect.fn("SyncService.refill")(function* ({ caller, done, workspace }) {
       yield* requireWorkspace(caller, workspace)
       return yield* refills.ask(workspace, yield* requireDevice(caller, "editor"), done)
+    }),
+    report: Effect.fn("SyncService.report")(function* ({ caller, signed, workspace }) {
+      yield* requireWorkspace(caller, workspace)
+      const device = yield* requireDevice(caller, "reader")
+      yield* takeReport(`${workspace}/${device}`)
+      yield* roster.report(workspace, device, signed)
+      yield* Queue.offer(reported, workspace)
+    }),
+    cursors: Effect.fn("SyncService.cursors")(function* ({ caller, workspace }) {
+      yield* requireWorkspace(caller, workspace)
+      yield* requireDevice(caller, "reader")
+      const cursors = yield* roster.reports(workspace)
+      // The head after the reports: none of them can have been beyond it.
+      return { head: (yield* log.head(workspace)).head, cursors }
     }),
     live: live.open
   })

@@ -7,6 +7,7 @@
  */
 import { Effect, Equal, Result } from "effect"
 import { type Cursor, type LogHead, Seq } from "@tidemark/protocol"
+import { placesUpTo } from "./DevicePlaces.ts"
 import { historyKey, historyPrefix, notesByDoc } from "./HistoryKeys.ts"
 import { withDeadline } from "./internal/failures.ts"
 import { cutMarks } from "./internal/marks.ts"
@@ -92,6 +93,7 @@ const forgetAbove = (own: OwnMeta, common: Cursor, log: LogHead, notes: Readonly
         [historyKey("fetched", doc), undefined],
         [historyKey("asked", doc), undefined]
       ])
-    )
+    ),
+    devices: placesUpTo(own.devices, common)
   }
 })

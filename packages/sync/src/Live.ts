@@ -6,6 +6,7 @@
 import { Deferred, Effect, Stream } from "effect"
 import type { Seq } from "@tidemark/protocol"
 import { withDeadline } from "./internal/failures.ts"
+import type { CursorReports } from "./CursorReports.ts"
 import type { Hello } from "./Hello.ts"
 import type { Pull, PullError } from "./Pull.ts"
 import { type LiveEvent, Remote } from "./Remote.ts"
@@ -20,7 +21,11 @@ export interface Live {
   readonly follow: (report: (event: LiveReport) => Effect.Effect<void>) => Effect.Effect<void, PullError>
 }
 
-export const makeLive = Effect.fnUntraced(function* (hello: Hello, pull: Pull): Effect.fn.Return<Live, never, Remote> {
+export const makeLive = Effect.fnUntraced(function* (
+  hello: Hello,
+  pull: Pull,
+  reports: CursorReports
+): Effect.fn.Return<Live, never, Remote> {
   const remote = yield* Remote
 
   const meet = Effect.fnUntraced(function* (event: LiveEvent): Effect.fn.Return<LiveReport | undefined, PullError> {
@@ -38,6 +43,9 @@ export const makeLive = Effect.fnUntraced(function* (hello: Hello, pull: Pull): 
       case "RosterMoved":
         // A number that the list does not reach would be asked for again with every such word.
         if ((yield* hello.followRoster(event.number)) < event.number) return yield* unkeptRoster()
+        return undefined
+      case "CursorsMoved":
+        yield* reports.hinted
         return undefined
     }
   })

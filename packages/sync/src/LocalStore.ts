@@ -317,5 +317,7 @@ export const metaKeys = {
   /** The LogId, as JSON, of a log that this device has yet to compare with what it holds; absent when that is done. */
   refill: "sync/refill",
   /** `true`, as JSON, once another copy of this device was met and until this one is a device of its own. */
-  copied: "sync/copied"
+  copied: "sync/copied",
+  /** How far the other devices have come, by their own signed word, as JSON. */
+  devices: "sync/devices"
 } as const

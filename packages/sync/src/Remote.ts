@@ -17,6 +17,7 @@ import type {
   RosterNumber,
   Seq
 } from "@tidemark/protocol"
+import type { DevicePlaces } from "./DevicePlaces.ts"
 import type { RemoteError } from "./SyncErrors.ts"
 
 /** What the live socket tells. The stream begins with `Welcome`; it ends or fails when the socket does. */
@@ -25,6 +26,8 @@ export type LiveEvent =
   | { readonly _tag: "Entries"; readonly page: Page }
   | { readonly _tag: "Behind"; readonly head: Seq }
   | { readonly _tag: "RosterMoved"; readonly number: RosterNumber }
+  /** Other devices reported how far they have come. */
+  | { readonly _tag: "CursorsMoved" }
 
 export class Remote extends Context.Service<
   Remote,
@@ -49,6 +52,10 @@ export class Remote extends Context.Service<
     readonly live: Stream.Stream<LiveEvent, RemoteError>
     /** Leases the right to refill the log, or gives it back [AMNESIA-7]. */
     readonly refill: (done: boolean) => Effect.Effect<RefillAnswer, RemoteError>
+    /** Tells the server, signed by this device, how far it has stored the log [CURSOR-1]. */
+    readonly report: (cursor: Cursor) => Effect.Effect<void, RemoteError>
+    /** The last reports that members signed, this device's own among them, and where the log ended after them. */
+    readonly cursors: Effect.Effect<{ readonly head: Seq; readonly cursors: DevicePlaces }, RemoteError>
     /** Pulls, verifies and stores the roster; returns where it stands. */
     readonly refreshRoster: Effect.Effect<RosterNumber, RemoteError>
   }

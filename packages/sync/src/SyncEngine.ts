@@ -19,7 +19,7 @@ import type { Sealer } from "./Sealer.ts"
 import type { FenceLost } from "./SyncErrors.ts"
 import type { SyncCommand, SyncEvent } from "./SyncEvent.ts"
 
-import { isAtHead, type SyncState, stoppedState, transition } from "./SyncState.ts"
+import { isAtHead, isReady, placeOf, type SyncState, stoppedState, transition } from "./SyncState.ts"
 import { type SyncStatus, untilStatusTurnsMillis } from "./SyncStatus.ts"
 
 /** How the start is repeated while the store fails: nothing can be sent without it. */
@@ -101,8 +101,11 @@ export class SyncEngine extends Context.Service<
         const step = Effect.fnUntraced(function* (event: SyncEvent) {
           const at = yield* monotonicMillis
           const { commands, next } = transition(state, event, { at, random: yield* Random.next })
+          const [before, now] = [isReady(state.link), isReady(next.link)]
+          if (placeOf(next.link)?.through !== placeOf(state.link)?.through) yield* works.cursorMoved
           state = next
           for (const command of commands) yield* carryOut(command)
+          if (now !== before) yield* now ? crew.start("reports", works.reports) : crew.stop("reports")
           const left = untilStatusTurnsMillis(state, at)
           const due = left === undefined ? undefined : at + left
           if (due !== stalledAt) {
@@ -148,7 +151,7 @@ interface Letter {
 type Inbox = Queue.Queue<Letter, FenceLost>
 
 /** What runs at most once at a time. Hello and pull share a place. */
-type WorkKind = "link" | "live" | "push" | "outbox" | "history" | "linkTimer" | "pushTimer" | "stallTimer"
+type WorkKind = "link" | "live" | "push" | "reports" | "outbox" | "history" | "linkTimer" | "pushTimer" | "stallTimer"
 
 const timerEvents = { link: "RetryDue", push: "PushRetryDue" } as const
 

@@ -76,5 +76,20 @@ export const sliceCountMax = 512
 /** How many bytes of entries the engine asks for in one page, at most; it begins with `transferBytesMin`. */
 export const pullBytesMax = 1_048_576
 
+/** How long the cursor has to rest before it is reported, and how often it is reported while it keeps moving, in milliseconds. */
+export const reportRestMillis = 1_000
+export const reportMovingMillis = 5_000
+
+/** The least and the longest time between two questions how far the other devices have come, in milliseconds. */
+export const cursorsAskMillisMin = 3_000
+export const cursorsAskMillisMax = 60_000
+
+/** Reports and questions about cursors are spread over this time, so that devices that hear the same do not all answer at once. */
+export const reportSpreadMillis = 1_000
+
+/** The first and the longest wait after one of them failed, in milliseconds. */
+export const reportRetryMillisMin = 5_000
+export const reportRetryMillisMax = 60_000
+
 /** Edits with a receipt are remembered until their number lies this far below the newest one that got a receipt. */
 export const editNumbersKept = 10_000

@@ -1,6 +1,7 @@
 /** The sync engine: ports, and the loops over them. Knows no DOM, no Dexie, no Loro, no fetch, no Node. */
 export * from "./Backoff.ts"
 export * from "./Checksum.ts"
+export * from "./DevicePlaces.ts"
 export * from "./Docs.ts"
 export * from "./Edit.ts"
 export * from "./FitLimit.ts"

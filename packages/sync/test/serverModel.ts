@@ -25,7 +25,15 @@ import {
   RosterNumber,
   Seq
 } from "@tidemark/protocol"
-import { Behind, type LiveEvent, type Refused, type Remote, type RemoteError, Unreachable } from "@tidemark/sync"
+import {
+  Behind,
+  type DevicePlace,
+  type LiveEvent,
+  type Refused,
+  type Remote,
+  type RemoteError,
+  Unreachable
+} from "@tidemark/sync"
 
 const sha256 = (...chunks: ReadonlyArray<Uint8Array>): Hash => {
   const hash = createHash("sha256")
@@ -86,6 +94,11 @@ export class ServerModel {
   changeAnswer: (answer: PushAnswer) => PushAnswer = (answer) => answer
   changePage: (page: Page) => Page = (page) => page
   changeDocPage: (page: DocPage) => DocPage = (page) => page
+  /** The reports as they came, what is kept of them, and how often they were asked for. */
+  reports: Array<{ readonly device: DeviceId; readonly cursor: Cursor }> = []
+  cursors = new Map<DeviceId, DevicePlace>()
+  cursorAsks = 0
+  refuseReports = false
   /** Every doc page asked for: the doc, and after which Seq. */
   docPulls: Array<{ readonly doc: DocId; readonly after: Seq }> = []
   changeHead: (head: LogHead) => LogHead = (head) => head
@@ -241,6 +254,20 @@ export class ServerModel {
             ? Effect.succeed(this.changeDocPage(this.docPage(doc, after)))
             : Effect.fail(forked())
         }),
+      report: (cursor) =>
+        Effect.suspend(() => {
+          if (this.isDown || this.refuseReports) return Effect.fail(down())
+          const device = who()
+          this.reports.push({ device, cursor })
+          this.cursors.set(device, { device, cursor, at: 0 })
+          this.tell({ _tag: "CursorsMoved" })
+          return Effect.void
+        }),
+      cursors: Effect.suspend(() => {
+        if (this.isDown || this.refuseReports) return Effect.fail(down())
+        this.cursorAsks += 1
+        return Effect.succeed({ head: this.head, cursors: [...this.cursors.values()] })
+      }),
       live: Stream.callback<LiveEvent, RemoteError>((queue) =>
         Effect.gen({ self: this }, function* () {
           this.socketsOpened += 1

@@ -3,7 +3,7 @@
  */
 import type { Row, Workspace } from "@tidemark/model"
 import type { WorkspaceId } from "@tidemark/protocol"
-import type { RowEdits, RowRef, StoreFailed } from "@tidemark/sync"
+import { metaKeys, type RowEdits, type RowRef, type StoreFailed } from "@tidemark/sync"
 import {
   type LiveRows,
   liveRows,
@@ -24,6 +24,8 @@ export interface ReceiptQueries {
   readonly waitingRows: (table: string) => RowsObservable<ReadonlySet<string>>
   /** The edits of one row. */
   readonly row: (row: RowRef) => RowsObservable<RowEdits>
+  /** Emits at the start, and whenever this device or another may have come further. */
+  readonly devicesMoved: RowsObservable<object>
 }
 
 /** The rows, and what must be done before the browser freezes the page. */
@@ -74,7 +76,8 @@ export const openTables = <W extends Workspace>(
       watch: (query) => live.watch(() => query(tables)),
       receipts: {
         waitingRows: (table) => live.watch(async () => new Set(await waitingRowsOf(db, table))),
-        row: (row) => live.watch(() => rowEditsOf(db, row))
+        row: (row) => live.watch(() => rowEditsOf(db, row)),
+        devicesMoved: live.watch(() => db.meta.bulkGet([metaKeys.devices, metaKeys.cursor]))
       },
       freezing: () => {
         isFrozen = true

@@ -62,6 +62,8 @@ export class RosterServer {
       pull: () => unused,
       doc: () => unused,
       refill: () => unused,
+      report: () => unused,
+      cursors: () => unused,
       live: () => Stream.die("not part of joining"),
       roster: (_session, after) => Effect.suspend(() => this.#roster(after)),
       admit: (_session, statement) =>

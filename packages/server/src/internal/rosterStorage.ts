@@ -4,8 +4,10 @@ import { SqlClient } from "effect/sql"
 import {
   batchBytesMax,
   batchCountMax,
+  type DeviceCursor,
   DeviceId,
-  type LogId,
+  Hash,
+  LogId,
   RosterNumber,
   Seq,
   type StorageFailed,
@@ -40,6 +42,10 @@ export class RosterStorage extends Context.Service<
     ) => Effect.Effect<boolean, StorageFailed>
     /** Notes that a device got a token now. */
     readonly seen: (workspace: WorkspaceId, device: DeviceId, nowMillis: number) => Effect.Effect<void, StorageFailed>
+    /** Keeps a device's report in the place of its last one. */
+    readonly report: (workspace: WorkspaceId, report: DeviceCursor) => Effect.Effect<void, StorageFailed>
+    /** The last report of each device that ever reported. */
+    readonly reports: (workspace: WorkspaceId) => Effect.Effect<ReadonlyArray<DeviceCursor>, StorageFailed>
     readonly lastSeen: (workspace: WorkspaceId) => Effect.Effect<ReadonlyMap<DeviceId, number>, StorageFailed>
   }
 >()("@tidemark/server/internal/RosterStorage") {}
@@ -77,7 +83,8 @@ export const layerMemory = Layer.effect(
             entries: [],
             storedByDevice: new Map(),
             statements: [...statements],
-            lastSeenByDevice: new Map()
+            lastSeenByDevice: new Map(),
+            cursorByDevice: new Map()
           })
           return true
         }),
@@ -93,6 +100,11 @@ export const layerMemory = Layer.effect(
         Effect.sync(() => {
           workspaces.get(workspace)?.lastSeenByDevice.set(device, nowMillis)
         }),
+      report: (workspace, report) =>
+        Effect.sync(() => {
+          workspaces.get(workspace)?.cursorByDevice.set(report.device, report)
+        }),
+      reports: (workspace) => Effect.sync(() => [...(workspaces.get(workspace)?.cursorByDevice.values() ?? [])]),
       lastSeen: (workspace) => Effect.sync(() => new Map(workspaces.get(workspace)?.lastSeenByDevice))
     })
   })
@@ -100,6 +112,16 @@ export const layerMemory = Layer.effect(
 
 const decodeNumbers = decodeRows(Schema.Struct({ roster_number: wholeNumber.pipe(Schema.decodeTo(RosterNumber)) }))
 const decodeStatements = decodeRows(Schema.Struct({ statement: Schema.Uint8Array }))
+const decodeReports = decodeRows(
+  Schema.Struct({
+    device: DeviceId,
+    log_id: LogId,
+    seq: wholeNumber.pipe(Schema.decodeTo(Seq)),
+    chain: Hash,
+    signature: Schema.String,
+    reported_at: wholeNumber
+  })
+)
 const decodeSeen = decodeRows(Schema.Struct({ device: DeviceId, last_seen_at: wholeNumber }))
 
 /** Statements in the SQL store, either dialect. */
@@ -154,6 +176,32 @@ export const layerSql = Layer.effect(
         sql`INSERT INTO devices_seen ${sql.insert({ workspace, device, last_seen_at: nowMillis })}
             ON CONFLICT (workspace, device) DO UPDATE SET last_seen_at = excluded.last_seen_at`.pipe(
           Effect.asVoid,
+          toStorageFailed
+        ),
+
+      report: (workspace, { at, cursor, device, signature }) =>
+        sql`INSERT INTO cursors ${sql.insert({
+          workspace,
+          device,
+          log_id: cursor.logId,
+          seq: cursor.seq,
+          chain: cursor.chain,
+          signature,
+          reported_at: at
+        })} ON CONFLICT (workspace, device) DO UPDATE SET log_id = excluded.log_id, seq = excluded.seq,
+            chain = excluded.chain, signature = excluded.signature, reported_at = excluded.reported_at`.pipe(
+          Effect.asVoid,
+          toStorageFailed
+        ),
+
+      reports: (workspace) =>
+        sql`SELECT device, log_id, seq, chain, signature, reported_at FROM cursors WHERE workspace = ${workspace}`.pipe(
+          Effect.flatMap(decodeReports),
+          Effect.map((rows) =>
+            rows.map(({ chain, device, log_id: logId, reported_at: at, seq, signature }) => {
+              return { device, cursor: { logId, seq, chain }, signature, at }
+            })
+          ),
           toStorageFailed
         ),
 

@@ -7,6 +7,7 @@ import { Effect, Result, Schema, type Semaphore } from "effect"
 import { Cursor, DeviceSeq, LogId } from "@tidemark/protocol"
 import { type Batch, type LocalStore, metaKeys, StoreFailed, type WriteRequest, type WriteView } from "../LocalStore.ts"
 import { FenceLost } from "../SyncErrors.ts"
+import { DevicePlaces } from "../DevicePlaces.ts"
 import { Ahead } from "./ahead.ts"
 import { addMark, Marks } from "./marks.ts"
 
@@ -28,6 +29,7 @@ export interface OwnMeta {
   readonly refill: LogId | undefined
   /** Another copy of this device writes: this one has to become a device of its own. */
   readonly isCopied: boolean
+  readonly devices: DevicePlaces
 }
 
 const CursorJson = Schema.fromJsonString(Cursor)
@@ -38,6 +40,7 @@ const MillisJson = Schema.fromJsonString(Schema.Int)
 const MarksJson = Schema.fromJsonString(Marks)
 const LogIdJson = Schema.fromJsonString(LogId)
 const CopiedJson = Schema.fromJsonString(Schema.Literal(true))
+const DevicesJson = Schema.fromJsonString(DevicePlaces)
 
 const encode = {
   cursor: Schema.encodeSync(CursorJson),
@@ -47,7 +50,8 @@ const encode = {
   lastReceiptAt: Schema.encodeSync(MillisJson),
   marks: Schema.encodeSync(MarksJson),
   refill: Schema.encodeSync(LogIdJson),
-  copied: Schema.encodeSync(CopiedJson)
+  copied: Schema.encodeSync(CopiedJson),
+  devices: Schema.encodeSync(DevicesJson)
 } as const
 
 const keys: ReadonlyArray<string> = Object.values(metaKeys)
@@ -73,7 +77,8 @@ const decodeMeta = (meta: ReadonlyMap<string, string>): Result.Result<OwnMeta, S
       lastReceiptAt: yield* read(MillisJson, metaKeys.lastReceiptAt),
       marks: yield* read(MarksJson, metaKeys.marks),
       refill: yield* read(LogIdJson, metaKeys.refill),
-      isCopied: (yield* read(CopiedJson, metaKeys.copied)) === true
+      isCopied: (yield* read(CopiedJson, metaKeys.copied)) === true,
+      devices: (yield* read(DevicesJson, metaKeys.devices)) ?? []
     }
   })
 
@@ -90,6 +95,7 @@ export interface OwnBatch extends Batch {
     /** Notes of history, by key. */
     readonly history?: ReadonlyMap<string, string | undefined>
     readonly isCopied?: boolean
+    readonly devices?: DevicePlaces
   }
 }
 
@@ -103,6 +109,7 @@ const toBatch = ({ own = {}, ...batch }: OwnBatch, found: OwnMeta): Batch => {
   if (marks !== undefined) meta.set(metaKeys.marks, encode.marks(marks))
   if (own.refill !== undefined) meta.set(metaKeys.refill, own.refill === "done" ? undefined : encode.refill(own.refill))
   if (own.isCopied !== undefined) meta.set(metaKeys.copied, own.isCopied ? encode.copied(true) : undefined)
+  if (own.devices !== undefined) meta.set(metaKeys.devices, encode.devices(own.devices))
   if (own.nextDeviceSeq !== undefined) meta.set(metaKeys.nextDeviceSeq, encode.nextDeviceSeq(own.nextDeviceSeq))
   if (own.ahead !== undefined) meta.set(metaKeys.ahead, encode.ahead(own.ahead))
   if (own.lastReceiptAt !== undefined) meta.set(metaKeys.lastReceiptAt, encode.lastReceiptAt(own.lastReceiptAt))

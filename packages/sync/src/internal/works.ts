@@ -7,6 +7,7 @@ import { Effect, Queue, Random, Result, Schedule, Stream } from "effect"
 import { makeAmnesia } from "../Amnesia.ts"
 import { backoffMillis } from "../Backoff.ts"
 import { makeCopies } from "../Copies.ts"
+import { makeCursorReports } from "../CursorReports.ts"
 import { makeHello } from "../Hello.ts"
 import { type HistoryError, makeHistory } from "../History.ts"
 import { makeLive } from "../Live.ts"
@@ -32,6 +33,10 @@ export interface Works {
   readonly pull: Work
   readonly live: Work
   readonly push: Work
+  /** Reports the cursor and asks for those of others; never ends. */
+  readonly reports: Work
+  /** To be called when the cursor has moved. */
+  readonly cursorMoved: Effect.Effect<void>
   /** Counts what waits, now and after every change; never ends. */
   readonly watchOutbox: Work
   /** Mends docs that have holes, whenever the bell rings; never ends. */
@@ -60,7 +65,8 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
   const hello = yield* makeHello(turn, { amnesia, copies, rosterMoved: pull.reopenHeld })
   const refill = yield* makeRefill(turn, Effect.asVoid(board.recount))
   const push = yield* makePush(turn, outbox, copies)
-  const live = yield* makeLive(hello, pull)
+  const reports = yield* makeCursorReports(turn)
+  const live = yield* makeLive(hello, pull, reports)
   const history = yield* makeHistory(turn)
   const bell = yield* Queue.sliding<void>(1)
   /** Whether this device stands at the head of the log, and whether the user asked to sync since history was last tended. */
@@ -172,6 +178,8 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
         isAsked ||= asked
         return atHead && board.hasHistory() ? Effect.asVoid(Queue.offer(bell, undefined)) : Effect.void
       }),
+    reports: () => reports.run,
+    cursorMoved: reports.moved,
 
     watchOutbox: (report) =>
       Stream.runForEach(store.outboxChanges, () =>

@@ -91,6 +91,7 @@ const follow = (options: ReaderOptions, api: Api) => {
       case "Behind":
         told = event.head
         return catchUp(event.head)
+      case "CursorsMoved":
       case "RosterMoved":
         return Effect.void
     }

@@ -392,7 +392,8 @@ export const logSuite = (name: string, makeLayer: MakeLogLayer): void => {
             return through === 20 ? Effect.asVoid(Deferred.succeed(complete, undefined)) : Effect.void
           },
           behind: () => Effect.die(new Error("nothing was missed")),
-          rosterMoved: () => Effect.void
+          rosterMoved: () => Effect.void,
+          cursorsMoved: Effect.void
         }
         yield* fanOut.subscribe(owner.workspace, listen)
         yield* log.append(other.workspace, other.device, makeEntries(other.device, 1, 3))

@@ -6,7 +6,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Layer, Result } from "effect"
 import { appendStatement, hashOf, makeFound, makeGrant, type Primitives } from "@tidemark/crypto"
-import { batchCountMax, RosterNumber, signatureBytes, statementVersion, WorkspaceId } from "@tidemark/protocol"
+import {
+  batchCountMax,
+  DeviceId,
+  RosterNumber,
+  Seq,
+  signatureBytes,
+  type SignedCursor,
+  statementVersion,
+  WorkspaceId
+} from "@tidemark/protocol"
 import { Log, Roster } from "@tidemark/server"
 import { admitted, founded, grantBy, makeFounder, revocationOf } from "./internal/serverFixtures.ts"
 
@@ -194,6 +203,32 @@ export const rosterSuite = (name: string, layer: RosterSuiteLayer): void => {
         assert.strictEqual(error._tag === "StatementRefused" && error.reason, "tooNew")
         assert.strictEqual((yield* roster.state(workspace)).number, 1)
       }).pipe(Effect.provide(layer))
+    )
+
+    it.effect(
+      "CURSOR-4 the last report of each device is kept, byte for byte, and those of strangers are not given",
+      () =>
+        Effect.gen(function* () {
+          const roster = yield* Roster
+          const owner = yield* founded
+          const { chain, logId } = yield* (yield* Log).head(owner.workspace)
+          const signed = (seq: number, letter: string): SignedCursor => {
+            return { cursor: { logId, seq: Seq.make(seq), chain }, signature: letter.repeat(86) }
+          }
+          assert.deepStrictEqual(yield* roster.reports(owner.workspace), [])
+          yield* roster.report(owner.workspace, owner.device, signed(1, "A"))
+          yield* roster.report(owner.workspace, owner.device, signed(2 ** 50, "B"))
+          yield* roster.report(owner.workspace, DeviceId.make("A".repeat(22)), signed(3, "C"))
+          assert.deepStrictEqual(yield* roster.reports(owner.workspace), [
+            { device: owner.device, ...signed(2 ** 50, "B"), at: 0 }
+          ])
+          const nowhere = WorkspaceId.make("A".repeat(22))
+          assert.strictEqual((yield* Effect.flip(roster.reports(nowhere)))._tag, "WorkspaceUnknown")
+          assert.strictEqual(
+            (yield* Effect.flip(roster.report(nowhere, owner.device, signed(1, "A"))))._tag,
+            "WorkspaceUnknown"
+          )
+        }).pipe(Effect.provide(layer))
     )
 
     it.effect("RLOG-7 when a device was last seen is kept per device", () =>

@@ -5,7 +5,7 @@ import { Result } from "effect"
 import type { RosterState } from "@tidemark/crypto"
 import type { DeviceId, DocId } from "@tidemark/protocol"
 import { ShardDoc } from "@tidemark/model"
-import { auditReceipts } from "./ReceiptAudit.ts"
+import { auditPlaces, auditReceipts } from "./ReceiptAudit.ts"
 import type { MemoryDisk } from "@tidemark/sync"
 import { docsOnDisk, type DocSources, readLog } from "./LogReader.ts"
 import { isHeldByNoMember } from "./MissingOnServer.ts"
@@ -53,6 +53,7 @@ export const audit = (world: World): void => {
   }
   const writers = members.filter(({ hasRebelled, role }) => !hasRebelled && role !== "reader")
   auditReceipts(world, writers, log.items)
+  auditPlaces(world, members)
   for (const [name, { marks }] of [
     ...members.map((device) => [device.name, rowsOnDisk(device.disk)] as const),
     ["the log", log] as const

@@ -72,7 +72,8 @@ const copyOf = (workspaces: Workspaces): Workspaces =>
         entries: [...held.entries],
         storedByDevice: new Map([...held.storedByDevice].map(([device, stored]) => [device, new Map(stored)])),
         statements: [...held.statements],
-        lastSeenByDevice: new Map(held.lastSeenByDevice)
+        lastSeenByDevice: new Map(held.lastSeenByDevice),
+        cursorByDevice: new Map(held.cursorByDevice)
       }
     ])
   )

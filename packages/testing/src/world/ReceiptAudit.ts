@@ -4,11 +4,13 @@
  * Every accepted edit is `Stored` under a Seq up to which the log holds all its operations, and whose entry holds some of
  * them; no row waits any more.
  */
-import { Context, Effect, Layer, Result } from "effect"
+import { Context, Effect, Layer, Result, Schema } from "effect"
 import type { DocId, Seq } from "@tidemark/protocol"
 import { operationsIn } from "@tidemark/model"
-import { Receipts } from "@tidemark/replica"
-import { editIdToLocalSeqs, LocalStoreMemory, type Span } from "@tidemark/sync"
+import { Membership, Receipts } from "@tidemark/replica"
+import { DevicePlaces, editIdToLocalSeqs, LocalStoreMemory, metaKeys, type Span } from "@tidemark/sync"
+import { layer as layerPrimitives } from "../SeededPrimitives.ts"
+import { SeededRandom } from "../SeededRandom.ts"
 import type { AcceptedEdit } from "./Edit.ts"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { World } from "./World.ts"
@@ -27,6 +29,8 @@ interface PlacedSpans {
   readonly spans: ReadonlyArray<Span>
 }
 
+const DevicesJson = Schema.fromJsonString(DevicePlaces)
+
 /** Looks at the devices that may write and are expected to have everything on the server. */
 export const auditReceipts = (
   world: World,
@@ -44,6 +48,26 @@ export const auditReceipts = (
       if (row !== undefined) world.chronicle.violate("falseStatus", `${device.name} shows ${table} ${row} as waiting`)
     }
     for (const edit of world.edits.accepted) if (edit.device === device) auditEdit(world, edit, placed)
+  }
+}
+
+/** What a device believes of the others' places is not more than they have, and is on the log they have [WORLD-14]. */
+export const auditPlaces = (world: World, devices: ReadonlyArray<SimulatedDevice>): void => {
+  for (const device of devices) {
+    const stored = device.disk.meta.get(metaKeys.devices)
+    const places = stored === undefined ? [] : Schema.decodeSync(DevicesJson)(stored)
+    for (const place of places) {
+      const other = devices.find(({ id }) => id === place.device)
+      // What was believed of a device that is out by now plays no part.
+      if (other === undefined) continue
+      const { chain, logId, seq } = place.cursor
+      const log = device.workspace === undefined ? undefined : world.server.storage.logOf(device.workspace)
+      if (log?.id !== logId || other.cursor?.logId !== logId || seq > other.cursor.seq) {
+        world.chronicle.violate("falseStatus", `${device.name} believes ${other.name} at ${seq}, which it is not`)
+      } else if (seq === log.end.seq && chain !== log.end.chain) {
+        world.chronicle.violate("falseStatus", `${device.name} believes ${other.name} on another log at ${seq}`)
+      } else world.chronicle.count("places of other devices known")
+    }
   }
 }
 
@@ -70,10 +94,15 @@ const auditEdit = (world: World, { device, edit }: AcceptedEdit, log: ReadonlyAr
 const whereIs = (device: SimulatedDevice, edit: NonNullable<AcceptedEdit["edit"]>) =>
   Effect.runSync(
     Effect.scoped(
-      Effect.flatMap(Layer.build(Receipts.layer.pipe(Layer.provide(LocalStoreMemory.layer(device.disk)))), (context) =>
-        Context.get(context, Receipts).whereIs(edit)
-      )
+      Effect.flatMap(Layer.build(receiptsOf(device)), (context) => Context.get(context, Receipts).whereIs(edit))
     )
+  )
+
+const receiptsOf = ({ disk }: SimulatedDevice) =>
+  Receipts.layer.pipe(
+    Layer.provide(Membership.layer),
+    Layer.provide(LocalStoreMemory.layer(disk)),
+    Layer.provide(layerPrimitives(new SeededRandom("receipts")))
   )
 
 const overlaps = (a: Span, b: Span): boolean => a.peer === b.peer && a.start < b.end && b.start < a.end

@@ -77,7 +77,10 @@ const answering: Answering = {
   doc: (service, wire, request) =>
     Effect.flatMap(asked(service, wire), (who) => framed(service.doc({ ...who, ...request }))),
   refill: (service, wire, request) =>
-    Effect.flatMap(asked(service, wire), (who) => plain(service.refill({ ...who, ...request })))
+    Effect.flatMap(asked(service, wire), (who) => plain(service.refill({ ...who, ...request }))),
+  report: (service, wire, signed) =>
+    Effect.flatMap(asked(service, wire), (who) => plain(Effect.as(service.report({ ...who, signed }), {}))),
+  cursors: (service, wire) => Effect.flatMap(asked(service, wire), (who) => plain(service.cursors(who)))
 }
 
 const answerRoute = <Name extends RouteName>(

@@ -105,6 +105,8 @@ const makeApi = (options: ApiOptions): ServerApi["Service"] => {
         )
       ),
     refill: (session, done) => Effect.suspend(() => answer(call("refill", session, { done }))),
+    report: (session, signed) => Effect.suspend(() => Effect.asVoid(call("report", session, signed))),
+    cursors: (session) => Effect.suspend(() => answer(call("cursors", session, {}))),
     live: (session) => liveStream(options, session)
   })
 }

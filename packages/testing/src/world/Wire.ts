@@ -7,6 +7,7 @@ import { Result, Schema } from "effect"
 import {
   AccessList,
   Cursor,
+  DeviceCursors,
   DeviceId,
   DocId,
   Forbidden,
@@ -23,6 +24,7 @@ import {
   RosterMoved,
   RosterNumber,
   Seq,
+  SignedCursor,
   StatementRefused,
   StatementText,
   StorageFailed,
@@ -83,7 +85,9 @@ export const routes = {
     request: Schema.Struct({ doc: DocId, logId: LogId, after: Seq, bytesMax: Schema.Int }),
     answer: nothing
   },
-  refill: { request: Schema.Struct({ done: Schema.Boolean }), answer: RefillAnswer }
+  refill: { request: Schema.Struct({ done: Schema.Boolean }), answer: RefillAnswer },
+  report: { request: SignedCursor, answer: nothing },
+  cursors: { request: nothing, answer: DeviceCursors }
 } as const
 
 export type RouteName = keyof typeof routes

@@ -52,11 +52,17 @@ const requestsOf = (server: ServerUnderFire, grants: ReadonlyArray<string>): Rea
       post("/v1/workspaces", { statements: statements.slice(0, count + 1), device: world.owner.device, proof }, open)
     ),
     ...[true, false].map((done) => post(`${under}/refills`, { done })),
+    post(`${under}/cursors`, {
+      cursor: { logId: world.workspace, seq: 1, chain: "A".repeat(43) },
+      signature: proof.signature
+    }),
     post(`${under}/tokens`, { device: world.owner.device, proof }, open),
     ...[...statements, ...grants].map((statement) => post(`${under}/grants`, { statement })),
     ...statements.map((statement) => post(`${under}/admissions`, { statement, proof })),
     ...statements.map((statement) => post(`${under}/revocations`, { statement })),
-    ...["/statements?after=0", "/statements?after=1", "/access", "/head"].map((path) => get(`${under}${path}`)),
+    ...["/statements?after=0", "/statements?after=1", "/access", "/head", "/cursors"].map((path) =>
+      get(`${under}${path}`)
+    ),
     ...["after=0", "after=0&bytesMax=1", `after=1&logId=${world.workspace}&chain=${"A".repeat(43)}`].map((query) =>
       get(`${under}/entries?${query}`)
     ),

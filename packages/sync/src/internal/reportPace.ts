@@ -1,0 +1,95 @@
+/**
+ * When to report how far this device has come, and when to ask how far the others have. Pure.
+ *
+ * A cursor that rests is reported once; one that keeps moving every few seconds. News of others is asked for soon after a
+ * hint, never more often than every few seconds, and now and then without one [CURSOR-2, CURSOR-3].
+ */
+import {
+  cursorsAskMillisMax,
+  cursorsAskMillisMin,
+  reportMovingMillis,
+  reportRestMillis,
+  reportRetryMillisMax,
+  reportRetryMillisMin,
+  reportSpreadMillis
+} from "../SyncLimits.ts"
+
+/** All times are epoch milliseconds. */
+export interface ReportPace {
+  /** When the cursor moved first and last since it was reported; undefined where it has not. */
+  readonly moved: { readonly first: number; readonly last: number; readonly spread: number } | undefined
+  /** From when on the others may be asked about. */
+  readonly askDue: number
+  readonly reportedAt: number
+  readonly askedAt: number
+  /** Failures in a row, and when the last one was. */
+  readonly failures: number
+  readonly failedAt: number
+}
+
+/** A connection begins: the others are asked about first; what the server says of this device shows whether it has to report. */
+export const beginPace = (at: number, random: number): ReportPace => ({
+  moved: undefined,
+  askDue: at + random * reportSpreadMillis,
+  reportedAt: -Infinity,
+  askedAt: -Infinity,
+  failures: 0,
+  failedAt: -Infinity
+})
+
+export const paceMoved = (pace: ReportPace, at: number, random: number): ReportPace => ({
+  ...pace,
+  moved:
+    pace.moved === undefined
+      ? { first: at, last: at, spread: random * reportSpreadMillis }
+      : { ...pace.moved, last: at }
+})
+
+export const paceHinted = (pace: ReportPace, at: number, random: number): ReportPace => ({
+  ...pace,
+  askDue: Math.min(pace.askDue, Math.max(at + random * reportSpreadMillis, pace.askedAt + cursorsAskMillisMin))
+})
+
+/** A report succeeded; `began`: when it was begun. A move since then is another one. */
+export const paceReported = (pace: ReportPace, began: number, at: number): ReportPace => ({
+  ...pace,
+  moved: pace.moved !== undefined && pace.moved.last > began ? { ...pace.moved, first: pace.moved.last } : undefined,
+  reportedAt: at,
+  failures: 0
+})
+
+export const paceAsked = (pace: ReportPace, at: number): ReportPace => ({
+  ...pace,
+  askDue: at + cursorsAskMillisMax,
+  askedAt: at,
+  failures: 0
+})
+
+export const paceFailed = (pace: ReportPace, at: number): ReportPace => ({
+  ...pace,
+  failures: pace.failures + 1,
+  failedAt: at
+})
+
+export type ReportStep =
+  | { readonly _tag: "Report" }
+  | { readonly _tag: "Ask" }
+  | { readonly _tag: "Wait"; readonly millis: number }
+
+export const nextReportStep = (pace: ReportPace, at: number): ReportStep => {
+  const retry =
+    pace.failures === 0
+      ? -Infinity
+      : pace.failedAt + Math.min(reportRetryMillisMin * 2 ** (pace.failures - 1), reportRetryMillisMax)
+  const reportAt = Math.max(reportDue(pace), retry)
+  const askAt = Math.max(pace.askDue, retry)
+  if (reportAt <= at) return { _tag: "Report" }
+  if (askAt <= at) return { _tag: "Ask" }
+  return { _tag: "Wait", millis: Math.min(reportAt, askAt) - at }
+}
+
+const reportDue = ({ moved, reportedAt }: ReportPace): number => {
+  if (moved === undefined) return Infinity
+  const soon = Math.min(moved.last + reportRestMillis, moved.first + reportMovingMillis)
+  return Math.max(soon + moved.spread, reportedAt + reportMovingMillis)
+}
