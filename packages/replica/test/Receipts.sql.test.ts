@@ -1,6 +1,7 @@
 /** Where edits are, against a real server over a real SQLite file. Rules: docs/spec/receipts.md. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
+import { Seq } from "@tidemark/protocol"
 import type { Changed } from "@tidemark/replica"
 import type { EditId, MemoryDisk } from "@tidemark/sync"
 import { during, makeServer } from "./support/forgetfulServer.ts"
@@ -55,6 +56,60 @@ describe("where an edit is, on a real server", () => {
           })
         )
         assert.strictEqual(yield* server.entryCount, 2)
+      }),
+    60_000
+  )
+
+  it.live(
+    "RECEIPT-9 CURSOR-2 CURSOR-6 the other devices are listed, and have an edit once they say so themselves",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* makeServer
+        const owner = yield* createOn(server.origin)
+        const guest = yield* during(owner, (device) =>
+          Effect.gen(function* () {
+            yield* write(device, "first")
+            return yield* joinBy(yield* linkFor(device, "editor"))
+          })
+        )
+        yield* during(owner, (device) =>
+          Effect.gen(function* () {
+            const [edit] = yield* write(device, "second")
+            if (edit === undefined) return assert.fail("an edit has a name")
+            const before = yield* device.replica.whereIs(edit)
+            assert.deepStrictEqual(
+              before.devices.map(({ at, has }) => [Number(at), has]),
+              [[0, false]]
+            )
+            yield* during(guest, (other) =>
+              Effect.gen(function* () {
+                yield* reaches(other, "Synced")
+                // The guest reports when it rests, the server gives a hint, the owner asks.
+                const after = yield* device.replica.whereIs(edit).pipe(
+                  Effect.repeat({
+                    until: ({ devices }) => devices.some(({ has }) => has),
+                    schedule: Schedule.spaced("100 millis")
+                  })
+                )
+                assert.deepStrictEqual(
+                  after.devices.map(({ at, has }) => [Number(at), has]),
+                  [[2, true]]
+                )
+              })
+            )
+            const offline = nameOf(yield* device.replica.change([insertTask("third")]))
+            yield* until(device.disk, isSent)
+            yield* reaches(device, "Synced")
+            const { devices } = yield* device.replica.whereIs(offline)
+            assert.deepStrictEqual(
+              devices.map(({ at, has }) => [Number(at), has]),
+              [[2, false]]
+            )
+            const [own, other] = yield* device.replica.devices
+            assert.deepInclude(own, { isThisDevice: true, role: "owner" })
+            assert.deepInclude(other, { isThisDevice: false, role: "editor", at: Seq.make(2), behind: 1 })
+          })
+        )
       }),
     60_000
   )
