@@ -27,7 +27,10 @@ export class RefillLeases extends Context.Service<
         ask: Effect.fn("RefillLeases.ask")(function* (workspace, device, done) {
           const now = yield* Clock.currentTimeMillis
           // Those that ended are dropped here, so that the map is no larger than what is refilled now.
-          for (const [one, { until }] of leases) if (until <= now) leases.delete(one)
+          // A lease that lasts longer than any is from before the clock was set back.
+          for (const [one, { until }] of leases) {
+            if (until <= now || until - now > refillLeaseMillis) leases.delete(one)
+          }
           const held = leases.get(workspace)
           if (held !== undefined && held.device !== device) return { granted: false, millis: held.until - now }
           if (done) leases.delete(workspace)

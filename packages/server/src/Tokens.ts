@@ -84,8 +84,9 @@ export class Tokens extends Context.Service<
     readonly useChallenge: (challenge: string) => Effect.Effect<void, Unauthorized | RateLimited>
   }
 >()("@tidemark/server/Tokens") {
-  /** Over a secret of at least 32 bytes (`DataFolder.secret`). */
-  static readonly layer = (secret: Redacted.Redacted<Uint8Array>) => Layer.effect(Tokens, makeTokens(secret))
+  /** Over a secret of at least 32 bytes (`DataFolder.secret`); remembers so many used challenges at once. */
+  static readonly layer = (secret: Redacted.Redacted<Uint8Array>, usedCountMax = usedChallengeCountMax) =>
+    Layer.effect(Tokens, makeTokens(secret, usedCountMax))
 }
 
 /** Epoch seconds; never 0, which jsonwebtoken takes for "not given" and replaces by its own clock. */
@@ -115,11 +116,11 @@ const keysOf = (secret: Redacted.Redacted<Uint8Array>) => {
   }
 }
 
-const makeTokens = (secret: Redacted.Redacted<Uint8Array>) =>
+const makeTokens = (secret: Redacted.Redacted<Uint8Array>, usedCountMax: number) =>
   Effect.gen(function* () {
     const primitives = yield* Primitives
     const keys = keysOf(secret)
-    const usedUntilMillis = new Map<string, number>()
+    const usedMadeMillis = new Map<string, number>()
 
     const sign = Effect.fnUntraced(function* (
       workspace: WorkspaceId,
@@ -158,11 +159,16 @@ const makeTokens = (secret: Redacted.Redacted<Uint8Array>) =>
     }
 
     const verify = Effect.fn("Tokens.verify")(function* (token: string) {
-      const payload = yield* Effect.fromResult(verifySignature(token, yield* Clock.currentTimeMillis))
+      const now = yield* Clock.currentTimeMillis
+      const payload = yield* Effect.fromResult(verifySignature(token, now))
       const claims = decodeClaims(payload)
       const subject = Result.isSuccess(claims) ? subjectOf(claims.success.sub) : undefined
       if (Result.isFailure(claims) || subject === undefined) return yield* forged("This token lacks a claim; renew it")
-      const { exp, use, ws: workspace } = claims.success
+      const { exp, iat, use, ws: workspace } = claims.success
+      // Made by a clock that was ahead; a link's token ends with its grant, and nobody could renew it [TOKEN-7].
+      if (use !== "access" && iat - toSeconds(now) > clockToleranceSeconds) {
+        return yield* new Unauthorized({ reason: "expired", message: "This token is of another time; renew it" })
+      }
       if ((use === "access") !== (subject._tag === "Grant")) return yield* forged("This token is for another use")
       return { workspace, use, subject, expiresAtMillis: exp * 1_000 }
     })
@@ -192,11 +198,18 @@ const makeTokens = (secret: Redacted.Redacted<Uint8Array>) =>
       return Number(new DataView(body.buffer, body.byteOffset).getBigUint64(0))
     }
 
-    /** Challenges are used roughly in the order of their expiry, so the oldest stand first. */
+    /** Whether a challenge made then is accepted now, as far as its time goes; one of a time to come is not. */
+    const isInTime = (madeMillis: number, nowMillis: number): boolean =>
+      nowMillis - madeMillis <= challengeMillisMax && madeMillis - nowMillis <= clockToleranceSeconds * 1_000
+
+    /**
+     * Challenges are used roughly in the order of their making, so the oldest stand first. After the clock was set back
+     * those of the time before stand there, and must not stay until it comes again [TOKEN-7].
+     */
     const forgetExpired = (nowMillis: number): void => {
-      for (const [used, untilMillis] of usedUntilMillis) {
-        if (untilMillis > nowMillis) return
-        usedUntilMillis.delete(used)
+      for (const [used, madeMillis] of usedMadeMillis) {
+        if (isInTime(madeMillis, nowMillis)) return
+        usedMadeMillis.delete(used)
       }
     }
 
@@ -205,15 +218,13 @@ const makeTokens = (secret: Redacted.Redacted<Uint8Array>) =>
       if (made === undefined)
         return yield* refuseChallenge("This challenge was not made by this server; ask for another")
       const now = yield* Clock.currentTimeMillis
-      if (now - made > challengeMillisMax || made - now > clockToleranceSeconds * 1_000) {
-        return yield* refuseChallenge("This challenge has expired; ask for another")
-      }
-      if (usedUntilMillis.has(text)) return yield* refuseChallenge("This challenge was used before; ask for another")
+      if (!isInTime(made, now)) return yield* refuseChallenge("This challenge has expired; ask for another")
+      if (usedMadeMillis.has(text)) return yield* refuseChallenge("This challenge was used before; ask for another")
       forgetExpired(now)
-      if (usedUntilMillis.size >= usedChallengeCountMax) {
+      if (usedMadeMillis.size >= usedCountMax) {
         return yield* new RateLimited({ retryAfterMillis: 10_000, message: "Too many devices ask for tokens at once" })
       }
-      usedUntilMillis.set(text, made + challengeMillisMax)
+      usedMadeMillis.set(text, made)
     })
 
     return Tokens.of({

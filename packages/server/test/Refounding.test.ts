@@ -151,4 +151,18 @@ describe("refounding", () => {
       assert.strictEqual(summary(yield* Effect.flip(ask(reader))), "Forbidden")
     }).pipe(Effect.provide(memoryStore()))
   )
+
+  it.effect("AMNESIA-7 a lease given while the server's clock was ten years ahead does not last until then", () =>
+    Effect.gen(function* () {
+      const sync = yield* SyncService
+      const owner = yield* makeOwner
+      const editor = yield* makeMember(owner, "editor")
+      const ask = (member: Member) => Effect.flatMap(asked(member), (who) => sync.refill({ ...who, done: false }))
+      yield* TestClock.setTime(10 * 365 * 86_400_000)
+      const renewed = yield* sync.renew({ ...owner, proof: yield* prove(owner, "renew"), from })
+      assert.isTrue((yield* ask({ ...owner, ...renewed })).granted)
+      yield* TestClock.setTime(0)
+      assert.isTrue((yield* ask(editor)).granted)
+    }).pipe(Effect.provide(memoryStore()))
+  )
 })

@@ -11,8 +11,8 @@ import { testSecret } from "./stores.ts"
 const workspace = WorkspaceId.make("AAAAAAAAAAAAAAAAAAAAAA")
 const device = DeviceId.make("BAAAAAAAAAAAAAAAAAAAAA")
 const grant = GrantId.make("CAAAAAAAAAAAAAAAAAAAAA")
-const layer = (secret = testSecret) =>
-  Layer.fresh(Tokens.layer(secret)).pipe(Layer.provideMerge(Primitives.layerWebCrypto))
+const layer = (secret = testSecret, usedCountMax?: number) =>
+  Layer.fresh(Tokens.layer(secret, usedCountMax)).pipe(Layer.provideMerge(Primitives.layerWebCrypto))
 
 /** The key this server signs with, derived as it does, so that forgeries differ in one thing only. */
 const signingKey = createHmac("sha256", Redacted.value(testSecret)).update("tidemark/server/token/1").digest()
@@ -23,7 +23,7 @@ const goodClaims = {
   jti: "AAAAAAAAAAAA",
   ws: workspace,
   use: "device",
-  iat: 0,
+  iat: 1,
   exp: 900
 }
 
@@ -131,5 +131,46 @@ describe("Tokens", () => {
         ["challenge", "challenge", "challenge", "challenge"]
       )
     }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("TOKEN-7 a clock that jumps ten years ahead and back locks nobody out: each renews once", () =>
+    Effect.gen(function* () {
+      const tokens = yield* Tokens
+      const now = 1_800_000_000_000
+      const years = 10 * 365 * 86_400_000
+      const renew = Effect.gen(function* () {
+        const { challenge } = yield* tokens.challenge
+        yield* tokens.useChallenge(challenge)
+        return { challenge, ...(yield* tokens.issueDevice(workspace, device, "device")) }
+      })
+      yield* TestClock.setTime(now)
+      const before = yield* renew
+      yield* TestClock.setTime(now + years)
+      assert.strictEqual(yield* reasonOf(before.token), "expired")
+      const ahead = yield* renew
+      const access = yield* tokens.issueAccess(workspace, grant, now + years + 60_000)
+      assert.strictEqual(yield* reasonOf(ahead.token), "accepted")
+      yield* TestClock.setTime(now)
+      assert.strictEqual(yield* reasonOf(ahead.token), "expired")
+      assert.strictEqual(yield* reasonOf(access), "accepted")
+      assert.strictEqual(yield* reasonOf((yield* renew).token), "accepted")
+      // Within the tolerance two servers may differ.
+      yield* TestClock.setTime(now - 29_000)
+      assert.strictEqual(yield* reasonOf(before.token), "accepted")
+      yield* TestClock.setTime(now - 31_000)
+      assert.strictEqual(yield* reasonOf(before.token), "expired")
+    }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("TOKEN-7 challenges used while the clock was ahead do not fill the memory of used ones", () =>
+    Effect.gen(function* () {
+      const tokens = yield* Tokens
+      const use = Effect.flatMap(tokens.challenge, ({ challenge }) => tokens.useChallenge(challenge))
+      yield* TestClock.setTime(10 * 365 * 86_400_000)
+      for (let count = 0; count < 10; count++) yield* use
+      assert.strictEqual((yield* Effect.flip(use))._tag, "RateLimited")
+      yield* TestClock.setTime(1_000)
+      yield* use
+    }).pipe(Effect.provide(layer(testSecret, 10)))
   )
 })

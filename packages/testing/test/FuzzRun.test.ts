@@ -101,7 +101,7 @@ describe("inputs", () => {
       await first.close?.()
       await second.close?.()
     }
-  })
+  }, 20_000)
 
   it("mutations leave the sample alone and keep JSON what it is", () => {
     const sample = Uint8Array.from({ length: 200 }, (_, index) => index)
