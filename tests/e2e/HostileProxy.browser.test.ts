@@ -20,6 +20,7 @@ import {
   makeLink,
   newPerson,
   type Person,
+  pressSyncNow,
   shownTasks,
   untilStatus,
   untilTasks
@@ -138,37 +139,27 @@ describe("a middlebox", () => {
     await untilAllWell(["o Buy milk", "o Into the void", "o Still writing"])
   })
 
-  it("APP-8 that answers pushes without storing: never synced, stalled with a cause", async () => {
-    const lies: Array<string> = []
-    ada.network.treat(async (asked) => {
-      if (!isPush(asked)) return pass
-      const kind = lies.length % 2 === 0 ? "nothing" : "otherItem"
-      lies.push(kind)
-      return invented(await madeUpAnswer(asked, kind))
+  for (const { kinds, says } of [
+    { kinds: ["nothing", "otherItem"], says: /names none of the edits|confirmed nothing|does not hold/ },
+    { kinds: ["chain"], says: /another history/ },
+    { kinds: ["oldPlace"], says: /names none of the edits|confirmed nothing/ },
+    { kinds: ["placeAhead"], says: /does not hold what it said/ }
+  ] as const) {
+    it(`APP-8 that answers pushes without storing (${kinds.join(", ")}): never synced, stalled with a cause`, async () => {
+      let lies = 0
+      ada.network.treat(async (asked) => {
+        if (!isPush(asked)) return pass
+        return invented(await madeUpAnswer(asked, kinds[lies++ % kinds.length] ?? kinds[0]))
+      })
+      await addTask(ada.page, "Not stored")
+      await ada.page.locator('[data-status="Stalled"]').waitFor({ timeout: stalledMillisMax })
+      assert.match(await sentence(ada.page), says)
+      assert.isAtLeast(lies, 2)
+      const statuses = await shownStatuses(ada.page)
+      assert.notInclude(statuses.slice(statuses.indexOf("Pending")), "Synced")
+      await untilAllWell(["o Buy milk", "o Not stored"])
     })
-    await addTask(ada.page, "Not stored")
-    await ada.page.locator('[data-status="Stalled"]').waitFor({ timeout: stalledMillisMax })
-    assert.match(await sentence(ada.page), /names none of the edits|confirmed nothing/)
-    assert.isAtLeast(lies.length, 2)
-    const statuses = await shownStatuses(ada.page)
-    assert.notInclude(statuses.slice(statuses.indexOf("Pending")), "Synced")
-    await untilAllWell(["o Buy milk", "o Not stored"])
-  })
-
-  it("APP-8 that makes up a chain: never synced, and sent when it stops lying", async () => {
-    const lied = Promise.withResolvers<void>()
-    let lies = 0
-    ada.network.treat(async (asked) => {
-      if (!isPush(asked)) return pass
-      if (++lies === 5) lied.resolve()
-      return invented(await madeUpAnswer(asked, "chain"))
-    })
-    await addTask(ada.page, "Not stored")
-    await lied.promise
-    const statuses = await shownStatuses(ada.page)
-    assert.notInclude(statuses.slice(statuses.indexOf("Pending")), "Synced")
-    await untilAllWell(["o Buy milk", "o Not stored"])
-  })
+  }
 
   it("APP-9 that answers far too late: the page works, and nothing is synced before its answer", async () => {
     const moment = Promise.withResolvers<void>()
@@ -201,6 +192,49 @@ describe("a middlebox", () => {
     assert.deepStrictEqual(await shownTasks(ada.page), titles.toSorted())
   })
 
+  it("APP-10 that cuts what a token is asked for with at each tenth byte: the next page load gets one all the same", async () => {
+    const cutter = makeCutter()
+    ada.network.treat((asked) => (isApi(asked) ? cutter.treat(asked) : pass))
+    cutter.leave("push", "pull", "head", "live")
+    await ada.page.reload()
+    await addTask(ada.page, "With a new token")
+    await untilSyncedAsking(ada.page)
+    assert.deepStrictEqual(
+      ["challenges", "tokens", "statements"].filter((kind) => !cutter.isDone(kind)),
+      []
+    )
+    assert.isAtLeast(cutter.count(), 80)
+    await untilAllWell(["o Buy milk", "o With a new token"])
+  })
+
+  it("APP-10 that cuts the live socket at each tenth byte, in its greeting and in what it brings: nothing is lost", async () => {
+    const link = await makeLink(ada, "Editor")
+    await go(ada.page, "Tasks")
+    const eve = await person()
+    await joinByLink(eve, link, "Theirs")
+    const cuts = 60
+    const cut = { count: 0 }
+    let next = Promise.withResolvers<void>()
+    ada.network.treat(({ isUpgrade }) => {
+      if (!isUpgrade) return pass
+      next.resolve()
+      next = Promise.withResolvers<void>()
+      return cut.count < cuts ? { _tag: "CutAnswer", at: 10 * cut.count++, whole: () => undefined } : pass
+    })
+    const titles = ["o Buy milk"]
+    while (cut.count < cuts) {
+      // A socket that got through its greeting is cut in the entries that the other device sends.
+      const again = next.promise
+      const title = `Cut ${titles.length}`
+      await addTask(eve.page, title)
+      titles.push(`o ${title}`)
+      await pressSyncNow(ada.page)
+      await again
+    }
+    await untilTasks(ada.page, titles)
+    await untilAllWell(titles)
+  })
+
   it("APP-11 that shows its own page for everything: offline with the reason, and the app opens again", async () => {
     ada.network.treat(() => ({ _tag: "Invent", type: "text/html", body: "<h1>Welcome to the harbour café</h1>" }))
     await addTask(ada.page, "From the café")
@@ -219,8 +253,10 @@ const invented = (body: object): Treatment => ({
   body: JSON.stringify(body)
 })
 
+type Lie = "nothing" | "otherItem" | "chain" | "oldPlace" | "placeAhead"
+
 /** A well-formed answer to a push that the server never saw: its true head, and results that are not true. */
-const madeUpAnswer = async (asked: Asked, kind: "nothing" | "otherItem" | "chain"): Promise<object> => {
+const madeUpAnswer = async (asked: Asked, lie: Lie): Promise<object> => {
   const { authorization = "" } = asked.headers
   const version = asked.headers["tidemark-protocol"] ?? ""
   const address = new URL(asked.path.replace(/entries$/, "head"), server.origin)
@@ -229,9 +265,23 @@ const madeUpAnswer = async (asked: Asked, kind: "nothing" | "otherItem" | "chain
   const [entry = new Uint8Array()] = Result.getOrThrow(decodePush(new Uint8Array(asked.body)))
   const { deviceSeq } = Result.getOrThrow(decodeHeader(entry))
   const chain = Buffer.alloc(32, 7).toString("base64url")
-  if (kind === "nothing") return { logId, head, results: [] }
-  const named = kind === "chain" ? deviceSeq : deviceSeq + 1_000
-  return { logId, head: head + 1, results: [{ _tag: "Stored", deviceSeq: named, seq: head + 1, chain }] }
+  const named = (seq: number, item: number = deviceSeq) => ({
+    logId,
+    head: Math.max(head, seq),
+    results: [{ _tag: "Stored", deviceSeq: item, seq, chain }]
+  })
+  switch (lie) {
+    case "nothing":
+      return { logId, head, results: [] }
+    case "otherItem":
+      return named(head + 1, deviceSeq + 1_000)
+    case "chain":
+      return named(head + 1)
+    case "oldPlace":
+      return named(1)
+    case "placeAhead":
+      return named(head + 5)
+  }
 }
 
 /** Cuts each kind of request at byte 0, 10, 20 … of the request, then of its answer; then lets it pass. */
@@ -241,13 +291,17 @@ const makeCutter = () => {
   const kindOf = ({ isUpgrade, method, path }: Asked) => {
     if (isUpgrade) return "live"
     if (path.endsWith("/entries")) return method === "POST" ? "push" : "pull"
-    return path.endsWith("/head") ? "head" : "other"
+    return /[^/]+$/.exec(path)?.[0] ?? "other"
   }
   return {
+    /** These kinds pass. */
+    leave: (...kinds: ReadonlyArray<string>) => {
+      for (const kind of kinds) places.set(kind, { side: "done", at: 0 })
+    },
     treat: (asked: Asked): Treatment => {
       const kind = kindOf(asked)
       // Without a live socket everything is pulled.
-      if (kind === "live") return { _tag: "CutRequest", at: 0 }
+      if (kind === "live" && places.get(kind)?.side !== "done") return { _tag: "CutRequest", at: 0 }
       const place = places.get(kind) ?? { side: "request" as const, at: 0 }
       places.set(kind, place)
       if (place.side === "done") return pass

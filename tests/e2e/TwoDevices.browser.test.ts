@@ -16,6 +16,7 @@ import {
   makeLink,
   newPerson,
   type Person,
+  pressSyncNow,
   showAllTasks,
   taskItem,
   untilStatus,
@@ -92,7 +93,7 @@ describe("two devices", () => {
     await untilStatus(ada.page, /Offline, \d+ pending/)
 
     for (const { network } of [ada, ben]) network.heal()
-    for (const { page } of [ada, ben]) await page.evaluate(() => globalThis.dispatchEvent(new Event("online")))
+    for (const { page } of [ada, ben]) await pressSyncNow(page)
     const both = ["x Buy oat milk", "o Call the harbour master", "o Mend the net", "o Written after the reload"]
     await Promise.all([ada, ben].map(({ page }) => untilTasks(page, both, backMillisMax)))
     for (const { page } of [ada, ben]) await untilStatus(page, /^Sync status: Synced$/)
@@ -127,7 +128,7 @@ describe("two devices", () => {
       typed.push(`o ada before ${round}`, `o ben before ${round}`, `o ada while it is down ${round}`)
       server = await startServer({ data, web, port: server.port })
     }
-    for (const { page } of [ada, ben]) await page.evaluate(() => globalThis.dispatchEvent(new Event("online")))
+    for (const { page } of [ada, ben]) await pressSyncNow(page)
     await Promise.all([ada, ben].map(({ page }) => untilTasks(page, typed, 40_000)))
     for (const { page } of [ada, ben]) await untilStatus(page, /^Sync status: Synced$/)
     // A third device, which never saw any of it, gets all of it from the server alone.
@@ -146,7 +147,7 @@ describe("two devices", () => {
     await server.kill()
     await rm(data, { recursive: true })
     server = await startServer({ data, web, port: server.port })
-    await ada.page.evaluate(() => globalThis.dispatchEvent(new Event("online")))
+    await pressSyncNow(ada.page)
     await addTask(ada.page, "Written after the loss")
     await untilStatus(ada.page, /^Sync status: Synced$/)
     // Ben is away, and yet what he wrote is on the server: a new device gets all of it.
@@ -156,7 +157,7 @@ describe("two devices", () => {
     const all = ["o Buy milk", "o Written by Ben", "o Written after the loss"]
     await untilTasks(eve.page, all)
     ben.network.heal()
-    await ben.page.evaluate(() => globalThis.dispatchEvent(new Event("online")))
+    await pressSyncNow(ben.page)
     await untilTasks(ben.page, all)
     await untilStatus(ben.page, /^Sync status: Synced$/)
   })
@@ -177,7 +178,7 @@ describe("two devices", () => {
     await again.getByRole("link", { name: /Alone/ }).click()
     await untilTasks(again, ["o Written online", "o Written offline"])
     ada.network.heal()
-    await again.evaluate(() => globalThis.dispatchEvent(new Event("online")))
+    await pressSyncNow(again)
     await untilStatus(again, /^Sync status: Synced$/)
   })
 

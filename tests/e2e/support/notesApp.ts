@@ -95,6 +95,14 @@ export const shownTasks = (page: Page): Promise<ReadonlyArray<string>> =>
         .toSorted()
     )
 
+/** Presses "Sync now" once, whatever is open. */
+export const pressSyncNow = async (page: Page): Promise<void> => {
+  const button = page.getByRole("button", { name: "Sync now" })
+  if (!(await button.isVisible())) await page.getByRole("button", { name: /^Sync status/ }).click()
+  await button.click()
+  await page.keyboard.press("Escape")
+}
+
 /** Waits until the badge says this. */
 export const untilStatus = async (page: Page, words: RegExp, timeout = 20_000): Promise<void> => {
   await page.getByRole("button", { name: words }).waitFor({ timeout })
