@@ -1,7 +1,7 @@
 /** The badge's words: each status says something of its own, and only a synced one says synced. */
 import { assert, describe, it } from "@effect/vitest"
 import type { SyncStatus } from "@tidemark/react"
-import { heldWords, statusWords } from "../src/features/status/statusWords.ts"
+import { awayWords, heldWords, sendingWords, statusWords } from "../src/features/status/statusWords.ts"
 
 const counted = { pending: 0, refused: 0, heldRefused: 0, heldTooNew: 0 }
 const waiting = { ...counted, pending: 3 }
@@ -59,6 +59,22 @@ describe("statusWords", () => {
   it("measures catching up from 0 to 1, with nothing to catch up on as well", () => {
     const progress = (done: number, total: number) => statusWords({ _tag: "Syncing", ...counted, done, total }).progress
     assert.deepStrictEqual([progress(0, 0), progress(1, 4), progress(4, 4), progress(5, 4)], [0, 0.25, 1, 1])
+  })
+
+  it("STATUS-11 says for how many days there was no contact, by whose clock, and that edits are safe; else nothing", () => {
+    const offline: SyncStatus = { _tag: "Offline", ...counted, message: "No server." }
+    assert.isUndefined(awayWords(offline))
+    assert.match(
+      awayWords({ ...offline, awayDays: 9 }) ?? "",
+      /^Not synced for 9 days, by this device's clock\..*safe on this device/
+    )
+  })
+
+  it("STATUS-12 says how many of many edits were sent; else nothing", () => {
+    const pending: SyncStatus = { _tag: "Pending", ...waiting }
+    assert.isUndefined(sendingWords(pending))
+    const sending = { done: 1_200, total: 5_000 }
+    assert.strictEqual(sendingWords({ ...pending, sending }), "1,200 of 5,000 changes sent.")
   })
 
   it("tells of each kind of held entry, in the singular too, and of nothing when there is none", () => {

@@ -312,6 +312,8 @@ export const metaKeys = {
   ahead: "sync/ahead",
   /** When the last receipt came, epoch milliseconds, as JSON. */
   lastReceiptAt: "sync/lastReceiptAt",
+  /** When there was contact with the server last, epoch milliseconds, as JSON; at most an hour older than it was. */
+  lastContactAt: "sync/lastContactAt",
   /** Places of the log the cursor has been at, as JSON: where a server that lost its end may still agree. */
   marks: "sync/marks",
   /** The LogId, as JSON, of a log that this device has yet to compare with what it holds; absent when that is done. */

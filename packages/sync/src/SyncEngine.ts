@@ -12,7 +12,7 @@ import { monotonicMillis } from "./internal/monotonic.ts"
 import { makeStatusBoard } from "./internal/statusBoard.ts"
 import { mendMeta } from "./internal/mendMeta.ts"
 import { takeOver, type Turn } from "./internal/turn.ts"
-import { makeWorks, type Work } from "./internal/works.ts"
+import { makeWorks, type Work, type Works } from "./internal/works.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
 import type { Remote } from "./Remote.ts"
 import type { Sealer } from "./Sealer.ts"
@@ -52,10 +52,11 @@ export class SyncEngine extends Context.Service<
       let inbox: Inbox | undefined
 
       /** Takes the fence over and reads what the status needs; again and again while the store fails. */
-      const begin = (turn: Turn) =>
+      const begin = (turn: Turn, works: Works) =>
         Effect.gen(function* () {
           yield* takeOver(store, turn.nonce)
           yield* mendMeta(store, turn)
+          yield* works.begin
           return yield* board.recount
         }).pipe(
           Effect.tapError((error) => (error._tag === "StoreFailed" ? board.show(storeFails(error)) : Effect.void)),
@@ -70,8 +71,8 @@ export class SyncEngine extends Context.Service<
           if (inbox === queue) inbox = undefined
           return board.show(stoppedState)
         })
-        const waits = yield* begin(turn)
         const works = yield* makeWorks(turn, board)
+        const waits = yield* begin(turn, works)
         const crew = yield* makeCrew(queue)
         inbox = queue
 

@@ -33,6 +33,15 @@ export const liveGapMillis = 1_000
 /** Edits that got no receipt for this long of connected time are shown as stalled, in milliseconds [STATUS-4]. */
 export const stalledMillis = 30_000
 
+/** Fewer own edits than this on their way are no progress worth watching [STATUS-12]. */
+export const sendingShownMin = 50
+
+/** A device without contact with the server for this long says so, in milliseconds: 7 days [STATUS-11]. */
+export const awayMillisMin = 7 * 86_400_000
+
+/** How often contact with the server is written down, in milliseconds. */
+export const contactNoteMillis = 3_600_000
+
 /** How long the first device that finds something missing on the server lets others send their own edits, in milliseconds. */
 export const refillPatienceMillis = 2_000
 

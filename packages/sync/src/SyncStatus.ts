@@ -11,8 +11,12 @@ import { isOverdue, stuckMillis } from "./internal/stuckClock.ts"
 import { hasLasted } from "./internal/trial.ts"
 import type { OutboxCounts } from "./LocalStore.ts"
 import { Refused, UnreachableReason } from "./SyncErrors.ts"
-import { connectionMillisMin, attemptCountMax, stalledMillis } from "./SyncLimits.ts"
+import { awayMillisMin, connectionMillisMin, attemptCountMax, stalledMillis } from "./SyncLimits.ts"
 import { type BrokenLink, type LinkState, placeOf, type SyncState } from "./SyncState.ts"
+
+/** So many of so many. */
+export const Progress = Schema.Struct({ done: Schema.Int, total: Schema.Int })
+export type Progress = typeof Progress.Type
 
 /** What every status carries. */
 const common = {
@@ -24,7 +28,11 @@ const common = {
   heldRefused: Schema.Int,
   heldTooNew: Schema.Int,
   /** When the server last said that an item of this device is durable, epoch milliseconds. */
-  lastReceiptAt: Schema.optionalKey(Schema.Int)
+  lastReceiptAt: Schema.optionalKey(Schema.Int),
+  /** Own edits the server has confirmed, of those that waited when sending began; absent while nothing is being sent [STATUS-12]. */
+  sending: Schema.optionalKey(Progress),
+  /** Whole days without contact with the server, from 7 on, while it cannot be reached [STATUS-11]. */
+  awayDays: Schema.optionalKey(Schema.Int)
 }
 
 /** Why edits do not move although they could. */
@@ -74,6 +82,9 @@ export interface StatusInput {
   readonly history?: HistoryCounts
   readonly refusalMessage: string | undefined
   readonly lastReceiptAt: number | undefined
+  readonly sending?: Progress | undefined
+  /** How long ago there was contact with the server, in milliseconds. */
+  readonly awayMillis?: number
   /** Now, in the machine's time. */
   readonly at: number
 }
@@ -101,7 +112,10 @@ export const statusOf = (input: StatusInput): SyncStatus => {
     refused: counts.refused,
     heldRefused: counts.heldRefused,
     heldTooNew: counts.heldTooNew,
-    ...(input.lastReceiptAt === undefined ? {} : { lastReceiptAt: input.lastReceiptAt })
+    ...(input.lastReceiptAt === undefined ? {} : { lastReceiptAt: input.lastReceiptAt }),
+    ...(input.sending === undefined ? {} : { sending: input.sending }),
+    // Before this start has tried in vain, nobody knows whether the server is away, or the clock is wrong.
+    ...(link._tag === "waiting" || link._tag === "refused" ? awayDaysOf(input.awayMillis ?? 0) : {})
   }
   const stalled = (cause: StalledCause, message: string): SyncStatus => ({ _tag: "Stalled", ...seen, cause, message })
   const broken = (ended: BrokenLink): SyncStatus => {
@@ -145,6 +159,8 @@ export const statusOf = (input: StatusInput): SyncStatus => {
   if (due > 0) return { _tag: "Syncing", ...seen, done: 0, total: due }
   return waiting > 0 ? stalled("history", waitingMessage(waiting)) : { _tag: "Synced", ...seen }
 }
+
+const awayDaysOf = (millis: number) => (millis < awayMillisMin ? {} : { awayDays: Math.floor(millis / 86_400_000) })
 
 const waitingMessage = (count: number): string =>
   `${count === 1 ? "1 document waits" : `${count} documents wait`} for edits that no device has sent yet. ` +

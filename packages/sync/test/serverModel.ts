@@ -99,10 +99,14 @@ export class ServerModel {
   cursors = new Map<DeviceId, DevicePlace>()
   cursorAsks = 0
   refuseReports = false
+  /** Answers that were lost on their way. */
+  lostAnswers = { push: 0, pull: 0 }
+  /** After which Seqs pages with entries were given, each time. */
+  pagesAfter: Array<number> = []
   /** Every doc page asked for: the doc, and after which Seq. */
   docPulls: Array<{ readonly doc: DocId; readonly after: Seq }> = []
   changeHead: (head: LogHead) => LogHead = (head) => head
-  faults: { push: Array<Fault>; pull: Array<Fault>; head: Array<Fault>; live: Array<Fault> } = {
+  faults: { push: Array<Fault | undefined>; pull: Array<Fault | undefined>; head: Array<Fault>; live: Array<Fault> } = {
     push: [],
     pull: [],
     head: [],
@@ -221,6 +225,7 @@ export class ServerModel {
         if (fault === "hang") return Effect.never
         if (fault === "unreachable") return Effect.fail(down())
         if (this.refuseCall !== undefined) return Effect.fail(this.refuseCall)
+        if (fault === "loseAnswer" && kind !== "head") this.lostAnswers[kind] += 1
         return fault === "loseAnswer" ? Effect.andThen(answer(), Effect.fail(down())) : answer()
       })
     return {
@@ -245,7 +250,9 @@ export class ServerModel {
             after === undefined ||
             (after.logId === this.logId && from <= this.head && this.cursorAt(from).chain === after.chain)
           if (!isOurs) return Effect.fail(forked())
-          return Effect.succeed(this.changePage(this.page(from, from + this.pageCount)))
+          const page = this.changePage(this.page(from, from + this.pageCount))
+          if (page.items.length > 0) this.pagesAfter.push(from)
+          return Effect.succeed(page)
         }),
       doc: ({ after, doc, logId }) =>
         call("pull", () => {

@@ -24,6 +24,8 @@ export interface Settled {
   readonly settled: number
   /** Those of them that the chain of the log bears out. */
   readonly proven: number
+  /** Own updates of which the server has everything now, and had not before. */
+  readonly edits: number
   /** Items marked as refused, and items to be sealed again because their number was taken. */
   readonly refused: number
   readonly renumbered: number
@@ -91,6 +93,7 @@ export const settleReceipts = (
   const settled: Settled = {
     settled: stored.length,
     proven: stored.filter(({ seq }) => seq <= moved.seq).length,
+    edits: editsStored(stored, sealed),
     refused: refused.length,
     renumbered: forked.length,
     gone: input.sent.filter((item) => !sealed.has(item.deviceSeq)).length,
@@ -158,6 +161,14 @@ export const settleOrMark = (
     else mark.push(...known.filter(({ part }) => seqs.has(part.deviceSeq)).map(({ part, seq }) => ({ ...part, seq })))
   }
   return { settle, mark }
+}
+
+/** The own updates covered by items of which `stored` brought the last receipt that was missing. */
+const editsStored = (stored: ReadonlyArray<Stored>, sealed: ReadonlyMap<DeviceSeq, SealedItem>): number => {
+  const known = new Set(stored.map(({ deviceSeq }) => deviceSeq))
+  return [...Map.groupBy(itemsOf(stored, sealed), ({ first }) => first).values()]
+    .filter((parts) => parts.every((part) => part.seq !== undefined || known.has(part.deviceSeq)))
+    .reduce((sum, [part]) => sum + (part?.covers.length ?? 0), 0)
 }
 
 /** All stored parts of the items these results are about, each once, ascending. */

@@ -7,7 +7,7 @@ import type { SyncEvent } from "../SyncEvent.ts"
 import { type SyncState, stoppedState } from "../SyncState.ts"
 import { Ahead, pruneAhead } from "./ahead.ts"
 import { monotonicMillis } from "./monotonic.ts"
-import { noCounts, statusOf, type StatusInput, type SyncStatus } from "../SyncStatus.ts"
+import { noCounts, statusOf, type Progress, type StatusInput, type SyncStatus } from "../SyncStatus.ts"
 
 /** What waits, as the machine is told. */
 export type Waits = Omit<Extract<SyncEvent, { readonly _tag: "OutboxChanged" }>, "_tag">
@@ -23,6 +23,10 @@ export interface StatusBoard {
   readonly recountHistory: Effect.Effect<void, StoreFailed>
   /** Whether a doc has holes, or is asked for, as last counted. */
   readonly hasHistory: () => boolean
+  /** There was contact with the server so many milliseconds ago. */
+  readonly setAway: (millis: number) => Effect.Effect<void>
+  /** So many own edits were sent, of so many since sending began; undefined where nothing is being sent. */
+  readonly setSending: (sending: Progress | undefined) => void
   /** Shows the state as it is now; publishes only what differs. */
   readonly show: (state: SyncState) => Effect.Effect<void>
 }
@@ -63,11 +67,20 @@ export const makeStatusBoard: Effect.Effect<StatusBoard, never, LocalStore> = Ef
     return { waiting: counts.unsealed + counts.sealed, promised }
   }).pipe(Effect.tapError(({ message }) => Effect.sync(() => (seen = { ...seen, countsFailure: message }))))
 
+  let away = { millis: 0, since: yield* monotonicMillis }
+  const setAway = Effect.fnUntraced(function* (millis: number) {
+    away = { millis, since: yield* monotonicMillis }
+  })
+  const setSending = (sending: Progress | undefined) => {
+    seen = { ...seen, sending }
+  }
+
   const show = Effect.fnUntraced(function* (state: SyncState) {
     seen = { ...seen, state }
-    const next = statusOf({ ...seen, at: yield* monotonicMillis })
+    const at = yield* monotonicMillis
+    const next = statusOf({ ...seen, awayMillis: away.millis + at - away.since, at })
     if (!Equal.equals(next, SubscriptionRef.getUnsafe(status))) yield* SubscriptionRef.set(status, next)
   })
 
-  return { status, recount, recountHistory, hasHistory: () => noteCount > 0, show }
+  return { status, recount, recountHistory, hasHistory: () => noteCount > 0, setAway, setSending, show }
 })

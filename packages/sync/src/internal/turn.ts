@@ -24,6 +24,7 @@ export interface OwnMeta {
   readonly nextDeviceSeq: DeviceSeq
   readonly ahead: Ahead
   readonly lastReceiptAt: number | undefined
+  readonly lastContactAt: number | undefined
   readonly marks: Marks | undefined
   /** The log that is to be compared with what this device holds. */
   readonly refill: LogId | undefined
@@ -48,6 +49,7 @@ const encode = {
   syncer: Schema.encodeSync(TextJson),
   ahead: Schema.encodeSync(AheadJson),
   lastReceiptAt: Schema.encodeSync(MillisJson),
+  lastContactAt: Schema.encodeSync(MillisJson),
   marks: Schema.encodeSync(MarksJson),
   refill: Schema.encodeSync(LogIdJson),
   copied: Schema.encodeSync(CopiedJson),
@@ -75,6 +77,7 @@ const decodeMeta = (meta: ReadonlyMap<string, string>): Result.Result<OwnMeta, S
       nextDeviceSeq: (yield* read(DeviceSeqJson, metaKeys.nextDeviceSeq)) ?? DeviceSeq.make(1),
       ahead: (yield* read(AheadJson, metaKeys.ahead)) ?? [],
       lastReceiptAt: yield* read(MillisJson, metaKeys.lastReceiptAt),
+      lastContactAt: yield* read(MillisJson, metaKeys.lastContactAt),
       marks: yield* read(MarksJson, metaKeys.marks),
       refill: yield* read(LogIdJson, metaKeys.refill),
       isCopied: (yield* read(CopiedJson, metaKeys.copied)) === true,
@@ -89,6 +92,7 @@ export interface OwnBatch extends Batch {
     readonly nextDeviceSeq?: DeviceSeq
     readonly ahead?: Ahead
     readonly lastReceiptAt?: number
+    readonly lastContactAt?: number
     /** A cursor leaves a mark by itself. */
     readonly marks?: Marks
     readonly refill?: LogId | "done"
@@ -112,6 +116,7 @@ const toBatch = ({ own = {}, ...batch }: OwnBatch, found: OwnMeta): Batch => {
   if (own.devices !== undefined) meta.set(metaKeys.devices, encode.devices(own.devices))
   if (own.nextDeviceSeq !== undefined) meta.set(metaKeys.nextDeviceSeq, encode.nextDeviceSeq(own.nextDeviceSeq))
   if (own.ahead !== undefined) meta.set(metaKeys.ahead, encode.ahead(own.ahead))
+  if (own.lastContactAt !== undefined) meta.set(metaKeys.lastContactAt, encode.lastContactAt(own.lastContactAt))
   if (own.lastReceiptAt !== undefined) meta.set(metaKeys.lastReceiptAt, encode.lastReceiptAt(own.lastReceiptAt))
   return { ...batch, meta }
 }

@@ -19,6 +19,8 @@ import { makeRefill } from "../Refill.ts"
 import type { FenceLost, RemoteError } from "../SyncErrors.ts"
 import type { SyncEvent } from "../SyncEvent.ts"
 import { failureOf } from "./failures.ts"
+import { makeContact } from "./contact.ts"
+import { makeSending } from "./sending.ts"
 import type { StatusBoard } from "./statusBoard.ts"
 import type { Turn } from "./turn.ts"
 
@@ -29,6 +31,8 @@ export type Report = (event: SyncEvent) => Effect.Effect<void>
 export type Work = (report: Report) => Effect.Effect<void, FenceLost>
 
 export interface Works {
+  /** Before everything else: reads what only the store remembers. */
+  readonly begin: Effect.Effect<void, StoreFailed | FenceLost>
   readonly connect: Work
   readonly pull: Work
   readonly live: Work
@@ -68,6 +72,8 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
   const reports = yield* makeCursorReports(turn)
   const live = yield* makeLive(hello, pull, reports)
   const history = yield* makeHistory(turn)
+  const contact = yield* makeContact(turn, board)
+  const sending = yield* makeSending(board)
   const bell = yield* Queue.sliding<void>(1)
   /** Whether this device stands at the head of the log, and whether the user asked to sync since history was last tended. */
   let [isAtHead, isAsked] = [false, false]
@@ -111,6 +117,8 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
   })
 
   const works: Works = {
+    begin: contact.begin,
+
     connect: (report) =>
       reported(
         Effect.gen(function* () {
@@ -120,6 +128,7 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
           isOffered = true
           // What was forgotten is counted before anything is shown as synced.
           if (place.isForgetful) yield* board.recount
+          yield* contact.note
           yield* report({ _tag: "HeadKnown", through: place.through, head: place.head, wentBack: place.isForgetful })
         }),
         report,
@@ -130,7 +139,10 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
       reported(
         pull
           .catchUp((news) => counting(report)({ _tag: "PageStored", ...news }))
-          .pipe(Effect.flatMap((place) => report({ _tag: "CaughtUp", ...place }))),
+          .pipe(
+            Effect.tap(() => contact.note),
+            Effect.flatMap((place) => report({ _tag: "CaughtUp", ...place }))
+          ),
         report,
         linkFailed
       ),
@@ -144,12 +156,15 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
     push: (report) =>
       reported(
         Effect.gen(function* () {
+          yield* sending.begin
           const drain = push.drain(
             Effect.fnUntraced(function* (settled) {
+              sending.count(settled.edits)
               yield* report({ _tag: "Pushed", settled: settled.settled, proven: settled.proven, ...settled.place })
             })
           )
           const blocked = yield* refill.around(drain)
+          if (blocked === undefined) sending.end()
           yield* report(blocked === undefined ? { _tag: "PushDrained" } : { _tag: "PushFailed", failure: blocked })
         }),
         report,

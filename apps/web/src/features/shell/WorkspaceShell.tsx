@@ -6,6 +6,7 @@ import type { WorkspaceId } from "@tidemark/protocol"
 import { WorkspaceProvider } from "@tidemark/react"
 import { Outlet } from "@tanstack/react-router"
 import { UnsavedBanner } from "../unsaved/UnsavedBanner.tsx"
+import { AwayNote } from "../status/AwayNote.tsx"
 import { OpenFailed } from "./OpenFailed.tsx"
 import { RoleNote } from "./RoleNote.tsx"
 import { WorkspaceBar } from "./WorkspaceBar.tsx"
@@ -27,6 +28,7 @@ export const WorkspaceShell = ({ id }: { readonly id: WorkspaceId }) => (
       <main className={classes["main"]}>
         <UnsavedBanner />
         <RoleNote />
+        <AwayNote />
         <Outlet />
       </main>
     </div>

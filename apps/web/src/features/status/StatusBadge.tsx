@@ -8,7 +8,7 @@ import { useState } from "react"
 import { attempt } from "../notices/notices.ts"
 import { HeldEntries } from "./HeldEntries.tsx"
 import { StatusIcon } from "./StatusIcon.tsx"
-import { heldWords, statusWords } from "./statusWords.ts"
+import { awayWords, heldWords, sendingWords, statusWords } from "./statusWords.ts"
 import { useTimeAgo } from "./useTimeAgo.ts"
 import classes from "./StatusBadge.module.css"
 
@@ -18,6 +18,8 @@ export const StatusBadge = () => {
   const [isOpen, setIsOpen] = useState(false)
   const { label, progress, sentence, tone, wayOut } = statusWords(status)
   const held = heldWords(status)
+  const sent = sendingWords(status)
+  const away = awayWords(status)
   const lastReceipt = useTimeAgo(status.lastReceiptAt)
   return (
     <Popover
@@ -50,6 +52,17 @@ export const StatusBadge = () => {
           {progress !== undefined && (
             <Progress value={progress * 100} size="sm" aria-label="Entries that have arrived" />
           )}
+          {status.sending !== undefined && (
+            <>
+              <Text size="sm">{sent}</Text>
+              <Progress
+                value={(status.sending.done / status.sending.total) * 100}
+                size="sm"
+                aria-label="Changes that were sent"
+              />
+            </>
+          )}
+          {away !== undefined && <Text size="sm">{away}</Text>}
           {wayOut !== undefined && (
             <Text size="sm" c="dimmed">
               {wayOut}

@@ -112,6 +112,18 @@ const stalledWayOut = ({ cause }: Stalled): string => {
   }
 }
 
+/** How long this device had no contact with the server; undefined while that is not worth a word. */
+export const awayWords = ({ awayDays }: SyncStatus): string | undefined =>
+  awayDays === undefined
+    ? undefined
+    : `Not synced for ${awayDays} days, by this device's clock. Your edits are safe on this device and go out when the server can be reached.`
+
+/** How many of many edits have been sent; undefined while few are on their way. */
+export const sendingWords = ({ sending }: SyncStatus): string | undefined =>
+  sending === undefined
+    ? undefined
+    : `${sending.done.toLocaleString("en")} of ${sending.total.toLocaleString("en")} changes sent.`
+
 /** "1 change is", "3 changes are". */
 const edits = (count: number): string => (count === 1 ? "1 change is" : `${count} changes are`)
 
