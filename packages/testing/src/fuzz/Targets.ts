@@ -13,6 +13,7 @@ import { rosterChain } from "./targets/RosterChain.ts"
 import { rosterFrame } from "./targets/RosterFrame.ts"
 import { sealedBodyLayout } from "./targets/SealedBodyLayout.ts"
 import { sealedEntry } from "./targets/SealedEntry.ts"
+import { serverAnswer } from "./targets/ServerAnswer.ts"
 import { statementLayout } from "./targets/StatementLayout.ts"
 import { storedMeta } from "./targets/StoredMeta.ts"
 import { storedRows } from "./targets/StoredRows.ts"
@@ -21,6 +22,7 @@ import { tokenText } from "./targets/TokenText.ts"
 export const targets: ReadonlyArray<FuzzTarget> = [
   httpWire,
   liveWire,
+  serverAnswer,
   loroUpdates,
   loroSnapshot,
   sealedEntry,
