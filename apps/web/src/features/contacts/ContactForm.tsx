@@ -6,6 +6,7 @@ import { useMutations } from "@tidemark/react"
 import { Notes } from "../../notes/Notes.ts"
 import { DraftInput } from "../fields/DraftInput.tsx"
 import { attempt } from "../notices/notices.ts"
+import { RowReceipt } from "../receipts/RowReceipt.tsx"
 import { useMayEdit } from "../shell/useMayEdit.ts"
 import type { ContactRow } from "../tasks/TaskRow.ts"
 import { useArchiveContact } from "./useArchiveContact.ts"
@@ -54,6 +55,7 @@ export const ContactForm = ({ contact, onClose }: { readonly contact: ContactRow
           </Button>
         </Group>
       )}
+      <RowReceipt table="contacts" id={contact.id} />
     </Stack>
   )
 }

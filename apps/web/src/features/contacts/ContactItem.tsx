@@ -3,6 +3,7 @@ import { ActionIcon, Avatar, UnstyledButton } from "@mantine/core"
 import { IconArchive } from "@tabler/icons-react"
 import { isMissing } from "@tidemark/model"
 import { memo } from "react"
+import { WaitingMark } from "../receipts/WaitingMark.tsx"
 import { useMayEdit } from "../shell/useMayEdit.ts"
 import { contactName } from "../tasks/assigneeNames.ts"
 import type { ContactRow } from "../tasks/TaskRow.ts"
@@ -11,10 +12,12 @@ import classes from "./ContactList.module.css"
 
 export interface ContactItemProps {
   readonly contact: ContactRow
+  /** Not all of its changes are on the server. */
+  readonly isWaiting: boolean
   readonly onOpen: (id: string) => void
 }
 
-export const ContactItem = memo(({ contact, onOpen }: ContactItemProps) => {
+export const ContactItem = memo(({ contact, isWaiting, onOpen }: ContactItemProps) => {
   const archive = useArchiveContact()
   const mayEdit = useMayEdit()
   const name = contactName(contact)
@@ -28,6 +31,7 @@ export const ContactItem = memo(({ contact, onOpen }: ContactItemProps) => {
           {reach !== "" && <span className={classes["reach"]}>{reach}</span>}
         </span>
       </UnstyledButton>
+      {isWaiting && <WaitingMark />}
       {mayEdit && (
         <ActionIcon
           className={classes["archive"] ?? ""}

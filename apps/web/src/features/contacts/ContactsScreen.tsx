@@ -4,7 +4,7 @@
  */
 import { Button, Stack, TextInput } from "@mantine/core"
 import { IconSearch, IconUsers } from "@tabler/icons-react"
-import { useMutations, useRows } from "@tidemark/react"
+import { useMutations, useRows, useWaitingRows } from "@tidemark/react"
 import { useDeferredValue, useState } from "react"
 import { Notes } from "../../notes/Notes.ts"
 import { Composer } from "../fields/Composer.tsx"
@@ -42,6 +42,7 @@ export const ContactsScreen = ({ onClose, onOpen, openId }: ContactsScreenProps)
         .toArray(),
     [text, countMax]
   )
+  const waiting = useWaitingRows("contacts")
   const add = (name: string) => attempt("The contact was not added", contacts.insert({ name }))
   return (
     <>
@@ -59,7 +60,12 @@ export const ContactsScreen = ({ onClose, onOpen, openId }: ContactsScreenProps)
         {rows !== undefined && rows.length > 0 && (
           <ul className={classes["list"]} aria-label="Contacts">
             {rows.map((contact) => (
-              <ContactItem key={contact.id} contact={contact} onOpen={onOpen} />
+              <ContactItem
+                key={contact.id}
+                contact={contact}
+                isWaiting={waiting?.has(contact.id) ?? false}
+                onOpen={onOpen}
+              />
             ))}
           </ul>
         )}

@@ -5,6 +5,7 @@
 import { Stack, Text, Title } from "@mantine/core"
 import { protocolVersion } from "@tidemark/protocol"
 import { useStoragePromise, useStorageUse, useWorkspace } from "@tidemark/react"
+import { DeviceProgressList } from "../receipts/DeviceProgressList.tsx"
 import { ScreenTitle } from "../fields/ScreenTitle.tsx"
 import { roleWords } from "../share/roleWords.ts"
 import { ColorSchemeControl } from "./ColorSchemeControl.tsx"
@@ -52,6 +53,12 @@ export const SettingsScreen = () => {
               </div>
             ))}
           </dl>
+        </section>
+        <section>
+          <Title order={2} size="h4" mb="sm">
+            Devices
+          </Title>
+          <DeviceProgressList />
         </section>
         <section>
           <Title order={2} size="h4" mb="sm">

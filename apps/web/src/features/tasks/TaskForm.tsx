@@ -11,6 +11,7 @@ import { DraftInput } from "../fields/DraftInput.tsx"
 import { DraftTextarea } from "../fields/DraftTextarea.tsx"
 import { StoredCheckbox } from "../fields/StoredCheckbox.tsx"
 import { attempt } from "../notices/notices.ts"
+import { RowReceipt } from "../receipts/RowReceipt.tsx"
 import { useMayEdit } from "../shell/useMayEdit.ts"
 import { AssigneeSelect } from "./AssigneeSelect.tsx"
 import { dayToDue, dueToDay } from "./dueDay.ts"
@@ -75,6 +76,7 @@ export const TaskForm = ({ onClose, task }: { readonly task: TaskRow; readonly o
           </Button>
         </Group>
       )}
+      <RowReceipt table="tasks" id={task.id} />
     </Stack>
   )
 }

@@ -7,6 +7,7 @@ import { memo } from "react"
 import { Notes } from "../../notes/Notes.ts"
 import { StoredCheckbox } from "../fields/StoredCheckbox.tsx"
 import { attempt } from "../notices/notices.ts"
+import { WaitingMark } from "../receipts/WaitingMark.tsx"
 import { useMayEdit } from "../shell/useMayEdit.ts"
 import { dueWords } from "./dueDay.ts"
 import type { TaskRow } from "./TaskRow.ts"
@@ -18,10 +19,12 @@ export interface TaskItemProps {
   readonly task: TaskRow
   readonly today: number
   readonly assignee: string | undefined
+  /** Not all of its changes are on the server. */
+  readonly isWaiting: boolean
   readonly onOpen: (id: string) => void
 }
 
-export const TaskItem = memo(({ assignee, onOpen, task, today }: TaskItemProps) => {
+export const TaskItem = memo(({ assignee, isWaiting, onOpen, task, today }: TaskItemProps) => {
   const { tasks } = useMutations(Notes)
   const archive = useArchiveTask()
   const mayEdit = useMayEdit()
@@ -67,6 +70,7 @@ export const TaskItem = memo(({ assignee, onOpen, task, today }: TaskItemProps) 
           )}
         </span>
       </UnstyledButton>
+      {isWaiting && <WaitingMark />}
       {mayEdit && (
         <ActionIcon
           className={classes["archive"] ?? ""}

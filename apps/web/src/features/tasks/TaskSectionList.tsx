@@ -11,10 +11,12 @@ export interface TaskSectionListProps {
   readonly today: number
   /** The only section: its name would say nothing, unless tasks are late. */
   readonly isAlone: boolean
+  /** Ids of tasks with changes that are not on the server. */
+  readonly waiting: ReadonlySet<string> | undefined
   readonly onOpen: (id: string) => void
 }
 
-export const TaskSectionList = ({ isAlone, onOpen, section, today }: TaskSectionListProps) => {
+export const TaskSectionList = ({ isAlone, onOpen, section, today, waiting }: TaskSectionListProps) => {
   const { name, tasks } = section
   const names = useRows((tables) => assigneeNames(tables.contacts, tasks), [tasks])
   const isNamed = !isAlone || name === "Late"
@@ -27,7 +29,14 @@ export const TaskSectionList = ({ isAlone, onOpen, section, today }: TaskSection
       )}
       <ul className={classes["list"]}>
         {tasks.map((task) => (
-          <TaskItem key={task.id} task={task} today={today} assignee={names?.get(task.assignee)} onOpen={onOpen} />
+          <TaskItem
+            key={task.id}
+            task={task}
+            today={today}
+            assignee={names?.get(task.assignee)}
+            isWaiting={waiting?.has(task.id) ?? false}
+            onOpen={onOpen}
+          />
         ))}
       </ul>
     </section>

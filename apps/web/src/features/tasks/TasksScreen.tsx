@@ -1,11 +1,11 @@
 /**
  * The task list. Form with textbox "New task" and button "Add task" (Enter adds); radios Open, Done, All; searchbox
  * "Search tasks"; one list a section, items with checkbox "Done: <title>", button "<title>" (opens it) and button
- * "Archive <title>"; the open task is a dialog "Task".
+ * "Archive <title>", and text "Not yet on the server" while that is so; the open task is a dialog "Task".
  */
 import { Button, SegmentedControl, Stack, TextInput } from "@mantine/core"
 import { IconSearch } from "@tabler/icons-react"
-import { useMutations, useRows } from "@tidemark/react"
+import { useMutations, useRows, useWaitingRows } from "@tidemark/react"
 import { DateTime } from "effect"
 import { useDeferredValue, useState } from "react"
 import { Notes } from "../../notes/Notes.ts"
@@ -44,6 +44,7 @@ export const TasksScreen = ({ onClose, onOpen, onShow, openId, show }: TasksScre
     [show, text, today, countMax]
   )
   const openCount = useRows((tables) => tables.tasks.where(taskIndex).between([0, 0, first], [0, 0, last]).count())
+  const waiting = useWaitingRows("tasks")
   const isMore = sections?.some((section) => section.tasks.length >= countMax) ?? false
   const add = (title: string) =>
     attempt("The task was not added", tasks.insert({ title, done: false, created: DateTime.makeUnsafe(Date.now()) }))
@@ -79,6 +80,7 @@ export const TasksScreen = ({ onClose, onOpen, onShow, openId, show }: TasksScre
             section={section}
             today={today}
             isAlone={sections.length === 1}
+            waiting={waiting}
             onOpen={onOpen}
           />
         ))}
