@@ -60,3 +60,11 @@ CREATE TABLE devices_seen (
   last_seen_at BIGINT NOT NULL,
   PRIMARY KEY (workspace, device)
 );
+
+-- Who may refill a log that was lost, and until when, epoch milliseconds.
+CREATE TABLE refill_leases (
+  workspace TEXT NOT NULL REFERENCES workspaces (workspace),
+  device TEXT NOT NULL,
+  ends_at BIGINT NOT NULL,
+  PRIMARY KEY (workspace)
+);

@@ -1,11 +1,20 @@
 /**
  * Who may refill a log: one device of a workspace at a time, so that several that come back together send once.
  *
- * Kept in the memory of a process, because nothing depends on it but bytes: two devices that refill at once, over two
- * processes or after a restart, send operations twice that merge into one. A lease ends by itself. Rules: docs/spec/amnesia.md.
+ * Kept in the store, so that every process over it gives the same answer, also after a restart. Nothing depends on it but
+ * bytes: two devices that refill at once send operations twice that merge into one. A lease ends by itself.
+ * Rules: docs/spec/amnesia.md.
  */
-import { Clock, Context, Effect, Layer } from "effect"
-import { type DeviceId, type RefillAnswer, refillLeaseMillis, type WorkspaceId } from "@tidemark/protocol"
+import { Clock, Context, Effect, Layer, Schema } from "effect"
+import { SqlClient } from "effect/sql"
+import {
+  type DeviceId,
+  type RefillAnswer,
+  refillLeaseMillis,
+  type StorageFailed,
+  type WorkspaceId
+} from "@tidemark/protocol"
+import { decodeRows, toStorageFailed, wholeNumber } from "./internal/sqlRows.ts"
 
 interface Lease {
   readonly device: DeviceId
@@ -16,10 +25,15 @@ export class RefillLeases extends Context.Service<
   RefillLeases,
   {
     /** Asks for the lease, or for more time; `done` gives it back [AMNESIA-7]. */
-    readonly ask: (workspace: WorkspaceId, device: DeviceId, done: boolean) => Effect.Effect<RefillAnswer>
+    readonly ask: (
+      workspace: WorkspaceId,
+      device: DeviceId,
+      done: boolean
+    ) => Effect.Effect<RefillAnswer, StorageFailed>
   }
 >()("@tidemark/server/RefillLeases") {
-  static readonly layer = Layer.effect(
+  /** In the memory of one process. */
+  static readonly layerMemory = Layer.effect(
     RefillLeases,
     Effect.sync(() => {
       const leases = new Map<WorkspaceId, Lease>()
@@ -40,4 +54,37 @@ export class RefillLeases extends Context.Service<
       }
     })
   )
+
+  /** In the SQL store, either dialect. */
+  static readonly layerSql = Layer.effect(
+    RefillLeases,
+    Effect.gen(function* () {
+      const sql = yield* SqlClient.SqlClient
+      const heldByAnother = Effect.fnUntraced(function* (workspace: WorkspaceId, device: DeviceId, now: number) {
+        const rows = yield* sql`SELECT ends_at FROM refill_leases
+          WHERE workspace = ${workspace} AND device <> ${device} AND ends_at > ${now}`.pipe(Effect.flatMap(decodeEnds))
+        return { granted: false, millis: Math.max(0, (rows[0]?.ends_at ?? now) - now) }
+      })
+      return RefillLeases.of({
+        ask: Effect.fn("RefillLeases.ask")(function* (workspace, device, done) {
+          const now = yield* Clock.currentTimeMillis
+          const until = now + refillLeaseMillis
+          if (done) {
+            yield* sql`DELETE FROM refill_leases WHERE workspace = ${workspace} AND device = ${device}`
+            return yield* heldByAnother(workspace, device, now)
+          }
+          // One that lasts longer than any lease is from before the clock was set back.
+          const given = yield* sql`INSERT INTO refill_leases ${sql.insert({ workspace, device, ends_at: until })}
+            ON CONFLICT (workspace) DO UPDATE SET device = excluded.device, ends_at = excluded.ends_at
+            WHERE refill_leases.device = excluded.device OR refill_leases.ends_at <= ${now}
+              OR refill_leases.ends_at > ${until} RETURNING workspace`
+          return given.length > 0
+            ? { granted: true, millis: refillLeaseMillis }
+            : yield* heldByAnother(workspace, device, now)
+        }, toStorageFailed)
+      })
+    })
+  )
 }
+
+const decodeEnds = decodeRows(Schema.Struct({ ends_at: wholeNumber }))

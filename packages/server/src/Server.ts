@@ -13,6 +13,7 @@ import { Live } from "./Live.ts"
 import * as LogMemory from "./LogMemory.ts"
 import * as LogSql from "./LogSql.ts"
 import { MemoryStore } from "./MemoryStore.ts"
+import { RefillLeases } from "./RefillLeases.ts"
 import { Roster } from "./RosterStore.ts"
 import { SyncService } from "./SyncService.ts"
 import { Tokens } from "./Tokens.ts"
@@ -44,6 +45,7 @@ export const layerMemory = (options: ServerOptions) =>
   layerServices(options).pipe(
     Layer.provideMerge(LogMemory.layer(limitsOf(options))),
     Layer.provideMerge(Roster.layerMemory),
+    Layer.provide(RefillLeases.layerMemory),
     Layer.provideMerge(MemoryStore.layer),
     Layer.provideMerge(FanOut.layer)
   )
@@ -53,5 +55,6 @@ export const layerSql = (options: ServerOptions) =>
   layerServices(options).pipe(
     Layer.provideMerge(LogSql.layer(limitsOf(options))),
     Layer.provideMerge(Roster.layerSql),
+    Layer.provide(RefillLeases.layerSql),
     Layer.provideMerge(FanOut.layer)
   )

@@ -140,9 +140,7 @@ export class SyncService extends Context.Service<
     ) => Effect.Effect<LiveSession, typeof GoodbyeError.Type, Scope.Scope>
   }
 >()("@tidemark/server/SyncService") {
-  static readonly layer = Layer.suspend(() => Layer.effect(SyncService, makeSyncService)).pipe(
-    Layer.provide(RefillLeases.layer)
-  )
+  static readonly layer = Layer.suspend(() => Layer.effect(SyncService, makeSyncService))
 }
 
 /** Workspaces with reports that connected devices have yet to hear of; the hint for more than these is dropped. */

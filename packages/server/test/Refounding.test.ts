@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { statementText } from "@tidemark/crypto"
-import { decodeRosterPage, refillLeaseMillis, RosterNumber } from "@tidemark/protocol"
+import { decodeRosterPage, RosterNumber } from "@tidemark/protocol"
 import { SyncService } from "@tidemark/server"
 import {
   asked,
@@ -127,42 +127,5 @@ describe("refounding", () => {
         })
       )
     })
-  )
-
-  it.effect("AMNESIA-7 one device at a time refills; its lease ends by itself or when it says so", () =>
-    Effect.gen(function* () {
-      const sync = yield* SyncService
-      const owner = yield* makeOwner
-      const editor = yield* makeMember(owner, "editor")
-      const reader = yield* makeMember(owner, "reader")
-      const ask = (member: Member, done = false) =>
-        Effect.flatMap(asked(member), (who) => sync.refill({ ...who, done }))
-      assert.deepStrictEqual(yield* ask(owner), { granted: true, millis: refillLeaseMillis })
-      assert.deepStrictEqual(yield* ask(editor), { granted: false, millis: refillLeaseMillis })
-      yield* TestClock.adjust(refillLeaseMillis - 1)
-      assert.deepStrictEqual(yield* ask(editor), { granted: false, millis: 1 })
-      yield* TestClock.adjust(1)
-      assert.deepStrictEqual(yield* ask(editor), { granted: true, millis: refillLeaseMillis })
-      // Only its holder gives it back.
-      assert.isFalse((yield* ask(owner, true)).granted)
-      assert.isFalse((yield* ask(owner)).granted)
-      yield* ask(editor, true)
-      assert.isTrue((yield* ask(owner)).granted)
-      assert.strictEqual(summary(yield* Effect.flip(ask(reader))), "Forbidden")
-    }).pipe(Effect.provide(memoryStore()))
-  )
-
-  it.effect("AMNESIA-7 a lease given while the server's clock was ten years ahead does not last until then", () =>
-    Effect.gen(function* () {
-      const sync = yield* SyncService
-      const owner = yield* makeOwner
-      const editor = yield* makeMember(owner, "editor")
-      const ask = (member: Member) => Effect.flatMap(asked(member), (who) => sync.refill({ ...who, done: false }))
-      yield* TestClock.setTime(10 * 365 * 86_400_000)
-      const renewed = yield* sync.renew({ ...owner, proof: yield* prove(owner, "renew"), from })
-      assert.isTrue((yield* ask({ ...owner, ...renewed })).granted)
-      yield* TestClock.setTime(0)
-      assert.isTrue((yield* ask(editor)).granted)
-    }).pipe(Effect.provide(memoryStore()))
   )
 })

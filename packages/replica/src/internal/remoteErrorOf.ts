@@ -33,8 +33,9 @@ export const remoteErrorOf = (error: ServerError | StoreFailed): RemoteError => 
       return refused("quotaFull", error.message)
     case "TooLarge":
       return refused("tooLarge", error.message)
-    case "Malformed":
     case "StatementRefused":
+      return refused("roster", error.message)
+    case "Malformed":
       return refused("malformed", error.message)
     case "LogForked": {
       const { chain, head, logId, message } = error

@@ -9,6 +9,7 @@ import {
   LogMemory,
   MemoryStore,
   type MemoryWorkspace,
+  RefillLeases,
   Roster,
   SyncService,
   Tokens
@@ -28,6 +29,7 @@ export const makeMemoryStorage = ({ primitives, secret: firstSecret }: StorageOp
       Layer.provideMerge(Tokens.layer(secret)),
       Layer.provideMerge(LogMemory.layer(serverLimits)),
       Layer.provideMerge(Roster.layerMemory),
+      Layer.provide(RefillLeases.layerMemory),
       Layer.provideMerge(Layer.succeed(MemoryStore)({ workspaces })),
       Layer.provideMerge(FanOut.layer),
       Layer.provideMerge(primitives)
