@@ -195,10 +195,11 @@ export const metaUnder = async (
   reading: Reading,
   prefix: string
 ): Promise<ReadonlyArray<readonly [string, string]>> => {
+  // A damaged key can be of any kind that IndexedDB takes for one.
   const rows = await db.meta
     .where("key")
     .aboveOrEqual(prefix)
-    .until((row) => !row.key.startsWith(prefix))
+    .until((row) => !String(row.key).startsWith(prefix))
     .filter((row) => row.key !== incarnationKey)
     .toArray()
   return reading.all(keptMeta, rows).map(({ key, value }) => [key, value])
