@@ -25,6 +25,7 @@ export const tabStatus = ({ counts, online, own, view }: TabStatusInput): SyncSt
     refused: counts.refused,
     heldRefused: counts.heldRefused,
     heldTooNew: counts.heldTooNew,
+    ...(counts.damaged === 0 ? {} : { damaged: counts.damaged }),
     ...(said?.lastReceiptAt === undefined ? {} : { lastReceiptAt: said.lastReceiptAt })
   }
   if (view.failed !== undefined) return { _tag: "Stalled", ...seen, cause: "store", message: view.failed.message }
@@ -34,7 +35,8 @@ export const tabStatus = ({ counts, online, own, view }: TabStatusInput): SyncSt
       ? { _tag: "Connecting", ...seen }
       : { _tag: "Offline", ...seen, message: "You are offline. Your edits are kept on this device." }
   }
-  switch (said._tag) {
+  const { damaged: _damaged, ...heard } = said
+  switch (heard._tag) {
     case "Synced":
       if (seen.refused > 0) {
         const message = "The server refused an edit. It is kept on this device."
@@ -43,9 +45,9 @@ export const tabStatus = ({ counts, online, own, view }: TabStatusInput): SyncSt
       return { _tag: seen.pending > 0 ? "Pending" : "Synced", ...seen }
     case "Pending":
       // The receipt may be counted here before the syncing tab says so; only it may say "synced".
-      return { ...said, ...seen, pending: Math.max(seen.pending, 1) }
+      return { ...heard, ...seen, pending: Math.max(seen.pending, 1) }
     default:
-      return { ...said, ...seen }
+      return { ...heard, ...seen }
   }
 }
 

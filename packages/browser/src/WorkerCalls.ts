@@ -118,6 +118,7 @@ export const layerWorkerCalls = (options: WorkerCallsOptions) =>
         revoke: ({ target }) => withReplica((replica) => replica.revoke(target)),
         whereIs: ({ target }) =>
           withReplica((replica) => ("edit" in target ? replica.whereIs(target.edit) : replica.whereIsRow(target))),
+        check: () => Stream.unwrap(Effect.map(withReplica(Effect.succeed), (replica) => replica.check)),
         devices: () => withReplica((replica) => replica.devices),
         held: () => withReplica((replica) => replica.held),
         syncNow: () => Effect.flatMap(opened, (workspace) => workspace.syncNow),

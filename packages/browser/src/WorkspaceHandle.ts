@@ -6,11 +6,11 @@
  */
 import type { Workspace } from "@tidemark/model"
 import type { WorkspaceId } from "@tidemark/protocol"
-import type { Change, Changed, DeviceProgress, Whereabouts } from "@tidemark/replica"
-import type { EditId, RowRef, SyncStatus } from "@tidemark/sync"
-import { Deferred, Effect, Exit, Scope } from "effect"
+import type { Change, Changed, CheckReport, CheckStep, DeviceProgress, Whereabouts } from "@tidemark/replica"
+import type { EditId, RowRef, StoreFailed, SyncStatus } from "@tidemark/sync"
+import { Deferred, Effect, Exit, Scope, Stream } from "effect"
 import type { RpcClientError } from "effect/rpc"
-import { type WorkspaceClosed, workspaceClosed } from "./BrowserErrors.ts"
+import { workerStopped, type WorkspaceClosed, workspaceClosed } from "./BrowserErrors.ts"
 import { checkBrowser } from "./BrowserSupport.ts"
 import { openTables, type ReceiptQueries } from "./internal/openTables.ts"
 import { pageState, watchPage } from "./PageEvents.ts"
@@ -21,7 +21,7 @@ import { type StoragePromise, watchStoragePersistence } from "./StoragePersisten
 import { makeUnsavedChanges, type Unsaved } from "./UnsavedChanges.ts"
 import type { Watched } from "./Watched.ts"
 import type { SpawnWorker, WorkspaceClient } from "./WorkerSession.ts"
-import { connectWorkspace } from "./WorkspaceConnection.ts"
+import { connectWorkspace, type WorkspaceConnection } from "./WorkspaceConnection.ts"
 import type { Access, HeldShown, Identity, RevokeTarget, ShareOptions } from "./WorkspaceRpc.ts"
 
 export interface WorkspaceHandle<W extends Workspace = Workspace> {
@@ -57,6 +57,8 @@ export interface WorkspaceHandle<W extends Workspace = Workspace> {
   readonly revoke: (target: RevokeTarget) => Promise<void>
   /** Entries that are kept but not shown in the rows, and why. */
   readonly held: () => Promise<ReadonlyArray<HeldShown>>
+  /** Looks at everything stored on this device, heals what can be healed, tells how far it is, and resolves to the report [CHECK-13]. */
+  readonly check: (told: (step: CheckStep) => void) => Promise<CheckReport>
   /** Asks the syncing tab to sync now. */
   readonly syncNow: () => Promise<void>
   /** Gives leases and locks back and stops the worker. The handle is of no use afterwards. */
@@ -169,9 +171,28 @@ const openIn = Effect.fnUntraced(function* <W extends Workspace>(
     share: (how) => Effect.runPromise(ask((client) => client.share(how))),
     access: () => Effect.runPromise(ask((client) => client.access())),
     revoke: (target) => Effect.runPromise(ask((client) => client.revoke({ target }))),
+    check: (told) => Effect.runPromise(Effect.raceFirst(Deferred.await(closed), checkData(connection, told))),
     held: () => Effect.runPromise(ask((client) => client.held())),
     syncNow: () => Effect.runPromise(ask((client) => client.syncNow())),
     close: () => Effect.runPromise(close)
   }
   return handle
+})
+
+/** Runs a check to its report, and has what only the server can heal fetched at once. */
+const checkData = Effect.fnUntraced(function* (connection: WorkspaceConnection, told: (step: CheckStep) => void) {
+  const { call, stream } = yield* connection.session
+  let report: CheckReport | undefined
+  yield* Stream.runForEach(
+    stream((client) => client.check()),
+    (step) =>
+      Effect.sync(() => {
+        if (step._tag === "Checked") report = step.report
+        told(step)
+      })
+  )
+  if (report === undefined) return yield* workerStopped(true)
+  const isOpen = [...report.found, ...report.open].some(({ healed }) => healed === undefined)
+  if (isOpen) yield* Effect.ignore(call<void, StoreFailed | WorkspaceClosed>((client) => client.syncNow()))
+  return report
 })

@@ -7,7 +7,16 @@
  */
 import { CryptoUnsupported, InsecureContext, LinkMalformed } from "@tidemark/crypto"
 import { DeviceId, DocId, GrantId, Role, Seq, WorkspaceId } from "@tidemark/protocol"
-import { Change, Changed, ChangeRefused, DeviceProgress, JoinFailed, ShareFailed, Whereabouts } from "@tidemark/replica"
+import {
+  Change,
+  Changed,
+  ChangeRefused,
+  CheckStep,
+  DeviceProgress,
+  JoinFailed,
+  ShareFailed,
+  Whereabouts
+} from "@tidemark/replica"
 import { EditId, StoreFailed, SyncStatus } from "@tidemark/sync"
 import { Schema } from "effect"
 import { Rpc, RpcGroup } from "effect/rpc"
@@ -119,6 +128,8 @@ export class WorkspaceRpc extends RpcGroup.make(
   /** How far each device has come, by its own word; this one first. */
   Rpc.make("devices", { success: Schema.Array(DeviceProgress), error: Schema.Union(noWorkspace) }),
   Rpc.make("held", { success: Schema.Array(HeldShown), error: Schema.Union(noWorkspace) }),
+  /** Looks at everything stored on this device; ends with the report [CHECK-13]. */
+  Rpc.make("check", { success: CheckStep, error: Schema.Union(noWorkspace), stream: true }),
   Rpc.make("syncNow", { error: Schema.Union(noWorkspace) }),
   Rpc.make("pageChanged", { payload: PageState, error: WorkspaceClosed }),
   /** Gives leases and locks back and closes the workspace. */

@@ -2,6 +2,9 @@
 export type {
   Access,
   Change,
+  CheckReport,
+  CheckStep,
+  DamageShown,
   DeviceProgress,
   HeldShown,
   Identity,

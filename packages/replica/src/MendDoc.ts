@@ -193,8 +193,7 @@ const howHealed = (
 ): string | undefined => {
   if (shard.isUnusable) return undefined
   if (damage.isContentWhole && damage.table !== "held" && isWhole) return mended.whole
-  const { isFromServer } = foundFields(damage)
-  if (isFromServer) return isNoted ? undefined : mended.server
   const isHere = spans.length > 0 && spans.every(({ end, peer }) => shard.counterOf(PeerId.make(peer)) >= end)
+  if (!isNoted && foundFields(damage).isFromServer) return mended.server
   return isHere ? mended.found : undefined
 }

@@ -27,6 +27,8 @@ const common = {
   /** Entries of others that failed a check, or need a newer app: kept, not applied. */
   heldRefused: Schema.Int,
   heldTooNew: Schema.Int,
+  /** Damaged records of this device's storage that nothing has healed; absent where there are none [CHECK-14]. */
+  damaged: Schema.optionalKey(Schema.Int),
   /** When the server last said that an item of this device is durable, epoch milliseconds. */
   lastReceiptAt: Schema.optionalKey(Schema.Int),
   /** Own edits the server has confirmed, of those that waited when sending began; absent while nothing is being sent [STATUS-12]. */
@@ -112,6 +114,7 @@ export const statusOf = (input: StatusInput): SyncStatus => {
     refused: counts.refused,
     heldRefused: counts.heldRefused,
     heldTooNew: counts.heldTooNew,
+    ...(counts.damaged === 0 ? {} : { damaged: counts.damaged }),
     ...(input.lastReceiptAt === undefined ? {} : { lastReceiptAt: input.lastReceiptAt }),
     ...(input.sending === undefined ? {} : { sending: input.sending }),
     // Before this start has tried in vain, nobody knows whether the server is away, or the clock is wrong.

@@ -24,13 +24,15 @@ export interface FoundFields {
   readonly spans: ReadonlyArray<OperationSpan>
 }
 
-export const foundFields = ({ fields, table }: Quarantined): FoundFields => {
+export const foundFields = ({ fields, isContentWhole, table }: Quarantined): FoundFields => {
   const found = Option.getOrElse(decodeFields(fields), () => ({}) as typeof Fields.Type)
   const spans = Option.getOrElse(
     Option.orElse(decodeSpans(found.spans), () => decodeSpansText(found.spans)),
     () => []
   )
-  const isReceived = (found.own === 0 || found.own === false) && typeof found.seq === "number" && found.seq > 0
+  const hasSeq = typeof found.seq === "number" && found.seq > 0
+  // Where the content is whole, it is the fields that are damaged: one of them alone is not believed.
+  const isReceived = hasSeq && (!isContentWhole || found.own === 0 || found.own === false)
   // A snapshot never stands for own updates without a receipt alone: those are kept beside it.
   return { isFromServer: table !== "updates" || isReceived, spans }
 }

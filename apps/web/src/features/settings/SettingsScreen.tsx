@@ -1,6 +1,6 @@
 /**
- * This workspace on this device, the colours, and what the app is. Radios Light, Dark, System; button "Remove from this
- * device".
+ * This workspace on this device, the colours, and what the app is. Radios Light, Dark, System; buttons "Check my data",
+ * "Remove from this device".
  */
 import { Stack, Text, Title } from "@mantine/core"
 import { protocolVersion } from "@tidemark/protocol"
@@ -10,6 +10,7 @@ import { ScreenTitle } from "../fields/ScreenTitle.tsx"
 import { roleWords } from "../share/roleWords.ts"
 import { ColorSchemeControl } from "./ColorSchemeControl.tsx"
 import { bytesInWords } from "./bytesInWords.ts"
+import { CheckData } from "./CheckData.tsx"
 import { ForgetWorkspace } from "./ForgetWorkspace.tsx"
 import classes from "./SettingsScreen.module.css"
 
@@ -59,6 +60,12 @@ export const SettingsScreen = () => {
             Devices
           </Title>
           <DeviceProgressList />
+        </section>
+        <section>
+          <Title order={2} size="h4" mb="sm">
+            Check my data
+          </Title>
+          <CheckData />
         </section>
         <section>
           <Title order={2} size="h4" mb="sm">

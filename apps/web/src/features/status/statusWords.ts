@@ -128,7 +128,12 @@ export const sendingWords = ({ sending }: SyncStatus): string | undefined =>
 const edits = (count: number): string => (count === 1 ? "1 change is" : `${count} changes are`)
 
 /** What is kept although it could not be read or sent; empty when there is nothing. */
-export const heldWords = ({ heldRefused, heldTooNew, refused }: SyncStatus): ReadonlyArray<string> => [
+export const heldWords = ({ damaged = 0, heldRefused, heldTooNew, refused }: SyncStatus): ReadonlyArray<string> => [
+  ...(damaged > 0
+    ? [
+        `${damaged === 1 ? "1 record" : `${damaged} records`} stored on this device ${damaged === 1 ? "is" : "are"} damaged: kept aside. Settings, “Check my data” says more.`
+      ]
+    : []),
   ...(heldRefused > 0 ? [`${entries(heldRefused)} could not be read: kept.`] : []),
   ...(heldTooNew > 0
     ? [
