@@ -85,4 +85,11 @@ describe("statusWords", () => {
       "1 entry of this device was refused by the server: kept."
     ])
   })
+
+  it("CHECK-14 damage on this device is named with where to read more", () => {
+    const status: SyncStatus = { _tag: "Synced", ...counted }
+    assert.deepStrictEqual(heldWords(status), [])
+    assert.match(heldWords({ ...status, damaged: 1 }).join(), /1 record .* is damaged.*Check my data/)
+    assert.match(heldWords({ ...status, damaged: 2 }).join(), /2 records .* are damaged/)
+  })
 })

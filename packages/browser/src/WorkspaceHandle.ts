@@ -171,7 +171,7 @@ const openIn = Effect.fnUntraced(function* <W extends Workspace>(
     share: (how) => Effect.runPromise(ask((client) => client.share(how))),
     access: () => Effect.runPromise(ask((client) => client.access())),
     revoke: (target) => Effect.runPromise(ask((client) => client.revoke({ target }))),
-    check: (told) => Effect.runPromise(Effect.raceFirst(Deferred.await(closed), checkData(connection, told))),
+    check: (told) => Effect.runPromise(Effect.raceFirst(Deferred.await(closed), runCheck(connection, told))),
     held: () => Effect.runPromise(ask((client) => client.held())),
     syncNow: () => Effect.runPromise(ask((client) => client.syncNow())),
     close: () => Effect.runPromise(close)
@@ -180,7 +180,7 @@ const openIn = Effect.fnUntraced(function* <W extends Workspace>(
 })
 
 /** Runs a check to its report, and has what only the server can heal fetched at once. */
-const checkData = Effect.fnUntraced(function* (connection: WorkspaceConnection, told: (step: CheckStep) => void) {
+const runCheck = Effect.fnUntraced(function* (connection: WorkspaceConnection, told: (step: CheckStep) => void) {
   const { call, stream } = yield* connection.session
   let report: CheckReport | undefined
   yield* Stream.runForEach(

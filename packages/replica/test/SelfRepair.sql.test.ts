@@ -189,6 +189,36 @@ describe("self-repair", () => {
   )
 
   it.live(
+    "CHECK-13 a check tells how far it is, ends with one report, and names a damage once as found, whoever met it first",
+    () =>
+      Effect.gen(function* () {
+        const { owner } = yield* twoDevices
+        yield* during(owner, (device) =>
+          Effect.gen(function* () {
+            yield* reaches(device, "Synced")
+            const [lease] = [...owner.leases.values()].flatMap((leases) => [...leases.values()])
+            spoil(owner, "leases", [lease?.doc, lease?.peer], false)
+            // The edit meets the damage before the check does.
+            const [steps] = yield* Effect.all(
+              [Stream.runCollect(device.replica.check), device.replica.change([insertTask("meanwhile")])],
+              { concurrency: 2 }
+            )
+            const kinds = steps.map((step) => (step._tag === "Checking" ? step.what : step._tag))
+            assert.includeMembers(kinds, ["records", "rows"])
+            assert.deepStrictEqual([kinds.indexOf("Checked"), kinds.length - 1], [kinds.length - 1, kinds.length - 1])
+            const last = steps.at(-1)
+            assert.deepStrictEqual(last?._tag === "Checked" && last.report.found.map(({ table }) => table), ["leases"])
+            const again = yield* check(device)
+            assert.deepStrictEqual([again.found, again.open], [[], []])
+            assert.isAtLeast(again.records, 10)
+            assert.deepStrictEqual([again.rows, again.rowsMended], [4, 0])
+          })
+        )
+      }),
+    30_000
+  )
+
+  it.live(
     "CHECK-7 a row that differs, one that is missing and one that no doc has are put right, and set aside",
     () =>
       Effect.gen(function* () {

@@ -81,6 +81,14 @@ describe("synced", () => {
     assert.deepStrictEqual(status._tag === "Syncing" && [status.done, status.total], [2, 6])
   })
 
+  it("CHECK-14 every status names damage that is not healed, and nothing where there is none", () => {
+    for (const link of [live, waiting, catchingUp, { _tag: "stopped" } as const]) {
+      assert.strictEqual(see({ link, counts: { ...noCounts, damaged: 2 } }).damaged, 2)
+      assert.notProperty(see({ link }), "damaged")
+    }
+    assert.strictEqual(see({ counts: { ...noCounts, damaged: 2 } })._tag, see()._tag)
+  })
+
   it("STATUS-6 every status says how much waits, what is held, and when the last receipt came", () => {
     const counts = { unsealed: 2, sealed: 3, refused: 4, heldRefused: 5, heldTooNew: 6, damaged: 0, oldestSealedAt: 0 }
     for (const link of [live, waiting, catchingUp, { _tag: "stopped" } as const]) {

@@ -10,7 +10,7 @@ import { ScreenTitle } from "../fields/ScreenTitle.tsx"
 import { roleWords } from "../share/roleWords.ts"
 import { ColorSchemeControl } from "./ColorSchemeControl.tsx"
 import { bytesInWords } from "./bytesInWords.ts"
-import { CheckData } from "./CheckData.tsx"
+import { StorageCheck } from "./StorageCheck.tsx"
 import { ForgetWorkspace } from "./ForgetWorkspace.tsx"
 import classes from "./SettingsScreen.module.css"
 
@@ -65,7 +65,7 @@ export const SettingsScreen = () => {
           <Title order={2} size="h4" mb="sm">
             Check my data
           </Title>
-          <CheckData />
+          <StorageCheck />
         </section>
         <section>
           <Title order={2} size="h4" mb="sm">

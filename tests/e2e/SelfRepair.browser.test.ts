@@ -78,7 +78,7 @@ const damage = (page: Page, fieldByTable: Readonly<Record<string, string>>): Pro
   )
 
 /** Runs a check and gives the report's words. */
-const checkData = async (page: Page): Promise<string> => {
+const reportOf = async (page: Page): Promise<string> => {
   // Away and back: the last report is gone then.
   await go(page, "Tasks")
   await go(page, "Settings")
@@ -93,7 +93,7 @@ const tasks = ["o anchor", "o buoy", "o cleat"]
 describe("check my data", () => {
   it("CHECK-16 says that everything is whole where nothing is damaged", async () => {
     const { page } = await personWithTasks()
-    const words = await checkData(page)
+    const words = await reportOf(page)
     assert.match(words, /Everything is whole/)
     assert.match(words, /\d+ records and 3 rows were read/)
   })
@@ -112,15 +112,15 @@ describe("check my data", () => {
     await page.reload()
     await go(page, "Tasks")
     await untilTasks(page, ["o anchor rotten", "o buoy rotten", "o cleat rotten"])
-    const words = await checkData(page)
+    const words = await reportOf(page)
     assert.match(words, /Damage was found/)
     for (const line of [/\d edits?: /, /author number/, /values this device keeps.*second copy/]) {
       assert.match(words, line)
     }
     await untilStatus(page, /^Sync status: Synced/)
-    const later = await checkData(page)
+    const later = await reportOf(page)
     assert.notMatch(later, /could not be repaired|being repaired/)
-    assert.match(await checkData(page), /Everything is whole/)
+    assert.match(await reportOf(page), /Everything is whole/)
     for (const again of [false, true]) {
       if (again) await page.reload()
       await go(page, "Tasks")
@@ -138,12 +138,12 @@ describe("check my data", () => {
     await addTask(page, "only here")
     await damage(page, { tm_updates: "bytes" })
     await page.reload()
-    const words = await checkData(page)
+    const words = await reportOf(page)
     assert.match(words, /1 edit could not be repaired/)
     assert.match(words, /kept aside/)
     network.heal()
     await untilStatus(page, /^Sync status: Synced/)
-    assert.match(await checkData(page), /1 edit could not be repaired/)
+    assert.match(await reportOf(page), /1 edit could not be repaired/)
     await go(page, "Tasks")
     await untilTasks(page, tasks)
     await addTask(page, "after")

@@ -16,7 +16,7 @@ const colors: Readonly<Record<ReportWords["tone"], string>> = {
   lost: "red"
 }
 
-export const CheckData = () => {
+export const StorageCheck = () => {
   const { check } = useWorkspace()
   const [progress, setProgress] = useState<CheckStep>()
   const [report, setReport] = useState<CheckReport>()
