@@ -14,6 +14,7 @@ import { type Asked, type HostileProxy, hostileProxy, pass, swallow, type Treatm
 import { launchChromium } from "./support/launchChromium.ts"
 import {
   addTask,
+  badgeSentence,
   createWorkspace,
   go,
   joinByLink,
@@ -85,14 +86,6 @@ const watchBadge = async (page: Page): Promise<void> => {
 const shownStatuses = (page: Page): Promise<ReadonlyArray<string>> =>
   page.evaluate(() => (globalThis as { readonly shown?: ReadonlyArray<string> }).shown ?? [])
 
-/** What the badge's details say. */
-const sentence = async (page: Page): Promise<string> => {
-  await page.getByRole("button", { name: /^Sync status/ }).click()
-  const text = await page.getByRole("dialog").innerText()
-  await page.keyboard.press("Escape")
-  return text
-}
-
 /** Waits for "Synced", and presses "Sync now" all the while, so that no wait of the engine makes the test long. */
 const untilSyncedAsking = (page: Page) =>
   page.waitForFunction(
@@ -132,7 +125,7 @@ describe("a middlebox", () => {
     await addTask(ada.page, "Into the void")
     const alarm = ada.page.locator('[data-status="Stalled"], [data-status="Offline"]').first()
     await alarm.waitFor({ timeout: stalledMillisMax })
-    assert.match(await sentence(ada.page), /did not answer|does not answer|confirmed nothing|connection/)
+    assert.match(await badgeSentence(ada.page), /did not answer|does not answer|confirmed nothing|connection/)
     await addTask(ada.page, "Still writing")
     const statuses = await shownStatuses(ada.page)
     assert.notInclude(statuses.slice(statuses.indexOf("Pending")), "Synced")
@@ -153,7 +146,7 @@ describe("a middlebox", () => {
       })
       await addTask(ada.page, "Not stored")
       await ada.page.locator('[data-status="Stalled"]').waitFor({ timeout: stalledMillisMax })
-      assert.match(await sentence(ada.page), says)
+      assert.match(await badgeSentence(ada.page), says)
       assert.isAtLeast(lies, 2)
       const statuses = await shownStatuses(ada.page)
       assert.notInclude(statuses.slice(statuses.indexOf("Pending")), "Synced")
@@ -239,7 +232,7 @@ describe("a middlebox", () => {
     ada.network.treat(() => ({ _tag: "Invent", type: "text/html", body: "<h1>Welcome to the harbour café</h1>" }))
     await addTask(ada.page, "From the café")
     await untilStatus(ada.page, /Sync status: Offline, 1 pending/)
-    assert.match(await sentence(ada.page), /not a Tidemark server/)
+    assert.match(await badgeSentence(ada.page), /not a Tidemark server/)
     await ada.page.reload()
     await addTask(ada.page, "After a reload there")
     await untilStatus(ada.page, /Sync status: Offline, 2 pending/)

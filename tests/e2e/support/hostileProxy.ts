@@ -29,7 +29,7 @@ export type Treatment =
   /** Never answered; the connection stays open. */
   | { readonly _tag: "Swallow" }
   /** Answered by the proxy; the server hears nothing of it. */
-  | { readonly _tag: "Invent"; readonly type: string; readonly body: string }
+  | { readonly _tag: "Invent"; readonly type: string; readonly body: string; readonly status?: number }
   /** Passes once the promise resolves. */
   | { readonly _tag: "After"; readonly moment: Promise<void> }
   /** The server gets so many bytes of the request, the device nothing but the end of its connection. */
@@ -84,7 +84,7 @@ export const hostileProxy = async (serverPort: number): Promise<HostileProxy> =>
       case "Swallow":
         return
       case "Invent":
-        device.end(answerBytes(treatment.type, treatment.body))
+        device.end(answerBytes(treatment.type, treatment.body, treatment.status))
         return
       case "CutRequest":
         return cutRequest(seen.bytes.subarray(0, treatment.at), device)
@@ -223,7 +223,7 @@ const askedOf = (request: IncomingMessage, body: Buffer): Asked => {
   }
 }
 
-const answerBytes = (type: string, body: string): Buffer =>
+const answerBytes = (type: string, body: string, status = 200): Buffer =>
   Buffer.from(
-    `HTTP/1.1 200 OK\r\ncontent-type: ${type}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`
+    `HTTP/1.1 ${status} Invented\r\ncontent-type: ${type}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`
   )

@@ -95,6 +95,14 @@ export const shownTasks = (page: Page): Promise<ReadonlyArray<string>> =>
         .toSorted()
     )
 
+/** What the badge's details say. */
+export const badgeSentence = async (page: Page): Promise<string> => {
+  await page.getByRole("button", { name: /^Sync status/ }).click()
+  const text = await page.getByRole("dialog").innerText()
+  await page.keyboard.press("Escape")
+  return text
+}
+
 /** Presses "Sync now" once, whatever is open. */
 export const pressSyncNow = async (page: Page): Promise<void> => {
   const button = page.getByRole("button", { name: "Sync now" })
