@@ -22,7 +22,7 @@ const ProgressLine = ({ device }: { readonly device: DeviceProgress }) => {
   const heard = useTimeAgo(device.reportedAt)
   const words = device.isThisDevice
     ? ["the one you hold"]
-    : [progressWords(device), ...(heard === undefined ? [] : [`heard from ${heard}`])]
+    : [progressWords(device), ...(heard === undefined ? [] : [`reported ${heard}`])]
   return (
     <li className={classes["line"]}>
       <IconDevices size={22} stroke={1.5} aria-hidden />
