@@ -92,14 +92,26 @@ export class Receipts extends Context.Service<
         return { members, cursor, self }
       })
 
+      /** Whether an update of these numbers waits in the outbox: then its note was damaged, not forgotten. */
+      const hasUnsent = Effect.fnUntraced(function* (localSeqs: ReadonlySet<LocalSeq>) {
+        if (localSeqs.size === 0) return false
+        const unsealed = yield* store.unsealed(Infinity)
+        const items = [...(yield* store.sealed({ count: Infinity, bytes: Infinity })), ...(yield* store.refused)]
+        const waitingNumbers = [...unsealed.map(({ localSeq }) => localSeq), ...items.flatMap(({ covers }) => covers)]
+        return waitingNumbers.some((localSeq) => localSeqs.has(localSeq))
+      })
+
       const placeOf = Effect.fnUntraced(function* (localSeqs: ReadonlyArray<LocalSeq>) {
         const records = yield* store.edits(localSeqs)
         const refused = new Set((yield* store.refused).map(({ doc }) => doc))
         const meta = yield* store.meta([metaKeys.refill])
         const places = records.map((record) => serverPlace(record, refused.has(record.edit.doc)))
+        if (records.length > 0 && records.length >= localSeqs.length) return leastFar(places)
         // Only edits with a receipt are forgotten. What the server has lost of them since is being found out.
         const forgotten = meta.has(metaKeys.refill) ? waiting("lost") : stored(undefined)
-        return leastFar(records.length < Math.max(localSeqs.length, 1) ? [...places, forgotten] : places)
+        const remembered = new Set(records.map(({ edit }) => edit.localSeq))
+        const isUnsent = yield* hasUnsent(new Set(localSeqs.filter((localSeq) => !remembered.has(localSeq))))
+        return leastFar([...places, isUnsent ? waiting("unsealed") : forgotten])
       })
 
       const whereabouts = Effect.fnUntraced(function* (localSeqs: ReadonlyArray<LocalSeq>) {

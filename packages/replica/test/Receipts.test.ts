@@ -1,12 +1,12 @@
 /** Where edits are, over one memory disk: names, rows that wait, refusals, unknown outcomes. Rules: docs/spec/receipts.md. */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
-import { DeviceSeq, type DocId, LocalSeq, LogId, Seq } from "@tidemark/protocol"
+import { DeviceSeq, DocId, LocalSeq, LogId, Seq } from "@tidemark/protocol"
 import { Primitives } from "@tidemark/crypto"
 import { type Changed, createWorkspace, Membership, type WaitingWhy } from "@tidemark/replica"
 import {
   type Batch,
-  type EditId,
+  EditId,
   LocalStore,
   LocalStoreMemory,
   MemoryDisk,
@@ -174,6 +174,25 @@ describe("where an edit is", () => {
       assert.strictEqual(updates.length, 2)
       assert.strictEqual(nameOf(changed), String(updates[1]?.localSeq))
       assert.strictEqual((yield* store.edits([updates[1]?.localSeq ?? LocalSeq.make(0)])).length, 1)
+    })
+  )
+
+  it.effect("RECEIPT-8 an edit whose note was damaged and set aside is not called stored while its update waits", () =>
+    Effect.gen(function* () {
+      const disk = yield* newDisk
+      const { commit, whereIs } = yield* look(disk)
+      const doc = DocId.make(`${"D".repeat(21)}A`)
+      // Without rows it has no note.
+      yield* commit({ updates: [{ doc, bytes: new Uint8Array(1), own: true, spans: [], seq: Seq.make(0) }] })
+      const name = EditId.make(String(disk.unsealedAscending()[0]?.localSeq))
+      assert.deepInclude((yield* whereIs(name)).server, waiting("unsealed"))
+      const item = itemOf(disk, 1, doc)
+      yield* commit({ seal: [item] })
+      assert.deepInclude((yield* whereIs(name)).server, waiting("unsealed"))
+      yield* commit({ mark: [{ ...item, refusal: { reason: "tooLarge", message: "Too large." } }] })
+      assert.deepInclude((yield* whereIs(name)).server, waiting("unsealed"))
+      yield* commit({ settle: [settled(1, 3)] })
+      assert.deepStrictEqual((yield* whereIs(name)).server, { _tag: "Stored" })
     })
   )
 
