@@ -43,7 +43,9 @@ export interface AuthorAgainParts {
 export const authorAgain = Effect.fn("authorAgain")(function* (
   parts: AuthorAgainParts
 ): Effect.fn.Return<void, StoreFailed | FenceLost> {
-  for (const doc of yield* parts.store.docs) {
+  // Nothing is sealed any more: these are all that have no Seq, also where a snapshot holds their operations already.
+  const docs = new Set((yield* parts.store.unsealed(Infinity)).map(({ doc }) => doc))
+  for (const doc of docs) {
     while ((yield* authorDocAgain(parts, doc)) === "moved") yield* Effect.yieldNow
     // Between two docs everybody else has a turn.
     yield* Effect.yieldNow
@@ -55,7 +57,7 @@ type Outcome = "done" | "moved" | "fenced"
 const authorDocAgain = Effect.fnUntraced(function* (parts: AuthorAgainParts, doc: DocId) {
   const { nonce, primitives, replaced, store } = parts
   const tail = yield* store.tail(doc, LocalSeq.make(0))
-  const waiting = tail.updates.filter(({ own, seq }) => own && seq === 0)
+  const waiting = (yield* store.unsealed(Infinity)).filter((update) => update.doc === doc)
   if (waiting.length === 0) return "done"
   const applied = LocalSeq.make(Math.max(tail.snapshot?.through ?? 0, tail.updates.at(-1)?.localSeq ?? 0))
   const ours = yield* peersLeased(store, doc)

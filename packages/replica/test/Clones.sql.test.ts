@@ -6,7 +6,7 @@ import { Socket } from "effect/socket"
 import { Primitives } from "@tidemark/crypto"
 import type { RecordId } from "@tidemark/model"
 import { type Change, Replica } from "@tidemark/replica"
-import { LocalStoreMemory, type MemoryDisk } from "@tidemark/sync"
+import { EditId, LocalStoreMemory, type MemoryDisk } from "@tidemark/sync"
 import {
   createOn,
   dataFolder,
@@ -197,6 +197,58 @@ describe("copies of a device", () => {
           rowsOf(newcomer, "tasks").find(({ title }) => title === "unsent title"),
           { done: 1 }
         )
+      }),
+    60_000
+  )
+
+  it.live(
+    "CLONE-4 unsent edits that were folded into a snapshot are written again, and their names still find them",
+    () =>
+      Effect.gen(function* () {
+        const { editor, owner, task } = yield* setOut
+        const copy = editor.copy()
+        yield* offline(editor, insertTask("by one"))
+        yield* sync(editor)
+        const edits = Array.from({ length: 300 }, (_, index) => update(task, { title: `title ${index}` }))
+        yield* offline(copy, insertTask("by two"), ...edits)
+        assert.isAbove(copy.snapshots.size, 0)
+        const [first] = [...copy.unsealed]
+        assert.isDefined(first)
+        if (first === undefined) return
+        const edit = EditId.make(String(first))
+        yield* sync(copy)
+        const where = yield* during(copy, ({ replica }) => replica.whereIs(edit))
+        assert.strictEqual(where.server._tag, "Stored")
+        assert.strictEqual(copy.waitingRows("tasks").length, 0)
+        const newcomer = yield* allAgree(owner, editor, copy)
+        assert.deepStrictEqual(titles(newcomer), ["by one", "by two", "other", "title 299"])
+      }),
+    60_000
+  )
+
+  it.live(
+    "CLONE-4 items that were sealed before the copy was made, and sent by the other copy, are there once",
+    () =>
+      Effect.gen(function* () {
+        const { editor, owner } = yield* setOut
+        yield* offline(editor, insertTask("sealed"))
+        // The tab dies after it has sealed, before anything was sent.
+        const sealed = yield* Effect.scoped(
+          Effect.gen(function* () {
+            const device = yield* openDevice(editor, (url) => {
+              if (url.endsWith("/entries")) throw new Error("the network is gone")
+            })
+            yield* until(device.disk, (disk) => disk.sealed.size > 0)
+            return device.disk.copy()
+          })
+        )
+        const copy = sealed.copy()
+        yield* offline(sealed, insertTask("by one"))
+        yield* sync(sealed)
+        yield* offline(copy, insertTask("by two"))
+        yield* sync(copy)
+        const newcomer = yield* allAgree(owner, sealed, copy)
+        assert.deepStrictEqual(titles(newcomer), ["by one", "by two", "other", "sealed", "start"])
       }),
     60_000
   )

@@ -15,6 +15,7 @@ import { logStart, makeLogReader, type ReadPage } from "./internal/logReader.ts"
 import { markCopied, shows } from "./internal/otherCopy.ts"
 import { fencedWrite, type OwnMeta, type Turn } from "./internal/turn.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
+import { partNumbers } from "./Outbox.ts"
 import { Remote } from "./Remote.ts"
 import { Sealer } from "./Sealer.ts"
 import { type FenceLost, type RemoteError, Unreachable } from "./SyncErrors.ts"
@@ -85,23 +86,30 @@ export const makeCopies = Effect.fnUntraced(function* (
     return isFound
   })
 
+  /** Nothing stays under an old number. What has a receipt already is in the log, where it is found again. */
+  const unsealAll = Effect.gen(function* () {
+    const items = [...(yield* store.sealed({ count: Infinity, bytes: Infinity })), ...(yield* store.refused)]
+    const waiting = items.flatMap(partNumbers)
+    yield* turn.lock.withPermit(
+      fencedWrite(store, turn, {}, ({ ahead }) => {
+        const promised = aheadWithin(ahead, Seq.make(0), Seq.make(Number.MAX_SAFE_INTEGER))
+        const unseal = [...new Set([...waiting, ...promised.map(({ deviceSeq }) => deviceSeq)])]
+        return { value: undefined, batch: { unseal, own: { ahead: [] } } }
+      })
+    )
+  })
+
   /** Fails, or is cut off, between any two steps without harm: it begins again at the next hello. */
   const becomeNew = Effect.fnUntraced(function* (log: LogHead) {
+    yield* unsealAll
     const survey = yield* docs.survey
     const reader = makeLogReader(logStart(sealer, log), ({ items }) => survey.add(items))
     yield* Effect.flatten(Effect.provideContext(reader, ports))
     yield* survey.authorAgain(turn.nonce)
     const meta = yield* withDeadline(remote.becomeNew)
-    const items = [...(yield* store.sealed({ count: Infinity, bytes: Infinity })), ...(yield* store.refused)]
-    const sealed = items.map(({ deviceSeq }) => deviceSeq)
-    const renamed = { nextDeviceSeq: DeviceSeq.make(1), ahead: [], isCopied: false }
+    const renamed = { nextDeviceSeq: DeviceSeq.make(1), isCopied: false }
     yield* turn.lock.withPermit(
-      fencedWrite(store, turn, {}, ({ ahead }) => {
-        // Nothing stays under an old number: those with a receipt that the cursor has not come to are in the log.
-        const promised = aheadWithin(ahead, Seq.make(0), Seq.make(Number.MAX_SAFE_INTEGER))
-        const unseal = [...sealed, ...promised.map(({ deviceSeq }) => deviceSeq)]
-        return { value: undefined, batch: { meta, unseal, own: renamed } }
-      })
+      fencedWrite(store, turn, {}, () => ({ value: undefined, batch: { meta, own: renamed } }))
     )
   }, Effect.scoped)
 

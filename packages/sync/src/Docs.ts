@@ -63,6 +63,7 @@ export interface Survey {
   /**
    * Builds every doc with own updates that have no Seq from the log and what others acknowledged, writes what the log does
    * not hold of them again under fresh operation ids, and puts that in the place of what was kept, doc by doc [CLONE-4].
+   * Nothing may be sealed.
    */
   readonly authorAgain: (nonce: string) => Effect.Effect<void, StoreFailed | FenceLost>
 }

@@ -71,8 +71,8 @@ const isOut = (id: DeviceId, roster: RosterState): boolean => roster.devices.get
 
 /** Edits of those who may write, and still may, are everywhere; refused ones are nowhere. */
 const checkEdits = (world: World, where: string, marks: MarksById, roster: RosterState): void => {
-  for (const { device, id, mark, table } of world.edits.accepted) {
-    if (device.role === "reader" || !isMember(device, roster)) continue
+  for (const { device, id, isExcused, mark, table } of world.edits.accepted) {
+    if (isExcused === true || device.role === "reader" || !isMember(device, roster)) continue
     const found = marks.get(`${table} ${id}`)
     if (found === undefined || (mark !== undefined && !found.has(mark))) {
       world.chronicle.violate(

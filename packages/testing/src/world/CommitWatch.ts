@@ -36,6 +36,7 @@ const note = (tab: SimulatedTab, batch: Batch): void => {
   const what = [
     batch.forget === undefined ? "" : ` forget above ${batch.forget.above}`,
     counted("confirm", batch.confirm),
+    counted("replace", batch.replace),
     counted("updates", batch.updates),
     counted("rows", batch.rows),
     seals.length === 0 ? "" : ` seal ${seals.join(",")}`,
@@ -69,6 +70,10 @@ const meetSituations = ({ device }: SimulatedTab, batch: Batch): void => {
     "lease given back",
     (batch.leases ?? []).some(({ holder }) => holder === "")
   )
+  const isOfCopies = batch.meta?.has(metaKeys.copied) === true
+  meet("copy met in the log", isOfCopies && batch.meta?.get(metaKeys.copied) !== undefined)
+  meet("copy became a device of its own", isOfCopies && batch.meta?.get(metaKeys.copied) === undefined)
+  meet("copy wrote its operations again", (batch.replace ?? []).length > 0 && (batch.updates ?? []).length > 0)
   meet("own edit found in the log that had forgotten its receipt", (batch.confirm ?? []).length > 0)
   meet("comparison with a forgetful server begun", isRefill && batch.forget !== undefined)
   meet("comparison with a forgetful server ended", isRefill && batch.forget === undefined)

@@ -13,6 +13,8 @@ export interface AcceptedEdit {
   readonly mark: string | undefined
   /** Its name; undefined where it changed nothing that was not so already. */
   readonly edit: EditId | undefined
+  /** It was only on a disk that is gone: it may be missing. */
+  readonly isExcused?: boolean
 }
 
 export class Edits {

@@ -99,11 +99,14 @@ export const changeMembers = (world: World): void => {
     return
   }
   if (tab === undefined || replica === undefined) return
-  const target = random.pick(world.devices.slice(1).filter((one) => one.id !== undefined && one !== owner))
+  const founder = world.devices[0]?.line
+  const target = random.pick(
+    world.devices.slice(1).filter(({ id, line }) => id !== undefined && line !== owner?.line && line !== founder)
+  )
   if (world.profile.revokes && target?.id !== undefined && random.chance(0.15)) {
     chronicle.note(`${tab.name} revokes ${target.name}`)
     chronicle.count("situation: owner revokes a device")
-    target.isTargeted = true
+    target.line.isTargeted = true
     tab.process.run(replica.revoke({ device: target.id }), () => undefined)
     return
   }

@@ -39,7 +39,7 @@ export class Observer implements Witness {
       const key = `${header.device} ${header.deviceSeq}`
       const [hash, before] = [hashOf(bytes), this.#pushed.get(key)]
       this.#pushed.set(key, hash)
-      if (before !== undefined && before !== hash) {
+      if (before !== undefined && before !== hash && !this.#world.copies.hasHappened) {
         this.#world.chronicle.violate("broken", `${device} pushes two different entries under ${header.deviceSeq}`)
       }
     }
@@ -182,7 +182,8 @@ export class Observer implements Witness {
     for (const result of decoded.success.answer.results) {
       if (result._tag === "ItemRefused") {
         chronicle.count(`situation: item refused as ${result.reason}`)
-        if (!["roleReader", "revoked", "rosterAhead"].includes(result.reason)) {
+        const isCopied = result.reason === "deviceForked" && this.#world.copies.hasHappened
+        if (!isCopied && !["roleReader", "revoked", "rosterAhead"].includes(result.reason)) {
           chronicle.violate("heldHonest", `an item of ${device} was refused as ${result.reason}: ${result.message}`)
         }
         continue

@@ -4,7 +4,7 @@
  * The disk fails when the World says so, before or after a commit. Everything that is committed passes the chronicle.
  */
 import { Cause, Effect, Exit, Schema } from "effect"
-import { Cursor, type DeviceId, type Role, type WorkspaceId } from "@tidemark/protocol"
+import { Cursor, DeviceId, type Role, type WorkspaceId } from "@tidemark/protocol"
 import { type LocalStoreMemory, MemoryDisk, metaKeys, StoreFailed } from "@tidemark/sync"
 import { watchCommit } from "./CommitWatch.ts"
 import { SimulatedTab, type TabParts } from "./SimulatedTab.ts"
@@ -12,6 +12,10 @@ import type { World } from "./World.ts"
 
 /** The next thing the disk will do wrong. `unknown`: it commits, and says that the connection died. */
 export type StoreFault = "read" | "aborted" | "full" | "unknown"
+
+/** Where a replica keeps who it is. */
+const identityKey = "replica/identity"
+const decodeIdentity = Schema.decodeSync(Schema.fromJsonString(Schema.Struct({ device: DeviceId })))
 
 const decodeCursor = Schema.decodeSync(Schema.fromJsonString(Cursor))
 
@@ -22,25 +26,46 @@ export class SimulatedDevice {
   readonly link: string | undefined
   /** What its link gave it. */
   readonly role: Role
-  readonly disk = new MemoryDisk()
+  /** Another one after it went back in time. */
+  disk: MemoryDisk
   readonly tabs: Array<SimulatedTab> = []
   lockHolder: SimulatedTab | undefined
   workspace: WorkspaceId | undefined
-  id: DeviceId | undefined
   /** It wrote although its role forbids it. */
   hasRebelled = false
-  /** An owner tried to revoke it; whether that happened, the roster says. */
-  isTargeted = false
+  /** Shared by a device and its copies: who revokes one may revoke them all. */
+  readonly line: { isTargeted: boolean }
   storeFault: StoreFault | undefined
   /** Why it could not join, last time. */
   joinFailure: unknown
   #tabCount = 0
+  #isIdentified = false
 
-  constructor(world: World, options: { readonly name: string; readonly link?: string; readonly role: Role }) {
+  constructor(
+    world: World,
+    options: { readonly name: string; readonly link?: string; readonly role: Role; readonly copyOf?: SimulatedDevice }
+  ) {
+    const { copyOf } = options
     this.world = world
     this.name = options.name
     this.link = options.link
     this.role = options.role
+    this.disk = copyOf?.disk.copy() ?? new MemoryDisk()
+    this.line = copyOf?.line ?? { isTargeted: false }
+    this.workspace = copyOf?.workspace
+    this.hasRebelled = copyOf?.hasRebelled ?? false
+    this.#isIdentified = copyOf !== undefined
+  }
+
+  /** Who its disk says it is: another one once a copy has become a device of its own. */
+  get id(): DeviceId | undefined {
+    const stored = this.#isIdentified ? this.disk.meta.get(identityKey) : undefined
+    return stored === undefined ? undefined : decodeIdentity(stored).device
+  }
+
+  /** An owner tried to revoke it; whether that happened, the roster says. */
+  get isTargeted(): boolean {
+    return this.line.isTargeted
   }
 
   /** Whether the workspace is on the disk. */
@@ -138,9 +163,9 @@ export class SimulatedDevice {
     if (this.lockHolder === tab) this.lockHolder = undefined
   }
 
-  identified(workspace: WorkspaceId, id: DeviceId): void {
+  identified(workspace: WorkspaceId): void {
     this.workspace = workspace
-    this.id = id
+    this.#isIdentified = true
   }
 
   hooksOf(tab: SimulatedTab): LocalStoreMemory.MemoryHooks {

@@ -103,7 +103,7 @@ export class SimulatedTab {
       const context = yield* Layer.buildWithScope(Replica.layer(options).pipe(Layer.provide(ports)), scope)
       const replica = Context.get(context, Replica)
       const identity = yield* replica.identity
-      device.identified(identity.workspace, identity.device)
+      device.identified(identity.workspace)
       return replica
     })
   }

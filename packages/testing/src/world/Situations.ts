@@ -11,6 +11,8 @@ export const faultKinds: ReadonlyArray<string> = [
   "crashes: tab",
   "fault: another server answers",
   "fault: answer lost",
+  "fault: device copied",
+  "fault: device went back in time",
   "fault: frame lost",
   "fault: hangUp lost",
   "fault: partition",
@@ -32,6 +34,9 @@ export const faultKinds: ReadonlyArray<string> = [
 export const rareSituations: ReadonlyArray<string> = [
   "situation: Synced with a server that forgot",
   "situation: admit answered RosterMoved",
+  "situation: copy became a device of its own",
+  "situation: copy met in the log",
+  "situation: copy wrote its operations again",
   "situation: an older copy than the last came back",
   "situation: comparison with a forgetful server begun",
   "situation: comparison with a forgetful server ended",

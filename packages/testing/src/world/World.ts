@@ -9,6 +9,7 @@ import type { Role } from "@tidemark/protocol"
 import { layer as layerPrimitives } from "../SeededPrimitives.ts"
 import { SeededRandom } from "../SeededRandom.ts"
 import { Chronicle } from "./Chronicle.ts"
+import { DeviceCopies } from "./DeviceCopies.ts"
 import { Edits } from "./Edit.ts"
 import { breakStore, changeMembers, crashSomething, disturbNetwork, disturbTabs, shareLink, thaw } from "./Faults.ts"
 import { makeMemoryStorage } from "./MemoryServerStorage.ts"
@@ -69,6 +70,7 @@ export class World {
   readonly deviceCount: number
   readonly steps: number
   readonly loss: ServerLoss
+  readonly copies: DeviceCopies
   profile: Profile
   readonly #observer: Observer
   #later: Array<() => void> = []
@@ -77,11 +79,12 @@ export class World {
   constructor({ devices, sabotage, seed, steps, storage = storageOf(seed) }: WorldOptions) {
     this.random = new SeededRandom(`world ${seed}`)
     const profile = drawProfile(this.random.fork("profile"))
-    const loss = sabotage?.lossWeight ?? profile.weights.loss
+    this.sabotage = sabotage
+    this.copies = new DeviceCopies(this, this.random.fork("copies"))
+    const loss = sabotage?.lossWeight ?? (this.copies.isOn ? 0 : profile.weights.loss)
     this.profile = { ...profile, weights: { ...profile.weights, loss } }
     this.deviceCount = devices ?? this.random.between(2, 4)
     this.steps = steps ?? this.profile.steps
-    this.sabotage = sabotage
     this.#observer = new Observer(this)
     const random = this.random.fork("server")
     const make = storage === "memory" ? makeMemoryStorage : makeSqliteStorage
@@ -163,6 +166,14 @@ export class World {
     return device
   }
 
+  addCopy(copyOf: SimulatedDevice): SimulatedDevice {
+    const { link, role } = copyOf
+    const name = `d${this.devices.length + 1}`
+    const copy = new SimulatedDevice(this, { name, role, copyOf, ...(link === undefined ? {} : { link }) })
+    this.devices.push(copy)
+    return copy
+  }
+
   tabParts(device: SimulatedDevice, name: string): TabParts {
     const random = this.random.fork(name)
     // A clock is right, or wrong by up to a day, and another time wrong by something else.
@@ -190,6 +201,10 @@ export class World {
 
   #step(): void {
     const { random } = this
+    if (this.copies.isDue()) {
+      this.copies.happen()
+      return this.#settle()
+    }
     // A World with one device proves little: the others come soon.
     const member = this.devices.length < this.deviceCount ? 4 : this.profile.weights.member
     switch (random.weighted<keyof StepWeights>({ ...this.profile.weights, member })) {
