@@ -6,7 +6,7 @@
  * had not come to `decide` is repeated on it, one that had fails with `disconnected` or `aborted` [STORE-62].
  * Rules: docs/spec/store.md.
  */
-import { Dexie, type ObservabilitySet } from "dexie"
+import { Dexie, type ObservabilitySet, RangeSet } from "dexie"
 import { Effect, Layer, Queue, type Scope, Stream } from "effect"
 import {
   LocalStore,
@@ -60,6 +60,8 @@ export const open = Effect.fnUntraced(function* (
     return yield* storeFailed("damaged")
   })
 
+  /** A write failed after `decide`: what it committed, if it did, nobody was told of. */
+  let isAnyUntold = false
   const write: LocalStore["Service"]["write"] = <A>(
     ...[request, decide]: Parameters<typeof LocalStore.Service.write<A>>
   ) =>
@@ -84,6 +86,18 @@ export const open = Effect.fnUntraced(function* (
         })
       // Once `decide` has run only the caller knows what may be written again.
       return withDb(transaction, () => !isDecided).pipe(
+        Effect.tap(() =>
+          Effect.sync(() => {
+            // This transaction came after that one, whose fate is settled by now [STORE-72].
+            if (isAnyUntold) tellAll()
+            isAnyUntold = false
+          })
+        ),
+        Effect.tapCause(() =>
+          Effect.sync(() => {
+            isAnyUntold ||= isDecided && thrown === undefined
+          })
+        ),
         Effect.catchCause((cause) => (thrown === undefined ? Effect.failCause(cause) : Effect.die(thrown.error)))
       )
     })
@@ -128,6 +142,9 @@ const soundView = async (db: WorkspaceDb, request: WriteRequest): Promise<WriteV
   throw new DamagedRow("A damaged row cannot be set aside")
 }
 
+/** Has every live query of every context run again. */
+const tellAll = (): void => Dexie.on.storagemutated.fire({ all: new RangeSet(-Infinity, [[]]) })
+
 const outboxTables = ["tm_updates", "tm_sealed", "tm_held", "tm_quarantine"]
 
 /** Dexie tells every context of this profile which parts of a database a commit touched. */
@@ -139,7 +156,8 @@ const outboxChangesOf = (name: string): Stream.Stream<void> => {
         Effect.sync(() => {
           const tell = () => void Queue.offerUnsafe(queue, undefined)
           const listener = (parts: ObservabilitySet) => {
-            if (Object.keys(parts).some((part) => prefixes.some((prefix) => part.startsWith(prefix)))) tell()
+            const isTold = (part: string) => part === "all" || prefixes.some((prefix) => part.startsWith(prefix))
+            if (Object.keys(parts).some(isTold)) tell()
           }
           Dexie.on("storagemutated", listener)
           tell()

@@ -1,15 +1,16 @@
 import "fake-indexeddb/auto"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Effect, Fiber, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Seq } from "@tidemark/protocol"
-import { LocalStoreDexie, openWorkspaceDb, workspaceDbName } from "@tidemark/store-dexie"
+import { liveRows, LocalStoreDexie, openWorkspaceDb, workspaceDbName } from "@tidemark/store-dexie"
 import {
   append,
   closeByForce,
   databaseNames,
   deleteDatabase,
   doc,
+  hidingCommits,
   loseConnections,
   newWorkspace,
   silentOpen,
@@ -116,6 +117,38 @@ describe("LocalStoreDexie, losing its connection", () => {
       assert.strictEqual(opened.reason, "disconnected")
       assert.match(opened.message, /does not answer.*safe.*tried again/)
       yield* openWorkspaceDb(options)
+    })
+  )
+})
+
+describe("a commit whose answer was lost", () => {
+  it.effect("STORE-72 is told to live queries and the outbox by the next write, also where that writes nothing", () =>
+    Effect.gen(function* () {
+      const hideNext = yield* hidingCommits
+      const options = { workspace: yield* newWorkspace, tables }
+      const store = yield* LocalStoreDexie.open(options)
+      const page = yield* openWorkspaceDb(options)
+      const shown = yield* Queue.unbounded<number>()
+      const asked = liveRows(() => undefined)
+        .watch(() => page.table("tasks").count())
+        .subscribe((count) => void Queue.offerUnsafe(shown, count))
+      yield* Effect.addFinalizer(() => Effect.sync(() => asked.unsubscribe()))
+      const changes = yield* Queue.unbounded<void>()
+      yield* Effect.forkScoped(Stream.runForEach(store.outboxChanges, () => Queue.offer(changes, undefined)))
+      assert.strictEqual(yield* Queue.take(shown), 0)
+      yield* Queue.take(changes)
+      const nothing = store.write({ docs: [], meta: [] }, () => ({ _tag: "Abort", value: undefined }))
+      yield* nothing
+      yield* turnOver
+      assert.strictEqual(yield* Queue.size(changes), 0)
+
+      hideNext()
+      assert.strictEqual((yield* Effect.flip(append(store, "tasks", { done: 0 }))).reason, "aborted")
+      yield* turnOver
+      assert.deepStrictEqual([yield* Queue.size(shown), yield* Queue.size(changes)], [0, 0])
+      yield* nothing
+      assert.strictEqual(yield* Queue.take(shown), 1)
+      yield* Queue.take(changes)
     })
   )
 })

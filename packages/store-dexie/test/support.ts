@@ -192,3 +192,31 @@ const changed = (value: unknown): unknown => {
   if (value instanceof Uint8Array) return value.map((byte, index) => (index === 0 ? byte ^ 1 : byte))
   return typeof value === "number" ? value + 1 : `${String(value)} `
 }
+
+/**
+ * Gives a function after which the next transaction that writes commits, and Dexie hears that it was aborted; for databases
+ * opened from now on, until the scope closes.
+ */
+export const hidingCommits = Effect.acquireRelease(
+  Effect.sync(() => {
+    const original = IDBDatabase.prototype.transaction
+    let isArmed = false
+    IDBDatabase.prototype.transaction = function (...args) {
+      const transaction = original.apply(this, args)
+      if (!isArmed || transaction.mode !== "readwrite") return transaction
+      isArmed = false
+      // What Dexie sets there is not kept.
+      Object.defineProperty(transaction, "oncomplete", { get: () => null, set: () => undefined })
+      transaction.addEventListener("complete", () => transaction.onabort?.(new Event("abort")))
+      return transaction
+    }
+    const hideNext = () => {
+      isArmed = true
+    }
+    return { original, hideNext }
+  }),
+  ({ original }) =>
+    Effect.sync(() => {
+      IDBDatabase.prototype.transaction = original
+    })
+).pipe(Effect.map(({ hideNext }) => hideNext))

@@ -60,6 +60,8 @@ const standBetween = (): void => {
   let armed: string | undefined
   const seen = new Set<IDBDatabase>()
   const lost = new WeakSet<IDBDatabase>()
+  /** Transactions that commit, of which the app hears that they were aborted. */
+  const hidden = new WeakSet<IDBTransaction>()
   const loseAll = () => seen.forEach((database) => lost.add(database))
   const arm = (name: string): void => {
     if (name === "lose") loseAll()
@@ -89,6 +91,12 @@ const standBetween = (): void => {
     }
     const transaction = begin.apply(this, args)
     if (transaction.mode === "readwrite") tell("durability", `${where}: ${transaction.durability}`)
+    // Before the app's own listener: the answer of a commit that did happen is lost on its way.
+    transaction.addEventListener("complete", (event) => {
+      if (!hidden.has(transaction)) return
+      event.stopImmediatePropagation()
+      transaction.dispatchEvent(new Event("abort"))
+    })
     return transaction
   }
 
@@ -101,11 +109,7 @@ const standBetween = (): void => {
     tell("fault", `${where}: ${fault}`)
     const { transaction } = this
     if (fault === "hideCommit") {
-      // The answer of a commit that did happen is lost on its way.
-      transaction.addEventListener("complete", (event) => {
-        event.stopImmediatePropagation()
-        transaction.dispatchEvent(new Event("abort"))
-      })
+      hidden.add(transaction)
       return request
     }
     if (fault === "loseInside") loseAll()
