@@ -206,7 +206,7 @@ export const hidingCommits = Effect.acquireRelease(
       if (!isArmed || transaction.mode !== "readwrite") return transaction
       isArmed = false
       // What Dexie sets there is not kept.
-      Object.defineProperty(transaction, "oncomplete", { get: () => null, set: () => undefined })
+      Object.defineProperty(transaction, "oncomplete", { get: () => null, set() {} })
       transaction.addEventListener("complete", () => transaction.onabort?.(new Event("abort")))
       return transaction
     }
