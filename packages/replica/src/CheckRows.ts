@@ -15,7 +15,8 @@ import {
   historyKey,
   historyPrefix,
   type RowChange,
-  type StoreFailed
+  type StoreFailed,
+  unknownDoc
 } from "@tidemark/sync"
 import { catchUp } from "./LiveDocs.ts"
 import { rowsOf } from "./ChangeCommit.ts"
@@ -46,7 +47,9 @@ export const checkRows = Effect.fn("checkRows")(function* (
 ): Effect.fn.Return<RowsChecked, StoreFailed> {
   const { live, store } = path
   const notes = yield* store.metaUnder(historyPrefix)
-  const isBroken = (doc: DocId) => notes.some(([key]) => key === historyKey("damaged", doc))
+  const isNoted = (doc: DocId) => notes.some(([key]) => key === historyKey("damaged", doc))
+  // Damage whose doc cannot be told may have been any doc's.
+  const isBroken = (doc: DocId) => isNoted(unknownDoc) || isNoted(doc)
   const seen = new Set<string>()
   let [rows, mended] = [0, 0]
   const compare = Effect.fnUntraced(function* (doc: DocId, names: ReadonlyArray<RowName>) {

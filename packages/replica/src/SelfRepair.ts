@@ -14,6 +14,7 @@ import {
   Sealer,
   type SealedItem,
   type StoreFailed,
+  unknownDoc,
   type VerifyPlace
 } from "@tidemark/sync"
 import type { CheckReport, CheckStep, DamageShown } from "./CheckReport.ts"
@@ -50,11 +51,25 @@ const makeSelfRepair = Effect.fnUntraced(function* () {
   const mendOpen = Effect.fnUntraced(function* (open: ReadonlyArray<Quarantined>) {
     const byDoc = Map.groupBy(open, ({ doc }) => doc)
     for (const [doc, damages] of byDoc) {
-      if (doc === undefined) continue
+      if (doc === undefined) {
+        yield* healUnknown(damages)
+        continue
+      }
       const salvaged = yield* salvageSealed(path, sealer, damages)
       yield* path.exclusively(mendDoc(path, { doc, damages, salvaged }))
       yield* Effect.yieldNow
     }
+  })
+
+  /** What belongs to no known doc is healed where everything was pulled again, and it was the server's. */
+  const healUnknown = Effect.fnUntraced(function* (damages: ReadonlyArray<Quarantined>) {
+    const note = historyKey("damaged", unknownDoc)
+    if ((yield* store.meta([note])).has(note)) return
+    const heal = damages
+      .filter((damage) => foundFields(damage).isFromServer)
+      .map(({ id }) => ({ id, healed: "Everything was pulled again from the server." }))
+    if (heal.length === 0) return
+    yield* store.write({ docs: [], meta: [] }, () => ({ _tag: "Commit", batch: { heal }, value: undefined }))
   })
 
   const openDamages = Effect.map(store.quarantined, (all) =>
@@ -64,9 +79,9 @@ const makeSelfRepair = Effect.fnUntraced(function* () {
   const mend = Effect.gen(function* () {
     const open = yield* openDamages
     if (open.length === 0) return
-    const notes = yield* store.meta(open.flatMap(({ doc }) => (doc === undefined ? [] : [historyKey("damaged", doc)])))
+    const notes = yield* store.meta(open.map(({ doc }) => historyKey("damaged", doc ?? unknownDoc)))
     const due = open.filter(({ doc, id }) => {
-      const turn = `${id} ${doc !== undefined && notes.has(historyKey("damaged", doc))}`
+      const turn = `${id} ${notes.has(historyKey("damaged", doc ?? unknownDoc))}`
       return !tried.has(turn) && tried.add(turn)
     })
     yield* mendOpen(due)

@@ -5,8 +5,9 @@
  * transaction that meets it moves it here, and what it stood for is healed from elsewhere [CHECK-2]. Nothing is ever removed
  * from here. Rules: docs/spec/check.md.
  */
-import type { DocId } from "@tidemark/protocol"
+import { DocId } from "@tidemark/protocol"
 import { encodeNote } from "./HistoryKeys.ts"
+import { contentSum } from "./RecordSums.ts"
 
 /** The tables of a store, each with checksums of its own; `copies` holds the second copies of meta values. */
 export const checkedTables = ["updates", "snapshots", "leases", "meta", "copies", "sealed", "held", "edits"] as const
@@ -76,6 +77,24 @@ export const healedAtOnce = {
   sealed: "The edits it held are packed again and sent again.",
   edits: "The edit itself is kept elsewhere; only where it has arrived cannot be told any more."
 } as const
+
+/** Stands for the doc of damage whose doc cannot be told: a note under it goes when everything was pulled again [CHECK-5]. */
+export const unknownDoc = DocId.make("A".repeat(22))
+
+/**
+ * The doc a damaged record belongs to, by its content sum: where the doc's own name was damaged, one of those known fits. Undefined
+ * where none does.
+ */
+export const docOfContent = (
+  named: DocId | undefined,
+  known: Iterable<DocId>,
+  bytes: Uint8Array | undefined,
+  sum: unknown
+): DocId | undefined => {
+  if (bytes === undefined) return undefined
+  for (const doc of named === undefined ? known : [named, ...known]) if (contentSum(doc, bytes) === sum) return doc
+  return undefined
+}
 
 /** The note, in `historyKey("damaged", doc)`, that a doc lost stored bytes and is to be fetched again whole. */
 export const damagedNote = encodeNote("quarantine")

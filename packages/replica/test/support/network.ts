@@ -46,7 +46,7 @@ export const startServer = Effect.fnUntraced(function* (
 export type Fetched = (url: string, init: RequestInit) => RequestInit | Response | void
 
 /** What a device stands on. */
-const platform = (fetched?: Fetched) =>
+export const platform = (fetched?: Fetched) =>
   Layer.mergeAll(
     Primitives.layerWebCrypto,
     Socket.layerWebSocketConstructorGlobal,
@@ -104,7 +104,7 @@ export const reaches = (device: Device, ...tags: ReadonlyArray<SyncStatus["_tag"
   )
 
 /** A link for one device, good for an hour. */
-export const linkFor = (device: Device, role: "owner" | "editor" | "reader") =>
+export const linkFor = (device: Pick<Device, "replica">, role: "owner" | "editor" | "reader") =>
   device.replica.share({ role, expiresAt: Date.now() + 3_600_000, uses: 1 })
 
 /** Waits until a commit makes `holds` true of the disk. */

@@ -5,13 +5,15 @@
 import { Dexie, type Table } from "dexie"
 import {
   type CheckedTable,
-  contentSum,
   type Damage,
   damagedNote,
+  docOfContent,
   fieldsToText,
   healedAtOnce,
   historyKey,
+  metaKeys,
   type Quarantined,
+  unknownDoc,
   type Verified,
   verifyAfter,
   verifyBytesMax,
@@ -34,6 +36,7 @@ import {
   keptUpdate,
   metaToRow,
   type NewQuarantineRow,
+  type QuarantineRow,
   rowToQuarantine,
   updateToRow
 } from "./engineTables.ts"
@@ -94,7 +97,7 @@ export const setAside = async (db: WorkspaceDb, finds: ReadonlyArray<Find>): Pro
     // Another tab may have been here before.
     if (stored === undefined || !isDamaged(keptByTable[table], stored)) continue
     await own.delete(key)
-    const damage = damageOf(table, key, stored)
+    const damage = damageOf(table, key, stored, await docsNamed(db))
     await db.quarantine.add(damageToRow(damage, await healAtOnce(db, damage, String(key))))
   }
 }
@@ -105,19 +108,25 @@ const isDamaged = (kept: Kept<unknown>, row: object): boolean => {
   return reading.finds.length > 0
 }
 
-const damageOf = (table: CheckedTable, key: IDBValidKey, row: object): Damage & { readonly table: CheckedTable } => {
+const damageOf = (
+  table: CheckedTable,
+  key: IDBValidKey,
+  row: object,
+  known: ReadonlySet<DocId>
+): Damage & { readonly table: CheckedTable } => {
   const { bytes, doc, sum, ...fields }: RawRow = { ...row }
   const found = bytes instanceof Uint8Array ? bytes : undefined
   const named = docOfKey(doc)
-  const isContentWhole = found !== undefined && named !== undefined && sum === contentSum(named, found)
+  const whole = docOfContent(named, known, found, sum)
   const rest = found === undefined && bytes !== undefined ? { ...fields, bytes } : fields
   return {
     table,
     key: JSON.stringify(key) ?? "null",
-    doc: named,
+    // A name that nothing else knows may be what was damaged.
+    doc: whole ?? (named !== undefined && known.has(named) ? named : undefined),
     bytes: found,
     fields: fieldsToText({ doc, sum, ...rest }),
-    isContentWhole
+    isContentWhole: whole !== undefined
   }
 }
 
@@ -146,7 +155,10 @@ const healAtOnce = async (
   switch (table) {
     case "meta": {
       const copy = new Reading().one(keptCopy, await db.copies.get(key))
-      if (copy === undefined) return undefined
+      if (copy === undefined) {
+        await restoreMissing(db)
+        return (await hadCopy(db, key)) ? undefined : healedAtOnce.meta
+      }
       await db.meta.put(metaToRow("meta", key, copy.value))
       return healedAtOnce.meta
     }
@@ -165,16 +177,25 @@ const healAtOnce = async (
     case "updates":
     case "snapshots":
     case "held":
-      await noteDamaged(db, doc === undefined ? await docsOf(db) : [doc])
+      await noteDamaged(db, doc)
       return undefined
   }
 }
 
-/** These docs are fetched again whole, by whoever syncs next [CHECK-6]. */
-const noteDamaged = async (db: WorkspaceDb, docs: ReadonlyArray<DocId>): Promise<void> => {
-  const keys = docs.map((doc) => historyKey("damaged", doc))
-  await db.meta.bulkPut(keys.map((key) => metaToRow("meta", key, damagedNote)))
-  await db.copies.bulkPut(keys.map((key) => metaToRow("copies", key, damagedNote)))
+/** The doc is fetched again whole by whoever syncs next; where it cannot be told, everything is pulled again [CHECK-5]. */
+const noteDamaged = async (db: WorkspaceDb, doc: DocId | undefined): Promise<void> => {
+  const key = historyKey("damaged", doc ?? unknownDoc)
+  await db.meta.put(metaToRow("meta", key, damagedNote))
+  await db.copies.put(metaToRow("copies", key, damagedNote))
+  if (doc !== undefined) return
+  await db.meta.delete(metaKeys.cursor)
+  await db.copies.delete(metaKeys.cursor)
+}
+
+/** Every doc that any record names. */
+const docsNamed = async (db: WorkspaceDb): Promise<ReadonlySet<DocId>> => {
+  const leased = (await db.leases.orderBy("doc").uniqueKeys()).flatMap((key) => docOfKey(key) ?? [])
+  return new Set([...(await docsOf(db)), ...leased])
 }
 
 /** Takes the other parts of an item away that lost one, and unseals every update that no item covers any more. */
@@ -188,6 +209,21 @@ const unsealBroken = async (db: WorkspaceDb, lost: number): Promise<void> => {
   const uncovered = waiting.filter(({ sealedUnder }) => sealedUnder !== 0 && !firsts.has(sealedUnder))
   await db.updates.bulkPut(uncovered.map(({ update }) => updateToRow(update, 0)))
   await setAside(db, reading.finds)
+}
+
+/** Whether a value was ever stored under this key: one that never had a copy stands under a damaged key. */
+const hadCopy = async (db: WorkspaceDb, key: string): Promise<boolean> => {
+  const isCopy = ({ key: found, table }: QuarantineRow) => table === "copies" && found === JSON.stringify(key)
+  return (await db.copies.get(key)) !== undefined || (await db.quarantine.filter(isCopy).count()) > 0
+}
+
+/** Values that are there as copies only: the key of the value itself was damaged. */
+const restoreMissing = async (db: WorkspaceDb): Promise<void> => {
+  const there = new Set(await db.meta.toCollection().primaryKeys())
+  const missing = (await db.copies.toCollection().primaryKeys()).filter((key) => !there.has(key))
+  if (missing.length === 0) return
+  const copies = new Reading().all(keptCopy, await db.copies.bulkGet(missing))
+  await db.meta.bulkPut(copies.map(({ key, value }) => metaToRow("meta", key, value)))
 }
 
 /** Every doc with an update or a snapshot. */
@@ -220,6 +256,7 @@ export const verifyStep = async (db: WorkspaceDb, from: VerifyPlace): Promise<Ve
       return false
     })
     .each(() => undefined)
+  if (from.table === "copies") await restoreMissing(db)
   await setAside(db, reading.finds)
   const isMore = checked === verifyCountMax || bytes > verifyBytesMax
   const next = isMore ? { table: from.table, after: JSON.stringify(after) } : verifyAfter(from.table)

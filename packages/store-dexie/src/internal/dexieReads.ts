@@ -19,6 +19,7 @@ import type { WorkspaceDb } from "../WorkspaceDb.ts"
 import type { Reading } from "./dexieQuarantine.ts"
 import {
   incarnationKey,
+  keptCopy,
   keptLease,
   keptMeta,
   keptSealed,
@@ -187,7 +188,12 @@ export const metaOf = async (
 ): Promise<ReadonlyMap<string, string>> => {
   if (keys.length === 0) return new Map()
   const rows = await db.meta.bulkGet([...keys])
-  return new Map(reading.all(keptMeta, rows).map(({ key, value }) => [key, value]))
+  const values = new Map(reading.all(keptMeta, rows).map(({ key, value }) => [key, value]))
+  // A value whose key was damaged is found under its copy [CHECK-3].
+  const missing = keys.filter((_, index) => rows[index] === undefined)
+  const copies = missing.length === 0 ? [] : reading.all(keptCopy, await db.copies.bulkGet(missing))
+  for (const { key, value } of copies) values.set(key, value)
+  return values
 }
 
 export const metaUnder = async (
@@ -196,11 +202,21 @@ export const metaUnder = async (
   prefix: string
 ): Promise<ReadonlyArray<readonly [string, string]>> => {
   // A damaged key can be of any kind that IndexedDB takes for one.
-  const rows = await db.meta
-    .where("key")
-    .aboveOrEqual(prefix)
-    .until((row) => !String(row.key).startsWith(prefix))
-    .filter((row) => row.key !== incarnationKey)
-    .toArray()
-  return reading.all(keptMeta, rows).map(({ key, value }) => [key, value])
+  const under = (table: typeof db.meta) =>
+    table
+      .where("key")
+      .aboveOrEqual(prefix)
+      .until((row) => !String(row.key).startsWith(prefix))
+      .filter((row) => row.key !== incarnationKey)
+      .toArray()
+  const [rows, copies] = await Promise.all([under(db.meta), under(db.copies)])
+  const there = new Set(rows.map(({ key }) => key))
+  const values = [
+    ...reading.all(keptMeta, rows),
+    ...reading.all(
+      keptCopy,
+      copies.filter(({ key }) => !there.has(key))
+    )
+  ]
+  return values.map(({ key, value }) => [key, value] as const).toSorted(([a], [b]) => (a < b ? -1 : 1))
 }

@@ -7,13 +7,15 @@ import type { SQLInputValue } from "node:sqlite"
 import type { DocId } from "@tidemark/protocol"
 import {
   type CheckedTable,
-  contentSum,
   type Damage,
   damagedNote,
+  docOfContent,
   fieldsToText,
   healedAtOnce,
   historyKey,
+  metaKeys,
   setAsideRoundsMax,
+  unknownDoc,
   type Verified,
   verifyAfter,
   verifyBytesMax,
@@ -105,7 +107,7 @@ export const setAside = (sql: SqliteConnection, finds: ReadonlyArray<Find>): voi
     // Another process may have been here before.
     if (stored === undefined || !isDamaged(table, stored)) continue
     sql.run(`DELETE FROM ${table} WHERE ${where}`, ...key)
-    const damage = damageOf(table, key, stored)
+    const damage = damageOf(table, key, stored, docsNamed(sql))
     putDamage(sql, damage, healAtOnce(sql, damage, String(key[0])))
   }
 }
@@ -119,14 +121,17 @@ const isDamaged = (table: CheckedTable, row: SqlRow): boolean => {
 const damageOf = (
   table: CheckedTable,
   key: ReadonlyArray<unknown>,
-  row: SqlRow
+  row: SqlRow,
+  known: ReadonlySet<DocId>
 ): Damage & { readonly table: CheckedTable } => {
   const { bytes, ...fields } = row
   const found = bytes instanceof Uint8Array ? bytes : undefined
-  const doc = textToDoc(fields["doc"])
-  const isContentWhole = found !== undefined && doc !== undefined && fields["contentSum"] === contentSum(doc, found)
+  const named = textToDoc(fields["doc"])
+  const whole = docOfContent(named, known, found, fields["contentSum"])
+  // A name that nothing else knows may be what was damaged.
+  const doc = whole ?? (named !== undefined && known.has(named) ? named : undefined)
   const name = fieldsToText(key.length === 1 ? key[0] : key)
-  return { table, key: name, doc, bytes: found, fields: fieldsToText(fields), isContentWhole }
+  return { table, key: name, doc, bytes: found, fields: fieldsToText(fields), isContentWhole: whole !== undefined }
 }
 
 export const putDamage = (sql: SqliteConnection, damage: Damage, healed: string | undefined): void => {
@@ -147,7 +152,10 @@ const healAtOnce = (
   switch (table) {
     case "meta": {
       const copy = new Reading().one(keptCopy, sql.row("SELECT * FROM copies WHERE key = ?", key))
-      if (copy === undefined) return undefined
+      if (copy === undefined) {
+        restoreMissing(sql)
+        return hadCopy(sql, key) ? undefined : healedAtOnce.meta
+      }
       putMeta(sql, key, copy.value)
       return healedAtOnce.meta
     }
@@ -167,17 +175,35 @@ const healAtOnce = (
     case "updates":
     case "snapshots":
     case "held":
-      noteDamaged(sql, doc === undefined ? docsOf(sql) : [doc])
+      noteDamaged(sql, doc)
       return undefined
   }
 }
 
-/** These docs are fetched again whole, by whoever syncs next [CHECK-6]. */
-const noteDamaged = (sql: SqliteConnection, docs: ReadonlyArray<DocId>): void => {
-  for (const doc of docs) {
-    putMeta(sql, historyKey("damaged", doc), damagedNote)
-    putCopy(sql, historyKey("damaged", doc), damagedNote)
-  }
+/** The doc is fetched again whole by whoever syncs next; where it cannot be told, everything is pulled again [CHECK-5]. */
+const noteDamaged = (sql: SqliteConnection, doc: DocId | undefined): void => {
+  const key = historyKey("damaged", doc ?? unknownDoc)
+  putMeta(sql, key, damagedNote)
+  putCopy(sql, key, damagedNote)
+  if (doc !== undefined) return
+  sql.run("DELETE FROM meta WHERE key = ?", metaKeys.cursor)
+  sql.run("DELETE FROM copies WHERE key = ?", metaKeys.cursor)
+}
+
+/** Every doc that any record names. */
+const docsNamed = (sql: SqliteConnection): ReadonlySet<DocId> =>
+  new Set([...docsOf(sql), ...sql.rows("SELECT DISTINCT doc FROM leases").flatMap(({ doc }) => textToDoc(doc) ?? [])])
+
+/** Whether a value was ever stored under this key: one that never had a copy stands under a damaged key. */
+const hadCopy = (sql: SqliteConnection, key: string): boolean =>
+  sql.row("SELECT 1 FROM copies WHERE key = ?", key) !== undefined ||
+  sql.row("SELECT 1 FROM quarantine WHERE origin = 'copies' AND key = ?", JSON.stringify(key)) !== undefined
+
+/** Values that are there as copies only: the key of the value itself was damaged. */
+const restoreMissing = (sql: SqliteConnection): void => {
+  const missing = sql.rows("SELECT * FROM copies WHERE key NOT IN (SELECT key FROM meta)")
+  const copies = new Reading().all(keptCopy, missing)
+  for (const { key, value } of copies) putMeta(sql, key, value)
 }
 
 /** Every doc with an update or a snapshot. */
@@ -222,6 +248,7 @@ export const verifyStep = (sql: SqliteConnection, from: VerifyPlace): Verified =
     isMore = checked === verifyCountMax || bytes > verifyBytesMax
     if (isMore) break
   }
+  if (from.table === "copies") restoreMissing(sql)
   setAside(sql, reading.finds)
   const key = names.map((name) => last?.[name])
   const next = isMore

@@ -15,6 +15,7 @@ import type { SqliteConnection, SqlRow } from "./sqliteConnection.ts"
 import type { Reading } from "./sqliteQuarantine.ts"
 import {
   type Kept,
+  keptCopy,
   keptLease,
   keptMeta,
   keptSealed,
@@ -87,7 +88,12 @@ export const metaOf = (
 ): ReadonlyMap<string, string> =>
   new Map(
     keys.flatMap((key) => {
-      const value = reading.one(keptMeta, sql.row("SELECT * FROM meta WHERE key = ?", key))
+      const row = sql.row("SELECT * FROM meta WHERE key = ?", key)
+      // A value whose key was damaged is found under its copy [CHECK-3].
+      const value =
+        row === undefined
+          ? reading.one(keptCopy, sql.row("SELECT * FROM copies WHERE key = ?", key))
+          : reading.one(keptMeta, row)
       return value === undefined ? [] : [[key, value.value] as const]
     })
   )
@@ -97,7 +103,9 @@ export const metaUnder = (
   reading: Reading,
   prefix: string
 ): ReadonlyArray<readonly [string, string]> => {
-  const found: Array<readonly [string, string]> = []
+  const missing = "SELECT * FROM copies WHERE key >= ? AND key NOT IN (SELECT key FROM meta) ORDER BY key"
+  const copies = sql.rows(missing, prefix).filter(({ key }) => String(key).startsWith(prefix))
+  const found = reading.all(keptCopy, copies).map(({ key, value }): readonly [string, string] => [key, value])
   // Keys with the same start stand together in SQLite's order (bytes), whose ascent is not that of the rule.
   for (const row of sql.iterate(asRow, "SELECT * FROM meta WHERE key >= ? ORDER BY key", prefix)) {
     if (!String(row["key"]).startsWith(prefix)) break
