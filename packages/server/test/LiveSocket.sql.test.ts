@@ -191,4 +191,36 @@ describe("live socket", () => {
       })
     )
   )
+
+  it.live("CURSOR-5 a report at one process is a hint at another over the same PostgreSQL, and is given there", () =>
+    live(
+      Effect.gen(function* () {
+        const databaseUrl = Option.some(yield* temporarySchema)
+        const config = yield* testConfig({ databaseUrl })
+        const here = yield* startServer(config)
+        const there = yield* startServer(config)
+        const owner = yield* foundOverHttp(here.address)
+        const editor = yield* joinOverHttp(here.address, yield* linkOverHttp(here.address, owner, "editor"), owner)
+        const socket = yield* openSocket(there.address)
+        yield* socket.hello(editor)
+        assert.strictEqual(short(yield* socket.next), "Welcome")
+        const params = { workspace: owner.workspace }
+        const one = yield* makeClient(here.address, owner.token)
+        const { chain, head: seq, logId } = yield* one.log.head({ params })
+        const signed = { cursor: { logId, seq, chain }, signature: "A".repeat(86) }
+        yield* one.log.report({ params, payload: signed })
+        assert.strictEqual(short(yield* socket.next), "CursorsMoved")
+        const other = yield* makeClient(there.address, editor.token)
+        const { cursors } = yield* other.log.cursors({ params })
+        assert.deepStrictEqual(
+          cursors.map(({ at: _, ...report }) => report),
+          [{ device: owner.device, ...signed }]
+        )
+        // Revoked, it is refused, and what it said is not given any more.
+        yield* revokeOverHttp(here.address, owner, editor.device)
+        const refused = yield* Effect.flip(other.log.report({ params, payload: signed }))
+        assert.strictEqual(refused._tag, "Unauthorized")
+      })
+    )
+  )
 })
