@@ -115,6 +115,38 @@ describe("where an edit is, on a real server", () => {
   )
 
   it.live(
+    "RECEIPT-10 edits of two copies of one device, written offline, keep their names and are stored",
+    () =>
+      Effect.gen(function* () {
+        const server = yield* makeServer
+        const owner = yield* createOn(server.origin)
+        yield* during(owner, (device) => write(device, "before"))
+        yield* server.stop
+        const copy = owner.copy()
+        const offline = (disk: MemoryDisk, title: string) =>
+          during(disk, (device) => Effect.map(device.replica.change([insertTask(title)]), nameOf))
+        const [first, second] = [yield* offline(owner, "by the first"), yield* offline(copy, "by the copy")]
+        yield* server.start
+        for (const [disk, edit] of [
+          [owner, first],
+          [copy, second]
+        ] as const) {
+          yield* during(disk, (device) =>
+            Effect.gen(function* () {
+              yield* until(disk, isSent)
+              yield* reaches(device, "Synced")
+              const [seq = 0] = yield* seqsOf(device, [edit])
+              assert.isAbove(seq, 1)
+              assert.isAtMost(seq, yield* server.entryCount)
+              assert.deepStrictEqual(disk.waitingRows("tasks"), [])
+            })
+          )
+        }
+      }),
+    60_000
+  )
+
+  it.live(
     "RECEIPT-5 the server forgets: folded edits wait again and are stored again, also where another device sent them",
     () =>
       Effect.gen(function* () {
