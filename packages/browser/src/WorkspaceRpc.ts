@@ -49,7 +49,9 @@ export const Access = Schema.Struct({
       role: Role,
       revoked: Schema.Boolean,
       isThisDevice: Schema.Boolean,
-      lastSeenAt: Schema.optionalKey(Schema.Int)
+      lastSeenAt: Schema.optionalKey(Schema.Int),
+      /** The device that let it in as a copy of itself: it goes with it. */
+      copyOf: Schema.optionalKey(DeviceId)
     })
   ),
   grants: Schema.Array(

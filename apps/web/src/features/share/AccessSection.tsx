@@ -4,6 +4,7 @@
  */
 import { Alert, Button, Skeleton, Stack, Text, Title } from "@mantine/core"
 import { IconCloudOff } from "@tabler/icons-react"
+import { copiesOf } from "./copiesOf.ts"
 import { DeviceLine } from "./DeviceLine.tsx"
 import { GrantLine } from "./GrantLine.tsx"
 import { useAccess } from "./useAccess.ts"
@@ -45,7 +46,7 @@ export const AccessSection = ({ onAgain }: AccessSectionProps) => {
         </Title>
         <ul className={classes["list"]} aria-label="Devices">
           {devices.map((device) => (
-            <DeviceLine key={device.device} device={device} onRevoked={onAgain} />
+            <DeviceLine key={device.device} device={device} copies={copiesOf(devices, device)} onRevoked={onAgain} />
           ))}
         </ul>
       </section>
