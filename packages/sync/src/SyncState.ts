@@ -201,6 +201,7 @@ export const transition = (state: SyncState, event: SyncEvent, moment: Moment): 
     waits: waiting > 0,
     promised,
     progressed: provenOf(event) > 0,
+    advanced: event._tag === "PageStored" && event.through > (placeOf(state.link)?.through ?? event.through),
     at: moment.at
   })
   return {

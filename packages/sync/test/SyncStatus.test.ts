@@ -225,9 +225,11 @@ describe("the clock of the stalled", () => {
       ],
       connected
     )
-    assert.isUndefined(untilStatusTurnsMillis(promised, 25_000), "it neither runs nor ends")
+    assert.strictEqual(untilStatusTurnsMillis(promised, 25_000), 5_000, "the log has to come there")
+    const nearer = play([[25_000, { _tag: "PageStored", settled: 0, ...place(6, 7) }]], promised)
+    assert.strictEqual(untilStatusTurnsMillis(nearer, 25_000), 10_000, "while it does, no time counts")
     const lost = play([[25_000, changed]], promised)
-    assert.strictEqual(untilStatusTurnsMillis(lost, 25_000), 10_000)
+    assert.strictEqual(untilStatusTurnsMillis(lost, 25_000), 5_000)
     const page: SyncEvent = { _tag: "PageStored", settled: 1, ...place(7, 7) }
     assert.strictEqual(untilStatusTurnsMillis(play([[25_000, page]], lost), 25_000), stalledMillis)
   })

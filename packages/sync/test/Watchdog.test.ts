@@ -3,8 +3,9 @@
  * 30 s, asks little, and sends everything once the answers are true. Rules: docs/spec/sync-state.md, docs/spec/status.md.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Result } from "effect"
+import { Effect, Random, Result } from "effect"
 import { TestClock } from "effect/testing"
+import * as fc from "fast-check"
 import { decodeHeader, Hash, LogId, type PushAnswer, type PushResult, RosterNumber, Seq } from "@tidemark/protocol"
 import { MemoryDisk, Unreachable } from "@tidemark/sync"
 import { deviceTwo, entryOf, openTab, quiet, textOf } from "./device.ts"
@@ -113,6 +114,51 @@ describe("a server that answers and does not store", () => {
           ["mine"]
         )
       })
+    )
+  }
+
+  // 63: a promise, then a pull that hangs for minutes; it was shown as syncing.
+  for (const seed of [1, 2, 3, 4, 5, 6, 7, 8, 63]) {
+    it.effect(`STATUS-8 STATE-16 STATE-17 it lies in one way after the other, seed ${seed}`, () =>
+      Effect.gen(function* () {
+        const random =
+          fc.sample(
+            fc.array(fc.record({ lie: fc.nat(1_000), seconds: fc.integer({ min: 1, max: 40 }) }), {
+              minLength: 12,
+              maxLength: 12
+            }),
+            { numRuns: 1, seed }
+          )[0] ?? []
+        const server = new ServerModel()
+        server.append([entryOf({ device: deviceTwo, deviceSeq: 1, text: "first" })])
+        const tab = yield* openTab({ disk: new MemoryDisk(), server })
+        yield* Effect.forkScoped(tab.engine.run)
+        yield* tab.becomes("Synced")
+        const shown: Array<string> = []
+        const pass = passOf(tab, shown)
+        const names = Object.keys(lies)
+        let tell = (): unknown => undefined
+        let isEdited = false
+        for (const { lie, seconds } of random) {
+          tell()
+          tell = lies[names[lie % names.length] ?? ""]?.(server) ?? (() => undefined)
+          if (!isEdited) yield* tab.edit("mine")
+          isEdited = true
+          const before = requestsOf(server)
+          yield* pass(seconds)
+          assert.isAtMost(requestsOf(server) - before, 60 + 3 * seconds)
+        }
+        assert.notInclude(shown, "Synced")
+        const others = shown.slice(31).filter((tag) => tag !== "Stalled" && tag !== "Offline")
+        assert.deepStrictEqual(others, [])
+        tell()
+        yield* pass(330, 10)
+        assert.strictEqual((yield* tab.engine.status)._tag, "Synced")
+        assert.deepStrictEqual(
+          server.stored.map(({ bytes }) => textOf(bytes)),
+          ["first", "mine"]
+        )
+      }).pipe(Random.withSeed(seed))
     )
   }
 

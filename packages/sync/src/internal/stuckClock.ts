@@ -26,8 +26,8 @@ export interface StuckClock {
 export const stuckClockAtRest: StuckClock = { before: 0 }
 
 /**
- * The clock after an event. `waits`: something has no receipt. `promised`: something has one that the log has not borne out;
- * that is no progress, and no standstill either. Each event takes up the time since the last one.
+ * The clock after an event. `waits`: something has no receipt. `promised`: something has one that the log has not borne out
+ * yet: that is no progress; it waits for the log to come there. Each event takes up the time since the last one.
  */
 export const turnStuckClock = (
   clock: StuckClock,
@@ -36,7 +36,10 @@ export const turnStuckClock = (
     readonly isVerified: boolean
     readonly waits: boolean
     readonly promised: boolean
+    /** The log bore out an own item. */
     readonly progressed: boolean
+    /** Entries that follow what was stored have come. */
+    readonly advanced: boolean
     readonly at: number
   }
 ): StuckClock => {
@@ -44,8 +47,10 @@ export const turnStuckClock = (
   if (!now.waits && !now.promised) return stuckClockAtRest
   const phase = phaseOf(now.link, now.isVerified)
   const from = now.progressed ? at : (clock.from ?? at)
-  const begun = { ...(now.progressed ? stuckClockAtRest : takenUp(clock, phase, at)), from }
-  return now.waits && phase !== "away" ? { ...begun, phase, since: at } : begun
+  // While the log comes nearer to the place that was promised, the time it takes is not counted.
+  const counted = now.advanced && !now.waits ? { ...clock, since: at } : clock
+  const begun = { ...(now.progressed ? stuckClockAtRest : takenUp(counted, phase, at)), from }
+  return phase === "away" ? begun : { ...begun, phase, since: at }
 }
 
 /** Milliseconds without a receipt. */
