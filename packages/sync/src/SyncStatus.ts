@@ -116,7 +116,7 @@ export const statusOf = (input: StatusInput): SyncStatus => {
     heldTooNew: counts.heldTooNew,
     ...(counts.damaged === 0 ? {} : { damaged: counts.damaged }),
     ...(input.lastReceiptAt === undefined ? {} : { lastReceiptAt: input.lastReceiptAt }),
-    ...(input.sending === undefined ? {} : { sending: input.sending }),
+    ...(input.sending === undefined || placeOf(link) === undefined ? {} : { sending: input.sending }),
     // Before this start has tried in vain, nobody knows whether the server is away, or the clock is wrong.
     ...(link._tag === "waiting" || link._tag === "refused" ? awayDaysOf(input.awayMillis ?? 0) : {})
   }
