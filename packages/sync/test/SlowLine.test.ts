@@ -121,11 +121,19 @@ describe("the pace", () => {
     })
   )
 
-  it.effect("STATE-13 a call that fails at once says nothing about the line", () =>
+  it.effect("STATE-13 a call that fails at once says nothing about the line; the second in a row, that it is cut", () =>
     Effect.gen(function* () {
-      const pace = makePace(2 * transferBytesMin, most)
-      yield* Effect.flip(pace.timed(Effect.fail(new Unreachable({ message: "down" })), 10))
+      const pace = makePace(4 * transferBytesMin, 4 * transferBytesMin)
+      const fail = Effect.flip(pace.timed(Effect.fail(new Unreachable({ message: "down" })), 4 * transferBytesMin))
+      yield* fail
+      assert.strictEqual(pace.bytesMax(), 4 * transferBytesMin)
+      yield* took(pace, 0)
+      yield* fail
+      assert.strictEqual(pace.bytesMax(), 4 * transferBytesMin)
+      yield* fail
       assert.strictEqual(pace.bytesMax(), 2 * transferBytesMin)
+      yield* took(pace, 0)
+      assert.strictEqual(pace.bytesMax(), 4 * transferBytesMin)
     })
   )
 })
