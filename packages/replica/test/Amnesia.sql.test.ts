@@ -232,6 +232,7 @@ describe("a server that forgets", () => {
             yield* device.replica.change([insertTask("kept")])
             const stalled = yield* reaches(device, "Stalled")
             assert.isTrue("message" in stalled && stalled.message.length > 40)
+            assert.strictEqual("cause" in stalled && stalled.cause, "roster")
             assert.deepStrictEqual(titles(first), [...all, "kept"])
           })
         )
