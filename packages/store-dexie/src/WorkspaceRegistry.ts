@@ -4,11 +4,10 @@
  * It holds names and places, never keys or content. Rules: docs/spec/store.md.
  */
 import { Dexie, type Table } from "dexie"
-import { Context, Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, Option, Schema } from "effect"
 import { Role, WorkspaceId } from "@tidemark/protocol"
-import type { StoreFailed } from "@tidemark/sync"
+import { Checksum, type StoreFailed } from "@tidemark/sync"
 import { attempt } from "./internal/dexieFailures.ts"
-import { decoder } from "./internal/engineTables.ts"
 import { deleteWorkspaceDb } from "./WorkspaceDb.ts"
 
 export const WorkspaceEntry = Schema.Struct({
@@ -24,15 +23,35 @@ export const WorkspaceEntry = Schema.Struct({
 })
 export type WorkspaceEntry = typeof WorkspaceEntry.Type
 
-const checkEntry = decoder("workspaces", WorkspaceEntry)
+/** An entry with its checksum; each is stored twice [CHECK-17]. */
+const EntryRow = Schema.Struct({ ...WorkspaceEntry.fields, check: Schema.Int })
+type EntryRow = typeof EntryRow.Type
+
+const decodeRow = Schema.decodeUnknownOption(EntryRow)
+
+const entryToRow = (table: "workspaces" | "copies", entry: WorkspaceEntry): EntryRow => {
+  const { createdAt, id, label, origin, role } = entry
+  const check = new Checksum().text(table).text(id).text(label).number(createdAt).text(role).text(origin).sum()
+  return { createdAt, id, label, origin, role, check }
+}
+
+/** Undefined where it is not what was written. */
+const rowToEntry = (table: "workspaces" | "copies", row: unknown): WorkspaceEntry | undefined => {
+  const found = Option.getOrUndefined(decodeRow(row))
+  if (found === undefined || entryToRow(table, found).check !== found.check) return undefined
+  const { check: _check, ...entry } = found
+  return entry
+}
 
 class RegistryDb extends Dexie {
-  readonly workspaces: Table<WorkspaceEntry, string>
+  readonly workspaces: Table<EntryRow, string>
+  readonly copies: Table<EntryRow, string>
 
   constructor() {
     super("tidemark", { chromeTransactionDurability: "strict" })
-    this.version(1).stores({ workspaces: "id" })
+    this.version(1).stores({ workspaces: "id", copies: "id" })
     this.workspaces = this.table("workspaces")
+    this.copies = this.table("copies")
   }
 }
 
@@ -62,19 +81,31 @@ export class WorkspaceRegistry extends Context.Service<
         }),
         (opened) => Effect.sync(() => opened.close())
       )
-      const list = attempt(async () => (await db.workspaces.toArray()).map(checkEntry))
+      // Only reads: inside a live query nothing may be written. A damaged entry stays where it is.
+      const list = attempt(async () => {
+        const [rows, copies] = await Promise.all([db.workspaces.toArray(), db.copies.toArray()])
+        const entries = new Map<string, WorkspaceEntry>()
+        for (const entry of copies.flatMap((row) => rowToEntry("copies", row) ?? [])) entries.set(entry.id, entry)
+        for (const entry of rows.flatMap((row) => rowToEntry("workspaces", row) ?? [])) entries.set(entry.id, entry)
+        return [...entries.values()].toSorted((a, b) => a.createdAt - b.createdAt)
+      })
+      const both = (write: () => Promise<unknown>) =>
+        Effect.asVoid(attempt(() => db.transaction("rw", [db.workspaces, db.copies], async () => await write())))
       return WorkspaceRegistry.of({
-        list: Effect.map(list, (entries) => entries.toSorted((a, b) => a.createdAt - b.createdAt)),
-        get: (id) =>
-          attempt(async () => {
-            const row = await db.workspaces.get(id)
-            return row === undefined ? undefined : checkEntry(row)
+        list,
+        get: (id) => Effect.map(list, (entries) => entries.find((entry) => entry.id === id)),
+        put: (entry) =>
+          both(async () => {
+            await db.workspaces.put(entryToRow("workspaces", entry))
+            await db.copies.put(entryToRow("copies", entry))
           }),
-        put: (entry) => Effect.asVoid(attempt(() => db.workspaces.put({ ...entry }))),
         remove: (id) =>
           Effect.andThen(
             deleteWorkspaceDb(id),
-            attempt(() => db.workspaces.delete(id))
+            both(async () => {
+              await db.workspaces.delete(id)
+              await db.copies.delete(id)
+            })
           )
       })
     })

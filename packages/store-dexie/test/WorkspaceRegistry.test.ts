@@ -51,17 +51,32 @@ describe("WorkspaceRegistry", () => {
     }).pipe(Effect.provide(WorkspaceRegistry.layer))
   )
 
-  it.effect("STORE-68 an entry that does not decode fails with `damaged`", () =>
-    Effect.gen(function* () {
-      const registry = yield* WorkspaceRegistry
-      const db = new Dexie("tidemark")
-      yield* Effect.promise(async () => {
-        await db.open()
-        await db.table("workspaces").put({ id: "no id" })
-      })
-      assert.strictEqual((yield* Effect.flip(registry.list)).reason, "damaged")
-      yield* Effect.promise(() => db.table("workspaces").delete("no id"))
-      db.close()
-    }).pipe(Effect.provide(WorkspaceRegistry.layer))
+  it.effect(
+    "CHECK-17 a damaged entry is read from its copy; with both damaged, the others are listed and it is kept",
+    () =>
+      Effect.gen(function* () {
+        const [first, second] = [entryOf(yield* newWorkspace, 1), entryOf(yield* newWorkspace, 2)]
+        const registry = yield* WorkspaceRegistry
+        yield* registry.put(first)
+        yield* registry.put(second)
+        const db = new Dexie("tidemark")
+        yield* Effect.promise(() => db.open())
+        const damage = (table: string, change: object) => Effect.promise(() => db.table(table).update(first.id, change))
+        for (const change of [{ label: "Homf" }, { createdAt: 3 }, { role: "reader" }, { origin: 7 }]) {
+          yield* damage("workspaces", change)
+          assert.deepStrictEqual(yield* registry.list, [first, second])
+          assert.deepStrictEqual(yield* registry.get(first.id), first)
+        }
+        yield* damage("copies", { label: "Homf" })
+        assert.deepStrictEqual(yield* registry.list, [second])
+        assert.isUndefined(yield* registry.get(first.id))
+        assert.strictEqual(yield* Effect.promise(() => db.table("workspaces").count()), 2)
+        db.close()
+        yield* registry.put(first)
+        assert.deepStrictEqual(yield* registry.list, [first, second])
+        yield* registry.remove(first.id)
+        yield* registry.remove(second.id)
+        assert.deepStrictEqual(yield* registry.list, [])
+      }).pipe(Effect.provide(WorkspaceRegistry.layer))
   )
 })
