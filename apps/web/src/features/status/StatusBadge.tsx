@@ -8,7 +8,7 @@ import { useState } from "react"
 import { attempt } from "../notices/notices.ts"
 import { HeldEntries } from "./HeldEntries.tsx"
 import { StatusIcon } from "./StatusIcon.tsx"
-import { awayWords, heldWords, sendingWords, statusWords } from "./statusWords.ts"
+import { heldWords, sendingWords, statusWords } from "./statusWords.ts"
 import { useTimeAgo } from "./useTimeAgo.ts"
 import classes from "./StatusBadge.module.css"
 
@@ -19,7 +19,6 @@ export const StatusBadge = () => {
   const { label, progress, sentence, tone, wayOut } = statusWords(status)
   const held = heldWords(status)
   const sent = sendingWords(status)
-  const away = awayWords(status)
   const lastReceipt = useTimeAgo(status.lastReceiptAt)
   return (
     <Popover
@@ -62,7 +61,6 @@ export const StatusBadge = () => {
               />
             </>
           )}
-          {away !== undefined && <Text size="sm">{away}</Text>}
           {wayOut !== undefined && (
             <Text size="sm" c="dimmed">
               {wayOut}
