@@ -16,6 +16,8 @@ import { type Finding, sortOf, type TargetReport } from "./RunTarget.ts"
 
 /** How long one input may keep a process silent before the process is ended. Longer than any honest wait for a core. */
 const hangMillisDefault = 60_000
+/** How much longer a process may take to come to its first input: it loads and makes samples, on a machine with other work. */
+const beginFactor = 10
 const watchInterval = "1 second"
 /** Deaths of one job before the rest of it is given up: each costs two new processes. */
 const deathsPerJobMax = 20
@@ -82,7 +84,8 @@ const runProcess = (options: CampaignOptions, order: JobOrder): Promise<Ended> =
     const look = Effect.sync(() => {
       const index = readFootprint(footprint)?.index ?? -1
       if (index !== seen.index) seen = { index, sinceMillis: performance.now() }
-      else if (performance.now() - seen.sinceMillis > hangMillisMax) isHung = child.kill("SIGKILL")
+      else if (performance.now() - seen.sinceMillis > hangMillisMax * (index < 0 ? beginFactor : 1))
+        isHung = child.kill("SIGKILL")
     })
     const watch = Effect.runFork(Effect.repeat(look, Schedule.spaced(watchInterval)))
     child.on("close", (code, signal) => {
