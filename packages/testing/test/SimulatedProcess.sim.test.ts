@@ -8,7 +8,7 @@ import { SimulatedProcess } from "../src/world/SimulatedProcess.ts"
 
 const beginning = 1_000
 const makeProcess = (seed: string, timeline = new Timeline(beginning), skewMillis = 0) =>
-  new SimulatedProcess(seed, new SeededRandom(seed), timeline, skewMillis)
+  new SimulatedProcess(seed, new SeededRandom(seed), timeline, { millis: skewMillis })
 
 describe("a process", () => {
   it("WORLD-3 gives way between any two operations of a fiber, so that another one comes in between", () => {

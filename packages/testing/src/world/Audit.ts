@@ -31,6 +31,9 @@ export const audit = (world: World): void => {
       world.chronicle.violate("falseStatus", `${device.name} was revoked and shows Synced`)
     }
   }
+  for (const id of world.revoked) {
+    if (!isOut(id, log.roster)) world.chronicle.violate("lost", `device ${id} was revoked and is a member`)
+  }
   const accept = (name: string, waiting: ReadonlyArray<DocId>) => {
     for (const doc of waiting) {
       if (isHeldByNoMember(world, members, log.docs, doc)) {

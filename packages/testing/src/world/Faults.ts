@@ -6,9 +6,6 @@ import type { Role } from "@tidemark/protocol"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { World } from "./World.ts"
 
-/** At most this many tabs of one device at once. */
-const tabsMax = 2
-
 const deviceOf = (world: World): SimulatedDevice | undefined => world.random.pick(world.devices)
 
 /** Opens, closes, freezes or thaws a tab; or a second tab takes the lock from one that still runs. */
@@ -24,7 +21,7 @@ export const disturbTabs = (world: World): void => {
   const other = device.openTabs.find((one) => one !== device.lockHolder && !one.process.isFrozen)
   switch (random.weighted({ open: 3, close: 1, freeze: 1, thaw: 2, steal: 1 })) {
     case "open":
-      if (device.tabs.length < tabsMax) device.openTab()
+      if (device.tabs.length < world.profile.tabsMax) device.openTab()
       return
     case "close":
       chronicle.count("fault: tab closed")
@@ -67,7 +64,14 @@ export const crashSomething = (world: World): void => {
 export const breakStore = (world: World): void => {
   const device = deviceOf(world)
   if (device === undefined || !device.isInstalled) return
-  device.storeFault = world.random.weighted({ read: 1, aborted: 2, full: 1, unknown: 2 })
+  const fault = world.random.weighted({ read: 2, aborted: 4, full: 2, unknown: 4, fills: 1 })
+  if (fault !== "fills") {
+    device.storeFault = fault
+    return
+  }
+  device.isStoreFull = !device.isStoreFull
+  world.chronicle.note(device.isStoreFull ? `the disk of ${device.name} is full` : `there is room on ${device.name}`)
+  if (device.isStoreFull) world.chronicle.count("fault: store full for a while")
 }
 
 export const disturbNetwork = (world: World): void => {
@@ -107,7 +111,10 @@ export const changeMembers = (world: World): void => {
     chronicle.note(`${tab.name} revokes ${target.name}`)
     chronicle.count("situation: owner revokes a device")
     target.line.isTargeted = true
-    tab.process.run(replica.revoke({ device: target.id }), () => undefined)
+    const { id } = target
+    tab.process.run(replica.revoke({ device: id }), (exit) => {
+      if (Exit.isSuccess(exit)) world.revoked.add(id)
+    })
     return
   }
   if (world.links.length < 4) shareLink(world, tab, random.weighted<Role>({ owner: 2, editor: 4, reader: 2 }))
@@ -118,7 +125,7 @@ export const shareLink = (world: World, tab: SimulatedDevice["tabs"][number], ro
   const { replica } = tab
   if (replica === undefined) return
   world.chronicle.note(`${tab.name} shares as ${role}`)
-  const expiresAt = world.timeline.now + 30 * 86_400_000
+  const expiresAt = world.timeline.now + tab.device.clockError.millis + 30 * 86_400_000
   tab.process.run(replica.share({ role, expiresAt, uses: 100 }), (exit) => {
     if (Exit.isSuccess(exit)) world.links.push({ text: exit.value, role })
     else world.chronicle.count("situation: sharing failed")

@@ -14,7 +14,7 @@ import {
   SyncService,
   Tokens
 } from "@tidemark/server"
-import { serverLimits, type ServerStorage, type StorageOptions } from "./ServerStorage.ts"
+import { quotaBytesMax, requestsPerSecondMax, type ServerStorage, type StorageOptions } from "./ServerStorage.ts"
 
 type Workspaces = Map<WorkspaceId, MemoryWorkspace>
 
@@ -25,16 +25,17 @@ export const makeMemoryStorage = ({ primitives, secret: firstSecret }: StorageOp
     SyncService.layer.pipe(
       Layer.provideMerge(Live.layer),
       Layer.provideMerge(Access.layer),
-      Layer.provideMerge(Callers.layer(serverLimits)),
+      Layer.provideMerge(Callers.layer({ requestsPerSecondMax })),
       Layer.provideMerge(Tokens.layer(secret)),
-      Layer.provideMerge(LogMemory.layer(serverLimits)),
+      Layer.provideMerge(LogMemory.layer({ workspaceBytesMax: storage.quotaBytes })),
       Layer.provideMerge(Roster.layerMemory),
       Layer.provide(RefillLeases.layerMemory),
       Layer.provideMerge(Layer.succeed(MemoryStore)({ workspaces })),
       Layer.provideMerge(FanOut.layer),
       Layer.provideMerge(primitives)
     )
-  return {
+  const storage: ServerStorage = {
+    quotaBytes: quotaBytesMax,
     get layer() {
       return Layer.fresh(layerOf())
     },
@@ -62,6 +63,7 @@ export const makeMemoryStorage = ({ primitives, secret: firstSecret }: StorageOp
     },
     dispose: () => undefined
   }
+  return storage
 }
 
 /** Nothing stored is ever changed in place but the maps and lists themselves. */

@@ -143,15 +143,15 @@ export class Observer implements Witness {
     if (!device.isInstalled && device.tabs.length === 0) return undefined
     const status = device.lockHolder?.status
     if (status === undefined) return `nobody syncs (${device.tabs.length} tabs)`
-    // What waits, waits for what nobody has: the audit looks whether that is so.
+    const isRefused = status._tag === "Stalled" && endsOfAccess.has(status.cause)
+    if (isRefused && device.isTargeted) return undefined
+    // What waits, waits for what nobody has: the audit looks whether that is so. A reader that wrote reads on.
     const waits = status._tag === "Stalled" && status.cause === "history" && hasGap(device)
-    if (status._tag === "Synced" || waits) {
-      // Synced with what the server named last; it may have more by now, and the next poll brings it.
+    if (status._tag === "Synced" || waits || (isRefused && device.hasRebelled)) {
+      // What the server named last is here; it may have more by now, and the next poll brings it.
       const [stored, head] = [device.cursor?.seq, this.#headOf(device)]
       return stored === head ? undefined : `it stands at ${stored} of ${head}`
     }
-    const mayBeRefused = device.isTargeted || device.hasRebelled
-    if (mayBeRefused && status._tag === "Stalled" && endsOfAccess.has(status.cause)) return undefined
     const detail = "message" in status ? `: ${status.message}` : ""
     return `${status._tag} with ${status.pending} pending${detail}`
   }
@@ -183,7 +183,7 @@ export class Observer implements Witness {
       if (result._tag === "ItemRefused") {
         chronicle.count(`situation: item refused as ${result.reason}`)
         const isCopied = result.reason === "deviceForked" && this.#world.copies.hasHappened
-        if (!isCopied && !["roleReader", "revoked", "rosterAhead"].includes(result.reason)) {
+        if (!isCopied && !["roleReader", "revoked", "rosterAhead", "quotaFull"].includes(result.reason)) {
           chronicle.violate("heldHonest", `an item of ${device} was refused as ${result.reason}: ${result.message}`)
         }
         continue

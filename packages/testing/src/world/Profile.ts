@@ -16,6 +16,8 @@ export interface StepWeights {
   readonly server: number
   readonly member: number
   readonly loss: number
+  readonly clock: number
+  readonly room: number
 }
 
 export interface Profile {
@@ -28,6 +30,8 @@ export interface Profile {
   /** Whether an item too large for one entry is written. */
   readonly hasLargeText: boolean
   readonly readersRebel: boolean
+  /** At most this many tabs of one device at once. */
+  readonly tabsMax: number
   readonly revokes: boolean
   /** For how many steps things go wrong, where the run does not say. */
   readonly steps: number
@@ -47,12 +51,15 @@ export const drawProfile = (random: SeededRandom): Profile => {
       store: rate(0.5),
       server: rate(0.3),
       member: 0.8,
-      loss: rate(0.7)
+      loss: rate(0.7),
+      clock: rate(0.4),
+      room: rate(0.3)
     },
     loss: rate(0.08),
     repeat: rate(0.05),
     waitMillisMax: random.pick([200, 5_000, 60_000, 3_600_000]) ?? 5_000,
     hasLargeText: random.chance(0.03),
+    tabsMax: random.pick([2, 2, 2, 3, 6]) ?? 2,
     readersRebel: random.chance(0.6),
     revokes: random.chance(0.4),
     steps: random.pick([500, 900, 1_400, 2_200]) ?? 900

@@ -28,6 +28,8 @@ export interface DiskCopy {
 }
 
 export interface ServerStorage {
+  /** What a workspace may hold, for lives that begin from now on. */
+  quotaBytes: number
   /** The services of one life of the server, over what the disk holds when that life begins. */
   readonly layer: Layer.Layer<SyncService, unknown>
   /** The log from Seq 1. */
@@ -58,5 +60,8 @@ export interface StorageOptions {
   readonly primitives: Layer.Layer<Primitives>
 }
 
+/** Far above what a World sends. */
+export const quotaBytesMax = 1_073_741_824
+
 /** Far above what a World sends: its time stands still while messages run. */
-export const serverLimits = { workspaceBytesMax: 1_073_741_824, requestsPerSecondMax: 1_000_000 }
+export const requestsPerSecondMax = 1_000_000

@@ -1,8 +1,8 @@
 /**
  * The World's time: stands still until the World moves it, and wakes sleepers in the order of their times.
  *
- * Effect's TestClock is not used because it watches itself with real timers. A device's clock may be wrong by a constant;
- * how long it sleeps is right.
+ * Effect's TestClock is not used because it watches itself with real timers. A device's clock may be wrong, and
+ * jump while it runs; how long anybody sleeps is right.
  */
 import { type Clock, Duration, Effect } from "effect"
 
@@ -44,9 +44,14 @@ export class Timeline {
   }
 }
 
-/** A clock on a timeline, wrong by `skewMillis`. `post` takes the waking of a sleeper as a task of its own. */
-export const makeClock = (timeline: Timeline, skewMillis: number, post: (run: () => void) => void): Clock.Clock => {
-  const millis = () => timeline.now + skewMillis
+/** By how much a machine's clock is wrong now. Everything that runs on the machine shares it. */
+export interface ClockError {
+  millis: number
+}
+
+/** A clock on a timeline, wrong by `error`. `post` takes the waking of a sleeper as a task of its own. */
+export const makeClock = (timeline: Timeline, error: ClockError, post: (run: () => void) => void): Clock.Clock => {
+  const millis = () => timeline.now + error.millis
   const nanos = () => BigInt(millis()) * 1_000_000n
   return {
     currentTimeMillisUnsafe: millis,

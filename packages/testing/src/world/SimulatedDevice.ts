@@ -7,6 +7,7 @@ import { Cause, Effect, Exit, Schema } from "effect"
 import { Cursor, DeviceId, type Role, type WorkspaceId } from "@tidemark/protocol"
 import { type LocalStoreMemory, MemoryDisk, metaKeys, StoreFailed } from "@tidemark/sync"
 import { watchCommit } from "./CommitWatch.ts"
+import type { ClockError } from "./SimulatedClock.ts"
 import { SimulatedTab, type TabParts } from "./SimulatedTab.ts"
 import type { World } from "./World.ts"
 
@@ -36,6 +37,9 @@ export class SimulatedDevice {
   /** Shared by a device and its copies: who revokes one may revoke them all. */
   readonly line: { isTargeted: boolean }
   storeFault: StoreFault | undefined
+  /** Nothing can be written to its disk until there is room again. */
+  isStoreFull = false
+  readonly clockError: ClockError = { millis: 0 }
   /** Why it could not join, last time. */
   joinFailure: unknown
   #tabCount = 0
@@ -188,10 +192,11 @@ export class SimulatedDevice {
   /** Fails once where that fault is set. */
   #failing(fault: StoreFault, reason: StoreFailed["reason"]): Effect.Effect<void, StoreFailed> {
     return Effect.suspend(() => {
-      if (this.storeFault !== fault) return Effect.void
-      this.storeFault = undefined
+      const isFull = fault === "full" && this.isStoreFull
+      if (this.storeFault !== fault && !isFull) return Effect.void
+      if (!isFull) this.storeFault = undefined
       this.world.chronicle.note(`the disk of ${this.name} fails: ${fault}`)
-      this.world.chronicle.count(`fault: store ${fault}`)
+      this.world.chronicle.count(isFull ? "situation: write refused by a full store" : `fault: store ${fault}`)
       return Effect.fail(new StoreFailed({ reason, message: "The World made the disk fail." }))
     })
   }

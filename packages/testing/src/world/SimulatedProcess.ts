@@ -6,7 +6,7 @@
  */
 import { Clock, Context, Effect, type Exit, type Fiber, Random, References } from "effect"
 import type { SeededRandom } from "../SeededRandom.ts"
-import { makeClock, type Timeline } from "./SimulatedClock.ts"
+import { type ClockError, makeClock, type Timeline } from "./SimulatedClock.ts"
 import { StepScheduler } from "./StepScheduler.ts"
 
 /** More tasks than any dying process needs; beyond it something runs in a circle. */
@@ -21,7 +21,7 @@ export class SimulatedProcess {
   isDead = false
   isFrozen = false
 
-  constructor(name: string, random: SeededRandom, timeline: Timeline, skewMillis = 0) {
+  constructor(name: string, random: SeededRandom, timeline: Timeline, error: ClockError = { millis: 0 }) {
     this.name = name
     this.random = random
     this.#scheduler = new StepScheduler(random.fork("scheduler"))
@@ -29,7 +29,7 @@ export class SimulatedProcess {
     this.#context = Context.empty().pipe(
       Context.add(
         Clock.Clock,
-        makeClock(timeline, skewMillis, (run) => this.post(run))
+        makeClock(timeline, error, (run) => this.post(run))
       ),
       Context.add(Random.Random, {
         nextIntUnsafe: () => Math.floor((dice.next() - 0.5) * 2 ** 32),

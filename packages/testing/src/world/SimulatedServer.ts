@@ -5,18 +5,20 @@
  * without anybody hearing of it.
  */
 import { Context, Effect, Exit, Layer, Scope } from "effect"
-import { type ClientMessage, decodeClientMessage, encodeServerMessage } from "@tidemark/protocol"
+import { type ClientMessage, decodeClientMessage, encodeServerMessage, StorageFailed } from "@tidemark/protocol"
 import { type LiveSession, type Sink, SyncService } from "@tidemark/server"
 import type { SeededRandom } from "../SeededRandom.ts"
 import type { Chronicle } from "./Chronicle.ts"
 import { answerRequest } from "./ServerRoutes.ts"
 import type { ServerStorage } from "./ServerStorage.ts"
-import type { Timeline } from "./SimulatedClock.ts"
+import type { ClockError, Timeline } from "./SimulatedClock.ts"
 import { SimulatedProcess } from "./SimulatedProcess.ts"
-import type { WireAnswer, WireRequest } from "./Wire.ts"
+import { encodeFailed, type RouteName, type WireAnswer, type WireRequest } from "./Wire.ts"
 
 /** A change of what the server says, for the control arms: a server that lies. */
 export type Lie = (wire: WireRequest, answer: WireAnswer | undefined) => WireAnswer | undefined
+
+const storingRoutes: ReadonlySet<RouteName> = new Set(["found", "grant", "admit", "revoke", "push"])
 
 /** A device's socket as the server sees it. */
 export interface ServerSocket {
@@ -29,6 +31,9 @@ export class SimulatedServer {
   readonly storage: ServerStorage
   /** How often its disk was replaced: what it said before the last time need not hold any more. */
   epoch = 0
+  readonly clockError: ClockError = { millis: 0 }
+  /** There is no room on its disk: it reads and stores nothing. */
+  isDiskFull = false
   readonly #chronicle: Chronicle
   readonly #random: SeededRandom
   readonly #timeline: Timeline
@@ -90,6 +95,10 @@ export class SimulatedServer {
   receive(wire: WireRequest, reply: (answer: WireAnswer) => void, died: () => void): void {
     const service = this.#service
     if (service === undefined) return died()
+    if (this.isDiskFull && storingRoutes.has(wire.route)) {
+      this.#chronicle.count("situation: server had no room to store")
+      return reply(encodeFailed(new StorageFailed({ message: "The server could not store this. Trying again." })))
+    }
     const lie = this.#lieTo(wire, undefined)
     if (lie !== undefined) return reply(lie)
     const forget = this.#onDeath(died)
@@ -144,7 +153,7 @@ export class SimulatedServer {
 
   #newProcess(): SimulatedProcess {
     this.#life += 1
-    return new SimulatedProcess("server", this.#random.fork(`life ${this.#life}`), this.#timeline)
+    return new SimulatedProcess("server", this.#random.fork(`life ${this.#life}`), this.#timeline, this.clockError)
   }
 
   #begin(): void {

@@ -6,7 +6,13 @@ import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "no
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { type DurableEntry, serverLimits, type ServerStorage, type StorageOptions } from "./ServerStorage.ts"
+import {
+  type DurableEntry,
+  quotaBytesMax,
+  requestsPerSecondMax,
+  type ServerStorage,
+  type StorageOptions
+} from "./ServerStorage.ts"
 
 const unreadable = (method: string) => (cause: unknown) =>
   PlatformError.systemError({ _tag: "Unknown", module: "FileSystem", method, cause })
@@ -35,7 +41,7 @@ export const makeSqliteStorage = ({ primitives, secret: firstSecret }: StorageOp
   let looking: DatabaseSync | undefined
   const look = () => (looking ??= new DatabaseSync(path, { readOnly: true }))
   const layerOf = () =>
-    Server.layerSql({ secret, ...serverLimits }).pipe(
+    Server.layerSql({ secret, requestsPerSecondMax, workspaceBytesMax: storage.quotaBytes }).pipe(
       Layer.provide(Migrations.layer()),
       Layer.provideMerge(SqliteClient.layer({ path })),
       Layer.provide([fileSystem, Path.layer]),
@@ -46,7 +52,8 @@ export const makeSqliteStorage = ({ primitives, secret: firstSecret }: StorageOp
     looking = undefined
     for (const end of ["", "-wal", "-shm"]) rmSync(`${path}${end}`, { force: true })
   }
-  return {
+  const storage: ServerStorage = {
+    quotaBytes: quotaBytesMax,
     get layer() {
       return Layer.fresh(layerOf())
     },
@@ -93,4 +100,5 @@ export const makeSqliteStorage = ({ primitives, secret: firstSecret }: StorageOp
       rmSync(folder, { recursive: true })
     }
   }
+  return storage
 }

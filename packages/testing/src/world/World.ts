@@ -5,13 +5,14 @@
  * breaks something. `heal` repairs everything and lets the World come to rest. Rules: docs/spec/world.md.
  */
 import { Effect, Option, Redacted } from "effect"
-import type { Role } from "@tidemark/protocol"
+import type { DeviceId, Role } from "@tidemark/protocol"
 import { layer as layerPrimitives } from "../SeededPrimitives.ts"
 import { SeededRandom } from "../SeededRandom.ts"
 import { Chronicle } from "./Chronicle.ts"
 import { DeviceCopies } from "./DeviceCopies.ts"
 import { Edits } from "./Edit.ts"
 import { breakStore, changeMembers, crashSomething, disturbNetwork, disturbTabs, shareLink, thaw } from "./Faults.ts"
+import { drawClockError, fillServer, jumpClock, makeRoom, setClocksRight } from "./MachineFaults.ts"
 import { makeMemoryStorage } from "./MemoryServerStorage.ts"
 import { Network } from "./Network.ts"
 import { Observer } from "./Observer.ts"
@@ -48,9 +49,6 @@ export interface SharedLink {
 /** The World begins at some ordinary moment, in epoch milliseconds. */
 const beginning = 1_800_000_000_000
 
-/** A day. */
-const skewMillisMax = 86_400_000
-
 /** Once healed, rest must come within this time and this many steps. */
 const restMillisMax = 20 * 60_000
 const restStepsMax = 400_000
@@ -66,6 +64,8 @@ export class World {
   readonly devices: Array<SimulatedDevice> = []
   readonly links: Array<SharedLink> = []
   readonly edits = new Edits()
+  /** Devices of which an owner was told that they are out. */
+  readonly revoked = new Set<DeviceId>()
   readonly sabotage: Sabotage | undefined
   readonly deviceCount: number
   readonly steps: number
@@ -111,9 +111,11 @@ export class World {
     this.chronicle.note("heals")
     this.profile = healedProfile(this.profile)
     this.loss.end()
+    makeRoom(this)
     for (const device of this.devices) {
       this.network.heal(device.name)
       device.storeFault = undefined
+      device.isStoreFull = false
       thaw(this, device)
       // Some are restarted; the others have to find their way back by themselves.
       const mayStay = this.random.chance(0.5) && device.tabs.length > 0
@@ -129,6 +131,7 @@ export class World {
   welcomeLatecomer(): void {
     const tab = this.devices[0]?.openTabs[0]
     if (tab === undefined) return
+    setClocksRight(this)
     const before = this.links.length
     shareLink(this, tab, "reader")
     this.rest()
@@ -162,6 +165,7 @@ export class World {
   addDevice(link: string | undefined, role: Role): SimulatedDevice {
     const name = `d${this.devices.length + 1}`
     const device = new SimulatedDevice(this, { name, role, ...(link === undefined ? {} : { link }) })
+    if (this.random.chance(0.3)) device.clockError.millis = drawClockError(this)
     this.devices.push(device)
     return device
   }
@@ -176,9 +180,7 @@ export class World {
 
   tabParts(device: SimulatedDevice, name: string): TabParts {
     const random = this.random.fork(name)
-    // A clock is right, or wrong by up to a day, and another time wrong by something else.
-    const skewMillis = random.chance(0.3) ? random.between(-skewMillisMax, skewMillisMax) : 0
-    const process = new SimulatedProcess(name, random, this.timeline, skewMillis)
+    const process = new SimulatedProcess(name, random, this.timeline, device.clockError)
     const { network, server } = this
     const api = layerServerApi({ device: device.name, process, network, server, witness: this.#observer })
     return { process, primitives: layerPrimitives(random.fork("crypto")), api }
@@ -233,6 +235,10 @@ export class World {
         return changeMembers(this)
       case "loss":
         return this.loss.happen()
+      case "clock":
+        return jumpClock(this)
+      case "room":
+        return fillServer(this)
     }
   }
 
