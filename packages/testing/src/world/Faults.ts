@@ -69,9 +69,9 @@ export const breakStore = (world: World): void => {
     device.storeFault = fault
     return
   }
-  device.isStoreFull = !device.isStoreFull
-  world.chronicle.note(device.isStoreFull ? `the disk of ${device.name} is full` : `there is room on ${device.name}`)
-  if (device.isStoreFull) world.chronicle.count("fault: store full for a while")
+  device.isStoreFull = true
+  world.chronicle.note(`the disk of ${device.name} is full`)
+  world.chronicle.count("fault: store full for a while")
 }
 
 export const disturbNetwork = (world: World): void => {

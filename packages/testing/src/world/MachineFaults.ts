@@ -65,6 +65,20 @@ export const makeRoom = ({ chronicle, server }: World): void => {
   if (wasLimited) server.restart()
 }
 
+/** How likely it is in every step that somebody looks after a machine: nothing of this lasts for most of a history. */
+const lookAfterChance = 0.015
+
+/** Now and then a device that nobody uses is used again, there is room everywhere, and the server's clock is right. */
+export const lookAfter = (world: World): void => {
+  const { devices, random, server } = world
+  if (!random.chance(lookAfterChance)) return
+  const asleep = random.pick(devices.filter(({ tabs }) => tabs.length === 0))
+  if (asleep !== undefined) asleep.openTab()
+  for (const device of devices) device.isStoreFull = false
+  makeRoom(world)
+  if (server.clockError.millis !== 0) set(world, "the server", server.clockError, 0)
+}
+
 /** What a user sets right before a link is shared: a link's end is told by clocks. */
 export const setClocksRight = (world: World): void => {
   const [founder] = world.devices

@@ -8,11 +8,12 @@ import { Effect, Option, Redacted } from "effect"
 import type { DeviceId, Role } from "@tidemark/protocol"
 import { layer as layerPrimitives } from "../SeededPrimitives.ts"
 import { SeededRandom } from "../SeededRandom.ts"
+import { assemble } from "./Assembly.ts"
 import { Chronicle } from "./Chronicle.ts"
 import { DeviceCopies } from "./DeviceCopies.ts"
 import { Edits } from "./Edit.ts"
 import { breakStore, changeMembers, crashSomething, disturbNetwork, disturbTabs, shareLink, thaw } from "./Faults.ts"
-import { drawClockError, fillServer, jumpClock, makeRoom, setClocksRight } from "./MachineFaults.ts"
+import { drawClockError, fillServer, jumpClock, lookAfter, makeRoom, setClocksRight } from "./MachineFaults.ts"
 import { makeMemoryStorage } from "./MemoryServerStorage.ts"
 import { Network } from "./Network.ts"
 import { Observer } from "./Observer.ts"
@@ -49,6 +50,8 @@ export interface SharedLink {
 /** The World begins at some ordinary moment, in epoch milliseconds. */
 const beginning = 1_800_000_000_000
 
+/** How many Worlds begin with everybody there. */
+const calmBeginningChance = 0.75
 /** Once healed, rest must come within this time and this many steps. */
 const restMillisMax = 20 * 60_000
 const restStepsMax = 400_000
@@ -102,6 +105,7 @@ export class World {
 
   /** Lets things happen, and go wrong. */
   live(): void {
+    if (this.random.chance(calmBeginningChance)) this.#assemble()
     // A defect ends the story: what follows it says nothing.
     for (let step = 0; step < this.steps && !this.chronicle.has("broken"); step++) this.#step()
   }
@@ -201,12 +205,23 @@ export class World {
     this.sabotage?.restart?.(device.disk)
   }
 
+  #assemble(): void {
+    const { profile } = this
+    this.profile = healedProfile(profile)
+    assemble(this, () => {
+      const due = this.timeline.nextDue
+      if (!this.#runSomething() && !this.#deliverSomething() && due !== undefined) this.timeline.advanceTo(due)
+    })
+    this.profile = profile
+  }
+
   #step(): void {
     const { random } = this
     if (this.copies.isDue()) {
       this.copies.happen()
       return this.#settle()
     }
+    lookAfter(this)
     // A World with one device proves little: the others come soon.
     const member = this.devices.length < this.deviceCount ? 4 : this.profile.weights.member
     switch (random.weighted<keyof StepWeights>({ ...this.profile.weights, member })) {
