@@ -68,10 +68,14 @@ export const makeRefill = Effect.fnUntraced(function* (
 
   /** With the lease: what is still missing is appended and sent, and the log read again, until nothing is. */
   const give = Effect.fnUntraced(function* (drain: Drain, read: Effect.Effect<void, RefillError>, survey: Survey) {
+    const given = new Set<string>()
     for (;;) {
       yield* read
-      const missing = yield* survey.missing(yield* store.docs)
+      // What was given and is missing still waits in the log for operations that cannot be sent, such as those of a refused
+      // item, which is shown for itself: giving it again would go on for ever.
+      const missing = (yield* survey.missing(yield* store.docs)).filter((update) => !given.has(nameOf(update)))
       if (missing.length === 0) return undefined
+      for (const update of missing) given.add(nameOf(update))
       yield* append(missing)
       const blocked = yield* drain
       if (blocked !== undefined) return blocked
@@ -116,6 +120,10 @@ export const makeRefill = Effect.fnUntraced(function* (
     around: (drain) => Effect.flatMap(ownMeta, (own) => (own.refill === undefined ? drain : run(drain)))
   }
 })
+
+/** The same for the same operations; where they are not named, for the same bytes. */
+const nameOf = ({ bytes, doc, spans }: NewUpdate): string =>
+  [doc, ...(spans.length === 0 ? bytes : spans.map(({ end, peer, start }) => `${peer} ${start} ${end}`))].join()
 
 /** Cuts updates so that each transaction stays small. */
 const chunksOf = (updates: ReadonlyArray<NewUpdate>): ReadonlyArray<ReadonlyArray<NewUpdate>> => {

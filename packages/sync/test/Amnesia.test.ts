@@ -261,6 +261,26 @@ describe("the refill", () => {
       })
   )
 
+  it.effect(
+    "AMNESIA-6 what goes on waiting in the log for what cannot be sent is given once, not again and again",
+    () =>
+      Effect.gen(function* () {
+        const server = new ServerModel()
+        server.append([entryOf({ device: deviceOne, deviceSeq: 50, text: "gone;" })])
+        const disk = new MemoryDisk()
+        const first = yield* running({ disk, server, device: deviceTwo })
+        yield* first.becomes("Synced")
+        yield* first.end
+        server.fork(LogId.make(idText(9)), 0)
+        const refiller = yield* running({ disk, server, device: deviceTwo })
+        refiller.settings.waitingInLog = "gone;"
+        yield* settled
+        yield* refiller.becomes("Synced")
+        yield* refiller.end
+        assert.strictEqual(textsOn(server), "gone;")
+      })
+  )
+
   it.effect("AMNESIA-6 while another device holds the lease nothing of others is sent, and own edits still are", () =>
     Effect.gen(function* () {
       const server = new ServerModel()

@@ -103,6 +103,8 @@ export class Settings {
   version = 1
   /** Whether a doc's updates become one item, or one each (as they do where one item would be too large). */
   isCoalescing = true
+  /** A text that a log may hold and that nobody can use there: it waits for operations the log lacks. */
+  waitingInLog: string | undefined
 }
 
 const makeSealer = (who: () => DeviceId, settings: Settings): Sealer["Service"] => {
@@ -223,7 +225,7 @@ const makeDocs = (store: LocalStore["Service"], settings: Settings): Docs["Servi
     // A doc's operations are its texts: what an item's text contains, the log holds.
     const texts = new Map<DocId, { text: string; seq: Seq }>()
     const holds = ({ bytes, doc }: { readonly bytes: Uint8Array; readonly doc: DocId }) =>
-      texts.get(doc)?.text.includes(toText(bytes)) === true
+      texts.get(doc)?.text.includes(toText(bytes)) === true && toText(bytes) !== settings.waitingInLog
     return {
       add: (items) =>
         Effect.sync(() => {
