@@ -52,19 +52,19 @@ describe("control arms", () => {
   })
 
   it("WORLD-8, WORLD-11 a device that does not compare itself with a server that forgot is caught saying it is synced", () => {
-    const { count, violations } = sabotaged("skipComparison", [2, 9, 10, 12], 1_200)
+    const { count, violations } = sabotaged("skipComparison", [6, 12, 13, 14], 1_200)
     assert.isAbove(count("situation: server lost entries"), 0)
     assert.isAbove(violations("falseStatus"), 0)
   })
 
   it("WORLD-8, WORLD-11 a device that goes back without forgetting is caught", () => {
-    const { violations } = sabotaged("keepReceipts", [1, 2, 4], 1_200)
+    const { violations } = sabotaged("keepReceipts", [2, 4, 5], 1_200)
     assert.isAbove(violations("broken"), 0)
     assert.isAbove(violations("lost"), 0)
   })
 
   it("WORLD-8, WORLD-11 a device that sends other bytes under a number it has used is caught", () => {
-    const { violations } = sabotaged("changeSentBytes", [1, 2, 4, 5], 1_200)
+    const { violations } = sabotaged("changeSentBytes", [1, 2], 1_200)
     assert.isAbove(violations("broken"), 0)
   })
 })
