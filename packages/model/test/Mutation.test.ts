@@ -152,6 +152,20 @@ describe("Mutation", () => {
     assert.match(update({ tags: { put: ["a"] } }), /tasks.tags: Expected \{ add, remove \}/)
   })
 
+  it("MUT-11 refuses a text that is the name of a Loro container, and takes what only looks like one", () => {
+    const doc = opened()
+    const { id } = milk()
+    written(doc, peer(1), { ...milk(), id })
+    const name = "\u{1f99c}:cid:0@1:Map"
+    for (const title of [name, "\u{1f99c}:cid:root-a\nb:Text", "\u{1f99c}:cid:0@1:map"]) {
+      assert.match(invalidField(doc, tasks.update(id, { title })), /tasks.title: Expected another text/)
+    }
+    for (const title of [` ${name}`, `${name} or so`, "\u{1f99c}:cid:", "cid:0@1:Map", "\u{1f99c}"]) {
+      written(doc, peer(1), tasks.update(id, { title }))
+      assert.strictEqual(doc.rowsOf([id])[0]?.row?.["title"], title)
+    }
+  })
+
   it("MUT-3 a later mutation of a call sees what the earlier ones did, all in one commit", () => {
     const doc = opened()
     const insert = milk()

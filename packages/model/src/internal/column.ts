@@ -109,10 +109,13 @@ const kindFaultOf = (kind: Column["kind"], stored: unknown): string | undefined 
       return typeof stored === "string" && isIsoText(stored) ? undefined : "Expected a date as ISO text in UTC"
     default:
       if (typeof stored !== "string") return "Expected text"
-      // In a row this text says that the value is missing.
-      return stored === missing ? "Expected another text" : undefined
+      // In a row the first says that the value is missing; the second Loro takes for a container and refuses.
+      return stored === missing || containerName.test(stored) ? "Expected another text" : undefined
   }
 }
+
+/** The whole of such a text names a container to Loro. */
+const containerName = /^\u{1f99c}:cid:(?:root-.+|\d+@\d+):\w+(?:\(\d+\))?$/su
 
 /** One spelling only: `Date.parse` reads others in the device's time zone. */
 const isIsoText = (text: string): boolean => {
