@@ -2,7 +2,7 @@
  * Copies of devices in a World: a disk that goes on twice, and a disk that goes back to what it was [WORLD-15].
  *
  * In some seeds only, and there the server forgets nothing: a device and its server that both go back to the same moment have
- * nothing left that could tell them (decision 11).
+ * nothing left that could tell them (decision 9).
  */
 import { editIdToLocalSeqs, type MemoryDisk } from "@tidemark/sync"
 import type { SeededRandom } from "../SeededRandom.ts"
