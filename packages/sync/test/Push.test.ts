@@ -313,6 +313,25 @@ describe("refusals", () => {
     )
   }
 
+  it.effect(
+    "PUSH-10 a server that lost the end of its list of members is said hello again, and takes the item then",
+    () =>
+      Effect.gen(function* () {
+        const { server, tab } = yield* start()
+        yield* tab.becomes("Synced")
+        const [before] = server.sockets
+        server.refuseItem = () => "rosterAhead"
+        yield* tab.edit("mine")
+        yield* tab.becomes("Connecting")
+        // The hello is what gives the list back.
+        server.refuseItem = () => undefined
+        yield* TestClock.adjust("1 second")
+        yield* tab.becomes("Synced")
+        assert.deepStrictEqual(storedTexts(server), ["mine"])
+        assert.isFalse(before !== undefined && server.sockets.has(before))
+      })
+  )
+
   it.effect("PUSH-10 a revoked device stops altogether and keeps everything", () =>
     Effect.gen(function* () {
       const { disk, server, tab } = yield* start()

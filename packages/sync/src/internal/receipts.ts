@@ -180,6 +180,9 @@ const itemsOf = (
   return [...sealed.values()].filter((part) => firsts.has(part.first)).toSorted((a, b) => a.deviceSeq - b.deviceSeq)
 }
 
+const listLost =
+  "The server lost the end of the list of members. Your edits are kept on this device, which gives the list back; trying again."
+
 /** A refusal that concerns the device or the workspace: the item is as good as before, later. */
 const blockedBy = (refusal: ItemRefused): Failure | undefined => {
   const { message } = refusal
@@ -190,9 +193,9 @@ const blockedBy = (refusal: ItemRefused): Failure | undefined => {
       return { kind: "refused", cause: "role", message }
     case "revoked":
       return { kind: "refused", cause: "revoked", message }
-    // The server has not seen the statement this item builds on yet: it will.
+    // The server lost the statement this item builds on: the next hello gives it back [AMNESIA-2].
     case "rosterAhead":
-      return { kind: "unreachable", message }
+      return { kind: "refused", cause: "log", message: listLost }
     case "deviceForked":
     case "headerMismatch":
     case "malformed":
