@@ -76,7 +76,21 @@ const openWith = (key: Uint8Array, nonce: Uint8Array, additional: Uint8Array, ci
   return copied(Buffer.concat([decipher.update(ciphertext.subarray(0, tagStart)), decipher.final()]))
 }
 
+/** Signatures that were verified, by key and signature: every device of a World verifies the same few, again and again. */
+const verified = new Map<string, Uint8Array>()
+const verifiedCountMax = 4_096
+
 const verifyWith = (publicKey: PublicKey, message: Uint8Array, signature: Uint8Array): boolean => {
+  const name = `${publicKey} ${Base64Url.encode(signature)}`
+  const known = verified.get(name)
+  if (known !== undefined && Buffer.compare(known, message) === 0) return true
+  const isValid = verifyAnew(publicKey, message, signature)
+  if (verified.size >= verifiedCountMax) verified.clear()
+  if (isValid) verified.set(name, message.slice())
+  return isValid
+}
+
+const verifyAnew = (publicKey: PublicKey, message: Uint8Array, signature: Uint8Array): boolean => {
   if (signature.length !== 64) return false
   try {
     return verify(null, message, keyOf("Ed25519", "public", publicKeyToBytes(publicKey)), signature)

@@ -47,7 +47,10 @@ export const auditReceipts = (
       const [row] = device.disk.waitingRows(table)
       if (row !== undefined) world.chronicle.violate("falseStatus", `${device.name} shows ${table} ${row} as waiting`)
     }
-    for (const edit of world.edits.accepted) if (edit.device === device) auditEdit(world, edit, placed)
+    const edits = world.edits.accepted.flatMap((one) =>
+      one.device === device && one.edit !== undefined ? [one.edit] : []
+    )
+    for (const told of whereAre(device, edits)) auditEdit(world, device, told, placed)
   }
 }
 
@@ -71,9 +74,12 @@ export const auditPlaces = (world: World, devices: ReadonlyArray<SimulatedDevice
   }
 }
 
-const auditEdit = (world: World, { device, edit }: AcceptedEdit, log: ReadonlyArray<PlacedSpans>): void => {
-  if (edit === undefined) return
-  const { server } = whereIs(device, edit)
+const auditEdit = (
+  world: World,
+  device: SimulatedDevice,
+  { edit, server }: ReturnType<typeof whereAre>[number],
+  log: ReadonlyArray<PlacedSpans>
+): void => {
   world.chronicle.count("edits asked for")
   const violate = (what: string) => world.chronicle.violate("earlyReceipt", `edit ${edit} of ${device.name}: ${what}`)
   if (server._tag !== "Stored") return violate(`it is ${server._tag} although everything is at rest`)
@@ -91,12 +97,14 @@ const auditEdit = (world: World, { device, edit }: AcceptedEdit, log: ReadonlyAr
   }
 }
 
-const whereIs = (device: SimulatedDevice, edit: NonNullable<AcceptedEdit["edit"]>) =>
-  Effect.runSync(
-    Effect.scoped(
-      Effect.flatMap(Layer.build(receiptsOf(device)), (context) => Context.get(context, Receipts).whereIs(edit))
+/** What the device says of each of its edits. */
+const whereAre = (device: SimulatedDevice, edits: ReadonlyArray<NonNullable<AcceptedEdit["edit"]>>) =>
+  Effect.gen(function* () {
+    const receipts = Context.get(yield* Layer.build(receiptsOf(device)), Receipts)
+    return yield* Effect.forEach(edits, (edit) =>
+      Effect.map(receipts.whereIs(edit), ({ server }) => ({ edit, server }))
     )
-  )
+  }).pipe(Effect.scoped, Effect.runSync)
 
 const receiptsOf = ({ disk }: SimulatedDevice) =>
   Receipts.layer.pipe(
