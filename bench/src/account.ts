@@ -1,0 +1,47 @@
+/**
+ * Preloaded into every server under test: counts the bytes of its sockets, and answers what the process has used so far.
+ *
+ * `node --import account.ts <server>` with an IPC channel; any message is answered with a `ServerUse`.
+ */
+import { subscribe } from "node:diagnostics_channel"
+import type { Socket } from "node:net"
+
+/** What a server process has used since it started. */
+export interface ServerUse {
+  /** Bytes of TCP payload from clients, and to them. */
+  readonly bytesUp: number
+  readonly bytesDown: number
+  /** Processor time in milliseconds, user and system. */
+  readonly cpuMillis: number
+  /** Resident memory in bytes. */
+  readonly memoryBytes: number
+}
+
+const open = new Set<Socket>()
+const ended = { bytesUp: 0, bytesDown: 0 }
+
+subscribe("net.server.socket", (message) => {
+  const { socket } = message as { readonly socket: Socket }
+  open.add(socket)
+  socket.once("close", () => {
+    open.delete(socket)
+    ended.bytesUp += socket.bytesRead
+    ended.bytesDown += socket.bytesWritten
+  })
+})
+
+process.on("message", () => {
+  let { bytesDown, bytesUp } = ended
+  for (const socket of open) {
+    bytesUp += socket.bytesRead
+    bytesDown += socket.bytesWritten
+  }
+  const { system, user } = process.cpuUsage()
+  const use: ServerUse = {
+    bytesUp,
+    bytesDown,
+    cpuMillis: (user + system) / 1_000,
+    memoryBytes: process.memoryUsage.rss()
+  }
+  process.send?.(use)
+})

@@ -1,0 +1,14 @@
+/** The y-websocket server with LevelDB persistence, as its own program starts it. */
+import { createServer } from "node:http"
+import { createRequire } from "node:module"
+import { WebSocketServer } from "ws"
+
+process.env["YPERSISTENCE"] = process.env["FOLDER"] ?? "."
+const require = createRequire(import.meta.url)
+const { setupWSConnection } = require("y-websocket/bin/utils") as {
+  readonly setupWSConnection: (socket: unknown, request: unknown) => void
+}
+const server = createServer()
+const sockets = new WebSocketServer({ server, perMessageDeflate: false })
+sockets.on("connection", setupWSConnection)
+server.listen(Number(process.env["PORT"]), "127.0.0.1")
