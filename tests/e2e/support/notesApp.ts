@@ -109,6 +109,8 @@ export const pressSyncNow = async (page: Page): Promise<void> => {
   if (!(await button.isVisible())) await page.getByRole("button", { name: /^Sync status/ }).click()
   await button.click()
   await page.keyboard.press("Escape")
+  // Seen while it closes, the button would be gone under the next click.
+  await button.waitFor({ state: "hidden" })
 }
 
 /** Waits until the badge says this. */
