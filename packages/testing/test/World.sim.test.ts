@@ -34,7 +34,8 @@ describe("Worlds", () => {
 /** Seeds that found something, by what they found. Where the World is changed a seed may lead elsewhere: a rule stays. */
 describe("seeds that found something", () => {
   for (const [seed, found] of [
-    [193, "a list of members lost by a restore that left the log as it was: its edits were refused for ever (PUSH-10)"]
+    [193, "a list of members lost by a restore that left the log as it was: its edits were refused for ever (PUSH-10)"],
+    [1038, "the World came to rest while its founder still waited for a link"]
   ] as const) {
     it(`WORLD-6 seed ${seed}: ${found}`, () => {
       assert.deepStrictEqual(said(simulate({ seed })), [])

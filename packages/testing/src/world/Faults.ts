@@ -120,8 +120,13 @@ export const changeMembers = (world: World): void => {
   if (world.links.length < 4) shareLink(world, tab, random.weighted<Role>({ owner: 2, editor: 4, reader: 2 }))
 }
 
-/** Makes a link of a role; the World keeps it. */
-export const shareLink = (world: World, tab: SimulatedDevice["tabs"][number], role: Role): void => {
+/** Makes a link of a role; the World keeps it. `done` hears the end, good or bad. */
+export const shareLink = (
+  world: World,
+  tab: SimulatedDevice["tabs"][number],
+  role: Role,
+  done: () => void = () => undefined
+): void => {
   const { replica } = tab
   if (replica === undefined) return
   world.chronicle.note(`${tab.name} shares as ${role}`)
@@ -129,5 +134,6 @@ export const shareLink = (world: World, tab: SimulatedDevice["tabs"][number], ro
   tab.process.run(replica.share({ role, expiresAt, uses: 100 }), (exit) => {
     if (Exit.isSuccess(exit)) world.links.push({ text: exit.value, role })
     else world.chronicle.count("situation: sharing failed")
+    done()
   })
 }

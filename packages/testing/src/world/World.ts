@@ -136,22 +136,31 @@ export class World {
     const tab = this.devices[0]?.openTabs[0]
     if (tab === undefined) return
     setClocksRight(this)
-    const before = this.links.length
-    shareLink(this, tab, "reader")
-    this.rest()
-    const link = this.links[before]
+    // The first try may wait for a request that the server died over, and fail with it: then the user tries again.
+    const link = this.#share(tab) ?? this.#share(tab)
     if (link === undefined) return this.chronicle.violate("unfinished", "the founder could not share a link")
     this.addDevice(link.text, link.role).openTab()
     return this.rest()
   }
 
-  /** Runs without faults until everybody is at rest. */
-  rest(): void {
+  /** A new link for a reader; undefined where the tab says that it failed. */
+  #share(tab: SimulatedTab): SharedLink | undefined {
+    const before = this.links.length
+    let isAnswered = false
+    shareLink(this, tab, "reader", () => {
+      isAnswered = true
+    })
+    this.rest(() => isAnswered)
+    return this.links[before]
+  }
+
+  /** Runs without faults until everybody is at rest, and what was asked for is done. */
+  rest(isDone: () => boolean = () => true): void {
     const end = this.timeline.now + restMillisMax
     this.#settle()
     for (let steps = 0; steps < restStepsMax && !this.chronicle.has("broken"); steps++) {
       if (this.#runSomething() || this.#deliverSomething()) continue
-      if (this.#observer.isAtRest()) return
+      if (this.#observer.isAtRest() && isDone()) return
       const due = this.timeline.nextDue
       if (due === undefined || due > end) break
       this.timeline.advanceTo(due)
