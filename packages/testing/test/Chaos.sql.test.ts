@@ -3,8 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
 import { Primitives } from "@tidemark/crypto"
 import { runArm, type Tally } from "../src/chaos/Arm.ts"
+import { chaos } from "../src/chaos/Chaos.ts"
 import { startPostgres } from "../src/chaos/PostgresProcess.ts"
-import { controlReport, realReport } from "../src/chaos/Report.ts"
+import { controlReport, type Finished, realReport } from "../src/chaos/Report.ts"
 import { postgresStand, sqliteStand, type Stand } from "../src/chaos/Stand.ts"
 import { runVisibility } from "../src/chaos/Visibility.ts"
 import { SeededRandom } from "../src/SeededRandom.ts"
@@ -58,6 +59,19 @@ describe("chaos", () => {
         const { isGood, line } = controlReport("control", "", "lost", lostOf(tally))
         assert.isTrue(isGood, line)
       }),
+    90_000
+  )
+
+  it.live(
+    "CHAOS-10 the clock of the running server is set by minutes and by years: tokens are renewed, nothing is lost",
+    () =>
+      Effect.gen(function* () {
+        const told: Array<Finished> = []
+        const isGood = yield* chaos({ only: "clock", rounds: 8, seed: "slice" }, (one) => void told.push(one))
+        const lines = told.map(({ line, notes }) => [line, ...notes].join("\n")).join("\n")
+        assert.isTrue(isGood, lines)
+        assert.match(lines, /arm=clock rounds=8 blows=\S*forwards.* lost=0 [^]*rates-by-the-clock .* refusals=[1-9]/)
+      }).pipe(Effect.provide(Primitives.layerWebCrypto)),
     90_000
   )
 

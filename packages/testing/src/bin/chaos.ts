@@ -2,8 +2,8 @@
  * `npm run chaos`: the real server process, killed and cut off under load, again and again; ends with 1 where anything was
  * lost, or where a control arm, which must lose, did not.
  *
- *   --rounds N    blows an arm (default 200 kills, 20 power cuts a store, 10 failing disks)
- *   --only A      sqlite, postgres, powercut or fsync alone --seed S     the seed of every choice (default: by the clock)
+ *   --rounds N    blows an arm (default 200 kills, 50 settings of a clock, 20 power cuts a store, 10 failing disks)
+ *   --only A      sqlite, postgres, clock, powercut or fsync alone --seed S     the seed of every choice (default: by the clock)
  *
  * Needs a PostgreSQL for the PostgreSQL arms, and root with loop devices for power cuts and failing disks; where mounting is
  * refused it says so and counts 0 of them. Everything it starts listens on the loopback address. Rules: docs/spec/chaos.md.

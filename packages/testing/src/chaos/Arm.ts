@@ -7,6 +7,7 @@
 import { Context, Duration, Effect, Fiber, Layer, Option } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { Socket } from "effect/socket"
+import type { Primitives } from "@tidemark/crypto"
 import { ServerApi, ServerHttp } from "@tidemark/replica"
 import type { SeededRandom } from "../SeededRandom.ts"
 import { audit } from "./Audit.ts"
@@ -35,6 +36,7 @@ export interface Tally {
   readonly blows: ReadonlyMap<string, number>
   readonly acknowledged: number
   readonly repeated: number
+  readonly renewed: number
   readonly wrongs: ReadonlyMap<Wrong, number>
   readonly notes: ReadonlyArray<string>
   readonly seconds: number
@@ -79,7 +81,12 @@ const finish = (ledger: Ledger, what: string, effect: Effect.Effect<unknown>) =>
   )
 
 /** Waits until a reader is done, for as long as it gets on: a long log on a busy machine takes its time. Whether it is. */
-const finishReading = (ledger: Ledger, view: LogView, what: string, reading: Effect.Effect<unknown>) => {
+const finishReading = (
+  ledger: Ledger,
+  view: LogView,
+  what: string,
+  reading: Effect.Effect<unknown, never, Primitives>
+) => {
   const stuck = Effect.gen(function* () {
     for (let before = -1; view.seq > before;) {
       before = view.seq
@@ -107,11 +114,12 @@ const runCrew = Effect.fnUntraced(function* (
   const apis = yield* Effect.forEach(stand.origins, apiOf)
   const [first] = apis
   if (first === undefined) return ledger
+  yield* stand.ready ?? Effect.void
   const crew = yield* Effect.provideService(makeCrew(crewCount), ServerApi, first)
   yield* stand.settled
-  const readers = crew.slice(0, 2).map(({ session }, index) => {
+  const readers = crew.slice(0, 2).map((member, index) => {
     const name = index === 0 ? "puller" : "follower"
-    return { session, apis, view: new LogView(name, ledger), random: random.fork(name) }
+    return { member, apis, view: new LogView(name, ledger), random: random.fork(name) }
   })
   const [puller, follower] = readers
   if (puller === undefined || follower === undefined) return ledger
@@ -162,6 +170,7 @@ export const runArm = Effect.fnUntraced(function* (
     blows,
     acknowledged: sum(({ acknowledged }) => acknowledged.size),
     repeated: sum(({ repeated }) => repeated),
+    renewed: sum(({ renewed }) => renewed),
     wrongs: new Map(wrongs.map((wrong) => [wrong, sum(({ counts }) => counts.get(wrong) ?? 0)])),
     notes: ledgers.flatMap(({ notes }) => notes),
     seconds: (performance.now() - startedAt) / 1_000

@@ -9,7 +9,7 @@ import { chainStart, hashOf, type Primitives, sealItem } from "@tidemark/crypto"
 import { codecs, DeviceSeq, DocId, entryKinds, RosterNumber, Seq } from "@tidemark/protocol"
 import type { ServerApi } from "@tidemark/replica"
 import type { SeededRandom } from "../SeededRandom.ts"
-import type { Member } from "./Crew.ts"
+import { type Member, meetRefusal } from "./Crew.ts"
 import { type AuthoredEntry, keyOf, type Ledger } from "./Ledger.ts"
 import { pauseFor } from "./internal/wallClock.ts"
 
@@ -61,7 +61,7 @@ const makeSealer = ({ ledger, member, random }: AuthorOptions) => {
 }
 
 /** Sends one batch once; whether everything in it is settled. */
-const push = (options: AuthorOptions, batch: Batch): Effect.Effect<boolean> =>
+const push = (options: AuthorOptions, batch: Batch): Effect.Effect<boolean, never, Primitives> =>
   Effect.gen(function* () {
     const { apis, ledger, member, random } = options
     const api = random.pick(apis)
@@ -72,8 +72,8 @@ const push = (options: AuthorOptions, batch: Batch): Effect.Effect<boolean> =>
     const answer = yield* Effect.result(api.push(member.session, entries))
     ledger.underWay.delete(sent)
     if (Result.isFailure(answer)) {
-      const { _tag } = answer.failure
-      if (!["Unreachable", "StorageFailed"].includes(_tag)) ledger.report("refusals", `a push: ${_tag}`)
+      const isMet = yield* meetRefusal(member, api, ledger, answer.failure)
+      if (!isMet) ledger.report("refusals", `a push: ${answer.failure._tag}`)
       return false
     }
     const { results } = answer.success
@@ -87,7 +87,7 @@ const push = (options: AuthorOptions, batch: Batch): Effect.Effect<boolean> =>
 
 const pause = ({ random }: AuthorOptions) => pauseFor(random.between(1, pauseMillisMax))
 
-const pushUntilSettled = (options: AuthorOptions, batch: Batch): Effect.Effect<void> =>
+const pushUntilSettled = (options: AuthorOptions, batch: Batch): Effect.Effect<void, never, Primitives> =>
   Effect.gen(function* () {
     while (!(yield* push(options, batch))) yield* pause(options)
   })

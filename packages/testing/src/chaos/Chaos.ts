@@ -2,12 +2,14 @@
 import { Effect, type Scope } from "effect"
 import type { Primitives } from "@tidemark/crypto"
 import { SeededRandom } from "../SeededRandom.ts"
-import { type Progress, runArm } from "./Arm.ts"
+import { type Progress, runArm, type Tally } from "./Arm.ts"
+import type { Wrong } from "./Ledger.ts"
 import type { MountRefused } from "./internal/mounting.ts"
 import { type PostgresProcess, startPostgres } from "./PostgresProcess.ts"
 import { controlReport, type Finished, realReport } from "./Report.ts"
 import type { ServerDidNotStart } from "./ServerProcess.ts"
 import {
+  clockStand,
   databasePowerCutStand,
   failingDiskStand,
   postgresStand,
@@ -18,7 +20,7 @@ import {
 import { runVisibility } from "./Visibility.ts"
 
 /** The parts that can be run alone. */
-export const storeNames = ["sqlite", "postgres", "powercut", "fsync"] as const
+export const storeNames = ["sqlite", "postgres", "clock", "powercut", "fsync"] as const
 export type StoreName = (typeof storeNames)[number]
 
 /** Whether a text names a part. */
@@ -34,6 +36,7 @@ export interface ChaosOptions {
 const killRounds = 200
 const powerCutRounds = 20
 const failingDiskRounds = 10
+const clockRounds = 50
 /** Control arms lose at once; more blows would only show it again. */
 const controlRounds = 5
 /** Rows of the visibility arms. */
@@ -52,17 +55,29 @@ const progressOf =
     for (const line of lines) process.stderr.write(`  ${line}\n`)
   }
 
-const realArm = <E>(name: string, stand: MadeStand<E>, random: SeededRandom, rounds: number) => {
+const realArm = <E>(
+  name: string,
+  stand: MadeStand<E>,
+  random: SeededRandom,
+  rounds: number,
+  hasHappened?: (tally: Tally) => boolean
+) => {
   const progress = progressOf(name, rounds)
   const tallied = Effect.flatMap(stand, (made) => runArm(made, random.fork(name), rounds, progress))
-  return Effect.map(Effect.scoped(tallied), (tally) => realReport(name, tally))
+  return Effect.map(Effect.scoped(tallied), (tally) => realReport(name, tally, hasHappened))
 }
 
-const controlArm = <E>(name: string, stand: MadeStand<E>, random: SeededRandom, rounds: number) =>
+const controlArm = <E>(
+  name: string,
+  stand: MadeStand<E>,
+  random: SeededRandom,
+  rounds: number,
+  wrong: Wrong = "lost"
+) =>
   Effect.map(
     Effect.scoped(Effect.flatMap(stand, (made) => runArm(made, random.fork(name), rounds))),
     ({ acknowledged, wrongs }) =>
-      controlReport(name, `rounds=${rounds} acknowledged=${acknowledged}`, "lost", wrongs.get("lost") ?? 0)
+      controlReport(name, `rounds=${rounds} acknowledged=${acknowledged}`, wrong, wrongs.get(wrong) ?? 0)
   )
 
 const sqliteArms = (random: SeededRandom, rounds: number) => [
@@ -96,6 +111,14 @@ const postgresArms = (postgres: PostgresProcess, random: SeededRandom, rounds: n
   ),
   visibilityArm(postgres, random.fork("rows"), "headRow"),
   visibilityArm(postgres, random.fork("numbers"), "globalSequence")
+]
+
+/** Clocks that cost nobody a token have not been set. */
+const hasRenewed = ({ acknowledged, renewed }: Tally): boolean => acknowledged > 0 && renewed > 0
+
+const clockArms = (random: SeededRandom, rounds: number) => [
+  realArm("clock", clockStand(random.fork("clock")), random, rounds, hasRenewed),
+  controlArm("clock-rates-by-the-clock", clockStand(random.fork("rates"), "ratesByTheClock"), random, 1, "refusals")
 ]
 
 const powerCutArms = (random: SeededRandom, rounds: number) => [
@@ -152,6 +175,7 @@ export const chaos = ({ only, rounds, seed }: ChaosOptions, told: Told) =>
       )
       results.push(yield* Effect.scoped(arms))
     }
+    if (isAsked("clock")) results.push(yield* runAll(clockArms(random, rounds ?? clockRounds), told))
     if (isAsked("powercut")) {
       const arms = runAll(powerCutArms(random, rounds ?? powerCutRounds), told)
       results.push(yield* Effect.catch(arms, withoutMounting("powercut", only === "powercut", told)))

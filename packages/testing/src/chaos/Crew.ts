@@ -1,5 +1,5 @@
 /** Devices of one new workspace, let in over HTTP as real ones are. */
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Result } from "effect"
 import {
   deviceIdOf,
   type DeviceSecret,
@@ -16,14 +16,16 @@ import {
   workspaceIdOf
 } from "@tidemark/crypto"
 import { type DeviceId, type LogId, RosterNumber } from "@tidemark/protocol"
-import { ServerApi, type Session } from "@tidemark/replica"
+import { ServerApi, type ServerError, type Session } from "@tidemark/replica"
+import type { Ledger } from "./Ledger.ts"
 
 /** A link lasts longer than any run. */
 const grantMillis = 3_600_000
 
 /** A device that may write. */
 export interface Member {
-  readonly session: Session
+  /** With the token it has now: a renewal takes its place. */
+  session: Session
   readonly device: DeviceId
   readonly secret: DeviceSecret
   readonly keyring: Keyring
@@ -68,6 +70,35 @@ const join = Effect.fnUntraced(function* (owner: Member) {
   const device = deviceIdOf((yield* publicKeysOf(secret)).signing)
   return { session: { ...link, token }, device, secret, keyring, logId } satisfies Member
 })
+
+/** What a client takes for a reason to ask for another token. */
+const isStale = (error: ServerError): boolean =>
+  error._tag === "Unauthorized" && ["expired", "forged"].includes(error.reason)
+
+/**
+ * Gets a member another token where that is what a server's refusal asks for. Whether that, or nothing but a server that
+ * was away, or a clock that was set between a challenge and its answer, is all there is to a failed call.
+ */
+export const meetRefusal = (member: Member, api: ServerApi["Service"], ledger: Ledger, error: ServerError) =>
+  Effect.gen(function* () {
+    if (!isStale(error)) return ["Unreachable", "StorageFailed"].includes(error._tag)
+    const { device, secret, session } = member
+    const renewed = yield* Effect.result(
+      Effect.gen(function* () {
+        const challenge = yield* api.challenge
+        const proof = yield* makeProof({ secret, action: "renew", workspace: session.workspace, challenge })
+        return yield* api.renew({ workspace: session.workspace, device, proof })
+      })
+    )
+    if (Result.isSuccess(renewed)) {
+      member.session = { ...session, token: renewed.success.token }
+      ledger.renewed++
+      return true
+    }
+    const { failure } = renewed
+    const isOfAnotherTime = failure._tag === "Unauthorized" && failure.reason === "challenge"
+    return isOfAnotherTime || ["Unreachable", "StorageFailed"].includes(failure._tag)
+  })
 
 /** Founds a workspace and lets `count − 1` editors in. Their tokens last `tokenMillis`. */
 export const makeCrew = Effect.fnUntraced(function* (count: number) {

@@ -59,6 +59,8 @@ export class Ledger {
   /** The first few in words, for the report of a failure. */
   readonly notes: Array<string> = []
   repeated = 0
+  /** Tokens that took the place of one the server no longer accepted. */
+  renewed = 0
   /** Pushes without an answer yet: when each was sent, by `performance.now`. */
   readonly underWay = new Set<{ readonly at: number; readonly server: number }>()
   /** Set when no new entries are to be made. */

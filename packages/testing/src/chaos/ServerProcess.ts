@@ -13,6 +13,7 @@ import { pauseFor } from "./internal/wallClock.ts"
 
 const mainPath = fileURLToPath(new URL("../../../../apps/server/src/main.ts", import.meta.url))
 const spoiledPath = fileURLToPath(new URL("../bin/spoiled-server.ts", import.meta.url))
+const settableClock = new URL("internal/settableClock.ts", import.meta.url).href
 
 /** How long a start may take on a machine with much else to do, recovery included, in milliseconds. */
 const startMillisMax = 240_000
@@ -30,6 +31,8 @@ export interface ServerPlace {
   readonly dataFolder: string
   readonly databaseUrl?: string | undefined
   readonly spoil?: SpoilName | undefined
+  /** Where it is given, the clock of the process is off by this from its start, and can be set. */
+  readonly clockOffsetMillis?: number | undefined
 }
 
 /** A started server. */
@@ -40,6 +43,8 @@ export interface ServerProcess {
   readonly kill: Effect.Effect<void>
   /** Settles with the exit code, `null` for a signal. */
   readonly ended: Effect.Effect<number | null>
+  /** Sets its wall clock to be off by this; it holds afterwards. Only of a process started with an offset that still runs. */
+  readonly setClock: (offsetMillis: number) => Effect.Effect<void>
   /** Everything it wrote to stdout and stderr. */
   readonly printed: () => string
 }
@@ -47,8 +52,10 @@ export interface ServerProcess {
 const environmentOf = ({ databaseUrl }: ServerPlace): Record<string, string> =>
   databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }
 
-const programOf = ({ spoil }: ServerPlace): ReadonlyArray<string> =>
-  spoil === undefined ? [mainPath] : [spoiledPath, spoil]
+const programOf = ({ clockOffsetMillis: offset, spoil }: ServerPlace): ReadonlyArray<string> => [
+  ...(offset === undefined ? [] : ["--import", `${settableClock}?offsetMillis=${offset}`]),
+  ...(spoil === undefined ? [mainPath] : [spoiledPath, spoil])
+]
 
 const endOf = async (child: ChildProcess): Promise<number | null> => {
   if (child.exitCode === null && child.signalCode === null) await once(child, "exit")
@@ -63,12 +70,12 @@ export const spawnServer = (place: ServerPlace): ServerProcess => {
     ...["--requests-per-second-max", String(requestsPerSecondMax)]
   ]
   const child = spawn(process.execPath, [...programOf(place), ...flags], {
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", ...(place.clockOffsetMillis === undefined ? [] : (["ipc"] as const))],
     env: environmentOf(place)
   })
   let printed = ""
   for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (chunk: Buffer) => (printed = (printed + chunk.toString()).slice(-20_000)))
+    stream?.on("data", (chunk: Buffer) => (printed = (printed + chunk.toString()).slice(-20_000)))
   }
   return {
     origin: `http://127.0.0.1:${port}`,
@@ -78,6 +85,12 @@ export const spawnServer = (place: ServerPlace): ServerProcess => {
       await endOf(child)
     }),
     ended: Effect.promise(() => endOf(child)),
+    setClock: (offsetMillis) =>
+      Effect.promise(async () => {
+        const held = once(child, "message")
+        child.send(offsetMillis)
+        await held
+      }),
     printed: () => printed
   }
 }

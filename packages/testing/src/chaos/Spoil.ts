@@ -53,6 +53,15 @@ const bufferWithoutBound: ReadonlyArray<SourceEdit> = [
   }
 ]
 
+/** A rate by a clock that somebody may set: after it was set back nobody has a request left for as long. */
+const ratesByTheClock: ReadonlyArray<SourceEdit> = [
+  {
+    file: "packages/server/src/internal/tokenBucket.ts",
+    from: "Math.max(0, now - bucket.atMillis)",
+    to: "(now - bucket.atMillis)"
+  }
+]
+
 /** No fault: a disk so slow that the routes take a while to make. */
 const slowStart: ReadonlyArray<SourceEdit> = [
   {
@@ -68,6 +77,7 @@ export const spoils = {
   bufferWithoutBound,
   commitsAsynchronous,
   diskErrorsIgnored,
+  ratesByTheClock,
   slowStart,
   synchronousOff
 } as const

@@ -25,6 +25,8 @@ export interface Stand {
   readonly strike: Effect.Effect<string, ServerDidNotStart>
   /** Called when the crew is complete and no load runs yet. */
   readonly settled: Effect.Effect<void>
+  /** Called before a crew comes. */
+  readonly ready?: Effect.Effect<void>
 }
 
 /** A folder that goes with the scope. */
@@ -40,15 +42,24 @@ export const makeRestartable = Effect.fnUntraced(function* (place: ServerPlace):
     readonly now: () => ServerProcess
     readonly start: Effect.Effect<ServerProcess, ServerDidNotStart>
     readonly spawn: () => ServerProcess
+    /** Sets the clock of the process that runs, and of those started from now on. */
+    readonly setClock: (offsetMillis: number) => Effect.Effect<void>
   },
   ServerDidNotStart,
   Scope.Scope
 > {
   let server = spawnServer(place)
   yield* Effect.addFinalizer(() => Effect.suspend(() => server.kill))
-  const spawn = () => (server = spawnServer(place))
+  let clock = place.clockOffsetMillis
+  const spawn = () => (server = spawnServer({ ...place, clockOffsetMillis: clock }))
   yield* untilListening(server)
-  return { origin: server.origin, now: () => server, spawn, start: Effect.suspend(() => untilListening(spawn())) }
+  return {
+    origin: server.origin,
+    now: () => server,
+    spawn,
+    start: Effect.suspend(() => untilListening(spawn())),
+    setClock: (offsetMillis) => Effect.suspend(() => server.setClock((clock = offsetMillis)))
+  }
 })
 
 type Restartable = Effect.Success<ReturnType<typeof makeRestartable>>
@@ -74,6 +85,35 @@ export const sqliteStand = Effect.fnUntraced(function* (random: SeededRandom, sp
   const server = yield* makeRestartable({ port: yield* freePort(random), dataFolder, spoil })
   const strike = Effect.as(killAndStart(server, random), "kill")
   return { origins: [server.origin], strike, settled: Effect.void } satisfies Stand
+})
+
+const minuteMillis = 60_000
+const yearMillis = 365 * 24 * 60 * minuteMillis
+/** How far a clock may be off: right, past a challenge's end, past a token's, and by years. In milliseconds. */
+const clockOffsets = [0, 3, -3, 20, -20]
+  .map((minutes) => minutes * minuteMillis)
+  .concat([10 * yearMillis, -10 * yearMillis])
+/** The chance that a server is killed and started while its clock is wrong. */
+const startsWrong = 0.2
+
+/** A control arm's: set back further than the burst of its requests lasts, and soon over. In milliseconds. */
+const controlOffsets = [-3_000]
+
+/** One server over SQLite whose clock is set, forwards and backwards, while it runs. `spoil`: the control arm. */
+export const clockStand = Effect.fnUntraced(function* (random: SeededRandom, spoil?: SpoilName) {
+  const dataFolder = yield* chaosFolder
+  const server = yield* makeRestartable({ port: yield* freePort(random), dataFolder, spoil, clockOffsetMillis: 0 })
+  const offsets = spoil === undefined ? clockOffsets : controlOffsets
+  let offset = 0
+  const set = (offsetMillis: number) => Effect.suspend(() => server.setClock((offset = offsetMillis)))
+  const strike = Effect.gen(function* () {
+    const before = offset
+    yield* set(random.pick(offsets.filter((one) => one !== before)) ?? 0)
+    if (random.chance(startsWrong)) yield* killAndStart(server, random)
+    return offset > before ? "forwards" : "backwards"
+  })
+  // A link's end is by the owner's clock: nobody is let in by a server that is years ahead.
+  return { origins: [server.origin], strike, settled: Effect.void, ready: set(0) } satisfies Stand
 })
 
 /** The chance that a blow hits the database rather than a server. */
