@@ -5,11 +5,14 @@
  * error and a sentence for the user when it was refused [TAB-2]. Rules: docs/spec/browser.md.
  */
 import {
+  type EnsuredRecord,
+  type FieldsOf,
   type NewRecord,
   type RecordId,
   type RecordPatch,
   RecordKey,
   type SyncedTableName,
+  type TextKeys,
   valueToStored,
   type Workspace
 } from "@tidemark/model"
@@ -28,9 +31,20 @@ export interface RecordMutations<W extends Workspace, N extends SyncedTableName<
   /** A new record. */
   readonly insert: (values: NewRecord<W, N>) => Promise<RecordChanged>
   /** A record under the app's own key, made where it does not exist; its id is the same on every device. */
-  readonly ensure: (key: string, values: NewRecord<W, N>) => Promise<RecordChanged>
-  /** Changes the named fields; `undefined` takes an optional field's value away. */
+  readonly ensure: (key: string, values: EnsuredRecord<W, N>) => Promise<RecordChanged>
+  /**
+   * Changes the named fields; `undefined` takes an optional field's value away. A text takes `{ from, to }`: what a textarea showed
+   * before and after, of which only the difference is written; or `{ splices }`.
+   */
   readonly update: (id: RecordId, patch: RecordPatch<W, N>) => Promise<RecordChanged>
+  /** At `at` of a text (UTF-16 units, as in JavaScript strings) `remove` units go and `insert` comes. */
+  readonly splice: (
+    id: RecordId,
+    field: TextKeys<FieldsOf<W, N>>,
+    at: number,
+    remove: number,
+    insert: string
+  ) => Promise<RecordChanged>
   /** Puts the record into the trash. */
   readonly archive: (id: RecordId) => Promise<RecordChanged>
   /** Takes it out again, with what others changed meanwhile. */
@@ -60,6 +74,8 @@ const recordMutations = <W extends Workspace, N extends SyncedTableName<W>>(
   ensure: async (key, values) =>
     sendOne(send, { _tag: "Ensure", table, key: RecordKey.make(key), values: toJson(values) }),
   update: async (id, patch) => sendOne(send, { _tag: "Update", table, id, values: toJson(patch, null) }),
+  splice: (id, field, at, remove, insert) =>
+    sendOne(send, { _tag: "Update", table, id, values: { [field]: { splices: [[at, remove, insert]] } } }),
   archive: (id) => sendOne(send, { _tag: "Archive", table, id, at: Date.now() }),
   restore: (id) => sendOne(send, { _tag: "Restore", table, id })
 })

@@ -1,5 +1,5 @@
 /**
- * What a field of a table may be: a scalar, an optional scalar, a reference, or a set of texts.
+ * What a field of a table may be: a scalar, an optional scalar, a reference, a set of texts, or a text.
  *
  * No nested structs and no arrays: an older app that rewrites one would drop what it does not know, and two devices
  * could not change two parts of it. Rules: docs/spec/model.md.
@@ -26,12 +26,17 @@ export interface SetField<E extends ElementSchema = ElementSchema> {
   readonly element: E
 }
 
+/** A text that devices write in at the same time: insertions and deletions merge. Never absent: at first it is empty. */
+export interface TextField {
+  readonly _tag: "TextField"
+}
+
 /** A reference to a record of the table `refTable`. */
 export interface RefField<Name extends string = string> extends Schema.Codec<RecordId, string> {
   readonly refTable: Name
 }
 
-export type Field = Schema.Codec<string, string> | ScalarField | OptionalField | SetField
+export type Field = Schema.Codec<string, string> | ScalarField | OptionalField | SetField | TextField
 export type Fields = Readonly<Record<string, Field>>
 
 /** See `Table.ref`. */
@@ -41,14 +46,18 @@ export const refField = <const Name extends string>(refTable: Name): RefField<Na
 /** See `Table.set`. */
 export const setField = <E extends ElementSchema>(element: E): SetField<E> => ({ _tag: "SetField", element })
 
-/** The decoded type of a scalar, optional or not; `never` for a set. */
-export type ScalarType<F> = F extends SetField ? never : F extends { readonly Type: infer T } ? T : never
+/** See `Table.text`. */
+export const textField = (): TextField => ({ _tag: "TextField" })
+
+/** The decoded type of a scalar, optional or not; `never` for a set or a text. */
+export type ScalarType<F> = F extends SetField | TextField ? never : F extends { readonly Type: infer T } ? T : never
 
 /** The decoded type of a set's elements. */
 export type ElementType<F> = F extends SetField<infer E> ? E["Type"] : never
 
 export type SetKeys<F extends Fields> = { [K in keyof F]: F[K] extends SetField ? K : never }[keyof F] & string
-export type ScalarKeys<F extends Fields> = Exclude<keyof F & string, SetKeys<F>>
+export type TextKeys<F extends Fields> = { [K in keyof F]: F[K] extends TextField ? K : never }[keyof F] & string
+export type ScalarKeys<F extends Fields> = Exclude<keyof F & string, SetKeys<F> | TextKeys<F>>
 export type OptionalKeys<F extends Fields> = {
   [K in keyof F]: F[K] extends { readonly "~type.optionality": "optional" } ? K : never
 }[keyof F] &

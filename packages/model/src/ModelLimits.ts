@@ -14,6 +14,9 @@ export const hashShardsPerTable = 16
 /** How many operations one update or snapshot may hold. More is refused before Loro sees it [IMP-3]. */
 export const operationsPerUpdateMax = 2_000_000
 
+/** How many characters of a text one mutation may take out and put in; each is an operation. */
+export const spliceOperationsMax = 1_000_000
+
 /** How long an id given by the app may be, in bytes of UTF-8. */
 export const recordKeyBytesMax = 128
 

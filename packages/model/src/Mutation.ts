@@ -13,18 +13,18 @@ const values = Schema.Record(Schema.String, Schema.Json)
 /** Epoch milliseconds after 1970. */
 const epochMillis = Schema.Number.check(Schema.isInt(), Schema.isGreaterThan(0))
 
-/** Creates a record in the doc its id names. A set's value is the array of its elements. */
+/** Creates a record in the doc its id names. A set's value is the array of its elements, a text's its first content. */
 export const Insert = Schema.TaggedStruct("Insert", { table: Schema.String, id: RecordId, values })
 export type Insert = typeof Insert.Type
 
 /**
  * Creates a record under the app's own key, or fills in the fields that an existing one never had. What is there already
- * stays, so running it twice, or on two devices, is harmless.
+ * stays, so running it twice, or on two devices, is harmless; therefore it takes no texts.
  */
 export const Ensure = Schema.TaggedStruct("Ensure", { table: Schema.String, key: RecordKey, values })
 export type Ensure = typeof Ensure.Type
 
-/** Changes fields. `null` takes an optional field's value away; a set's value is `{ add?: [...], remove?: [...] }`. */
+/** Changes fields. `null` takes an optional field's value away; a set's value is `{ add?: [...], remove?: [...] }`, a text's a `TextPatch`. */
 export const Update = Schema.TaggedStruct("Update", { table: Schema.String, id: RecordId, values })
 export type Update = typeof Update.Type
 

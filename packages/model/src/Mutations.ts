@@ -7,8 +7,9 @@
 import type { DocId } from "@tidemark/protocol"
 import type { Archive, Ensure, Insert, Restore, Update } from "./Mutation.ts"
 import { type DocIdOf, keyedRecordId, newRecordId, type RandomBytes, type RecordId, RecordKey } from "./RecordId.ts"
-import { type NewRecord, type RecordPatch, valueToStored } from "./Row.ts"
-import type { SyncedTableName, Workspace } from "./Workspace.ts"
+import { type EnsuredRecord, type NewRecord, type RecordPatch, valueToStored } from "./Row.ts"
+import type { TextKeys } from "./Field.ts"
+import type { FieldsOf, SyncedTableName, Workspace } from "./Workspace.ts"
 import type { Schema } from "effect"
 
 /** What building a mutation needs from outside: ids and time come in, so that a simulated world can be replayed. */
@@ -26,10 +27,12 @@ export interface TableMutations<W extends Workspace, N extends SyncedTableName<W
   /** A new record; the mutation carries its id. */
   readonly insert: (values: NewRecord<W, N>) => Insert
   /** A record under the app's own key: an imported record, a singleton. Throws a SchemaError for an unusable key. */
-  readonly ensure: (key: string, values: NewRecord<W, N>) => Ensure
+  readonly ensure: (key: string, values: EnsuredRecord<W, N>) => Ensure
   /** The id that `ensure` gives a record; the same on every device. Throws a SchemaError for an unusable key. */
   readonly idOf: (key: string) => RecordId
   readonly update: (id: RecordId, patch: RecordPatch<W, N>) => Update
+  /** At `at` of a text (UTF-16 units, as in JavaScript strings) `remove` units go and `insert` comes. */
+  readonly splice: (id: RecordId, field: TextKeys<FieldsOf<W, N>>, at: number, remove: number, insert: string) => Update
   readonly archive: (id: RecordId) => Archive
   readonly restore: (id: RecordId) => Restore
 }
@@ -53,6 +56,12 @@ const tableMutations = <W extends Workspace, N extends SyncedTableName<W>>(
   ensure: (key, values) => ({ _tag: "Ensure", table, key: RecordKey.make(key), values: toJson(values) }),
   idOf: (key) => keyedRecordId(table, RecordKey.make(key), docIdOf),
   update: (id, patch) => ({ _tag: "Update", table, id, values: toJson(patch, null) }),
+  splice: (id, field, at, remove, insert) => ({
+    _tag: "Update",
+    table,
+    id,
+    values: { [field]: { splices: [[at, remove, insert]] } }
+  }),
   archive: (id) => ({ _tag: "Archive", table, id, at: now() }),
   restore: (id) => ({ _tag: "Restore", table, id })
 })

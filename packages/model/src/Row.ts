@@ -6,12 +6,22 @@
  */
 import { DateTime } from "effect"
 import type { DocId } from "@tidemark/protocol"
-import type { ElementType, Fields, OptionalKeys, RequiredKeys, ScalarKeys, ScalarType, SetKeys } from "./Field.ts"
+import type {
+  ElementType,
+  Fields,
+  OptionalKeys,
+  RequiredKeys,
+  ScalarKeys,
+  ScalarType,
+  SetKeys,
+  TextKeys
+} from "./Field.ts"
 import type { Column, StoredScalar } from "./internal/column.ts"
 import { isPlainObject, ownValue } from "./internal/plainObject.ts"
 import { type Missing, missing } from "./Missing.ts"
 import { docOfRecord, type RecordId } from "./RecordId.ts"
 import type { Table } from "./Table.ts"
+import type { TextPatch } from "./TextPatch.ts"
 import type { FieldsOf, SyncedTableName, TableName, Workspace } from "./Workspace.ts"
 
 /** What a scalar looks like in a row: 0 or 1 for a boolean, epoch milliseconds for a date, else the value itself. */
@@ -20,7 +30,7 @@ export type Cell<T> = [T] extends [boolean] ? 0 | 1 : [T] extends [DateTime.Utc]
 /** The fields of a row. Every scalar may be missing: another version of the app may have written the record. */
 type Cells<F extends Fields> = { readonly [K in ScalarKeys<F>]: Cell<ScalarType<F[K]>> | Missing } & {
   readonly [K in SetKeys<F>]: ReadonlyArray<ElementType<F[K]>>
-}
+} & { readonly [K in TextKeys<F>]: string }
 
 type Simplify<T> = { readonly [K in keyof T]: T[K] }
 
@@ -40,16 +50,23 @@ export type RowOf<W extends Workspace, N extends TableName<W>> =
 
 type Values<F extends Fields> = { readonly [K in RequiredKeys<F>]: ScalarType<F[K]> } & {
   readonly [K in OptionalKeys<F>]?: ScalarType<F[K]>
-} & { readonly [K in SetKeys<F>]?: ReadonlyArray<ElementType<F[K]>> }
+} & { readonly [K in SetKeys<F>]?: ReadonlyArray<ElementType<F[K]>> } & { readonly [K in TextKeys<F>]?: string }
 
 /** What `insert` takes: decoded values, sets as arrays. */
 export type NewRecord<W extends Workspace, N extends TableName<W>> = Simplify<Values<FieldsOf<W, N>>>
+
+/** What `ensure` takes: no texts, since two devices would each insert theirs [MUT-14]. */
+export type EnsuredRecord<W extends Workspace, N extends TableName<W>> = Simplify<
+  Omit<NewRecord<W, N>, TextKeys<FieldsOf<W, N>>>
+>
 
 /** What `update` takes: the fields to change. `undefined` takes an optional field's value away. */
 export type RecordPatch<W extends Workspace, N extends SyncedTableName<W>> = Simplify<
   { readonly [K in RequiredKeys<FieldsOf<W, N>>]?: ScalarType<FieldsOf<W, N>[K]> } & {
     readonly [K in OptionalKeys<FieldsOf<W, N>>]?: ScalarType<FieldsOf<W, N>[K]> | undefined
-  } & { readonly [K in SetKeys<FieldsOf<W, N>>]?: SetPatch<ElementType<FieldsOf<W, N>[K]>> }
+  } & { readonly [K in SetKeys<FieldsOf<W, N>>]?: SetPatch<ElementType<FieldsOf<W, N>[K]>> } & {
+    readonly [K in TextKeys<FieldsOf<W, N>>]?: TextPatch
+  }
 >
 
 /** Which elements to add to a set and which to take out. An element in both is taken out. */
@@ -62,7 +79,9 @@ export interface SetPatch<E extends string = string> {
 export type RecordOf<W extends Workspace, N extends TableName<W>> = Simplify<
   Pick<RowOf<W, N>, Extract<keyof RowOf<W, N>, "id" | "doc" | "archivedAt">> & {
     readonly [K in ScalarKeys<FieldsOf<W, N>>]: ScalarType<FieldsOf<W, N>[K]> | undefined
-  } & { readonly [K in SetKeys<FieldsOf<W, N>>]: ReadonlySet<ElementType<FieldsOf<W, N>[K]>> }
+  } & { readonly [K in SetKeys<FieldsOf<W, N>>]: ReadonlySet<ElementType<FieldsOf<W, N>[K]>> } & {
+    readonly [K in TextKeys<FieldsOf<W, N>>]: string
+  }
 >
 
 /** A row whose table is known only at run time. */
@@ -102,6 +121,7 @@ const cellOf = (
   invalid: Array<InvalidField>
 ): string | number | ReadonlyArray<string> => {
   if (column.kind === "set") return elementsOf(column, stored, invalid)
+  if (column.kind === "text") return textOf(column, stored, invalid)
   if (stored === undefined || stored === null) return missing
   const message = column.faultOf(stored)
   if (message === undefined) return storedToCell(column, stored as StoredScalar) // faultOf accepts scalars only
@@ -120,6 +140,13 @@ const elementsOf = (column: Column, stored: unknown, invalid: Array<InvalidField
   if (message === undefined) return elements.toSorted()
   invalid.push({ field: column.name, message })
   return elements.filter((element) => column.faultOf(element) === undefined).toSorted()
+}
+
+/** A text is never missing: without one, or with something else in its place, it shows empty. */
+const textOf = ({ name }: Column, stored: unknown, invalid: Array<InvalidField>): string => {
+  if (typeof stored === "string") return stored
+  if (stored !== undefined && stored !== null) invalid.push({ field: name, message: "Expected a text" })
+  return ""
 }
 
 const storedToCell = (column: Column, stored: StoredScalar): string | number => {
@@ -145,6 +172,7 @@ export const localRow = <W extends Workspace, N extends Exclude<TableName<W>, Sy
   for (const column of workspace.tables[table]?.columns ?? []) {
     const value = ownValue(given, column.name)
     if (column.kind === "set") row[column.name] = Array.isArray(value) ? [...new Set(value)].toSorted() : []
+    else if (column.kind === "text") row[column.name] = value ?? ""
     else row[column.name] = value === undefined ? missing : storedToCell(column, valueToStored(value) as StoredScalar)
   }
   return row as RowOf<W, N> // built from the table's own columns
@@ -161,6 +189,7 @@ export const rowToRecord = <W extends Workspace, N extends TableName<W>>(
   for (const { kind, name } of workspace.tables[table]?.columns ?? []) {
     const cell = cells[name]
     if (kind === "set") record[name] = new Set(Array.isArray(cell) ? cell : [])
+    else if (kind === "text") record[name] = cell ?? ""
     else if (cell === missing || cell === undefined) record[name] = undefined
     else if (kind === "boolean") record[name] = cell === 1
     else if (kind === "date") record[name] = DateTime.makeUnsafe(Number(cell))

@@ -6,7 +6,7 @@
  * a doc after it became unusable throws `DocUnusable`. The caller owns the bytes it gives and gets. Never two live docs with one peer id: see `PeerId`. Rules: docs/spec/model.md.
  */
 import { type LoroDoc, type LoroEventBatch, type LoroMap } from "loro-crdt"
-import { Result, Schema } from "effect"
+import { Result } from "effect"
 import type { DocId } from "@tidemark/protocol"
 import { isLocalId, localIdOf, docOfRecord, RecordId } from "./RecordId.ts"
 import { notShared, writeAgain } from "./internal/authorAgain.ts"
@@ -18,7 +18,8 @@ import { writeStep } from "./internal/writeStep.ts"
 import type { Mutation } from "./Mutation.ts"
 import { DocUnusable, type MutationError, PeerUnsettled } from "./MutationError.ts"
 import { type RowChange, storedToRow } from "./Row.ts"
-import { byPeerThenStart, OperationSpan, type PeerId } from "./Span.ts"
+import { OperationsMissing, ShardUnreadable, SnapshotUnfaithful } from "./ShardError.ts"
+import { byPeerThenStart, type OperationSpan, type PeerId } from "./Span.ts"
 import { syncedTable, type Workspace } from "./Workspace.ts"
 
 const tablePrefix = "table:"
@@ -26,41 +27,18 @@ const tablePrefix = "table:"
 /** Whether a root can be a table. A forged update may name roots that Loro then throws at whoever asks for them. */
 const isTableRoot = (name: string): boolean => name.startsWith(tablePrefix) && !/[/\0]/.test(name)
 
-/** The snapshot cannot be read, or too many updates make Loro panic. Corrupt: fetch the doc again whole. */
-export class ShardUnreadable extends Schema.TaggedError<ShardUnreadable>()("ShardUnreadable", {
-  doc: Schema.String,
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return `The doc ${this.doc} cannot be read from what is stored here (${this.reason}). Fetch it again from the server.`
-  }
-}
-
-/** Operations were asked for that this doc does not hold. `known` is the peer's next counter here. */
-export class OperationsMissing extends Schema.TaggedError<OperationsMissing>()("OperationsMissing", {
-  span: OperationSpan,
-  known: Schema.Number
-}) {
-  override get message(): string {
-    return `The operations ${this.span.start} to ${this.span.end} of ${this.span.peer} are not in this doc (it knows ${this.known}). Nothing was exported.`
-  }
-}
-
-/** A snapshot of the doc does not read back as the doc, because of a forged update in it. Nothing was handed out. */
-export class SnapshotUnfaithful extends Schema.TaggedError<SnapshotUnfaithful>()("SnapshotUnfaithful", {
-  doc: Schema.String,
-  reason: Schema.String
-}) {
-  override get message(): string {
-    return `A snapshot of the doc ${this.doc} does not read back as the doc (${this.reason}). It was thrown away; keep the updates it would have stood for.`
-  }
-}
-
 /** What a call of `apply` wrote: one update with exactly the operations of `span`. */
 export interface Applied {
   readonly update: Uint8Array
   readonly span: OperationSpan
   readonly changed: ReadonlySet<RecordId>
+}
+
+/** What became of several calls that were written together: `applied` is undefined where none changed anything. */
+export interface AppliedAll {
+  readonly applied: Applied | undefined
+  /** For each call, whether it changed anything, or why it was refused; then nothing of it is in the doc. */
+  readonly calls: ReadonlyArray<Result.Result<boolean, MutationError>>
 }
 
 /** Operations written again: one update with exactly those of `spans`, which were those of `originals`. */
@@ -161,24 +139,46 @@ export class ShardDoc {
     mutations: ReadonlyArray<Mutation>,
     now: number
   ): Result.Result<Applied | undefined, MutationError> {
+    return Result.flatMap(this.applyAll(peer, [mutations], now), ({ applied, calls: [call] }) =>
+      call === undefined || Result.isSuccess(call) ? Result.succeed(applied) : Result.fail(call.failure)
+    )
+  }
+
+  /**
+   * Applies several calls in one commit, each whole or not at all; one that is refused keeps no other from being written
+   * [MUT-17]. Fails where none can be: the peer has operations that wait, or the doc is unusable.
+   */
+  applyAll(
+    peer: PeerId,
+    calls: ReadonlyArray<ReadonlyArray<Mutation>>,
+    now: number
+  ): Result.Result<AppliedAll, PeerUnsettled | DocUnusable> {
     if (this.#unusable !== undefined) return Result.fail(new DocUnusable({ reason: this.#unusable }))
     if (this.#importer.isPendingOf(loroPeer(peer))) return Result.fail(new PeerUnsettled({ peer }))
     try {
-      const steps = planMutations(this.#context, mutations)
-      if (Result.isFailure(steps)) return Result.fail(steps.failure)
       this.#takeChanged()
       if (this.#loro.peerIdStr !== peer) this.#loro.setPeerId(loroPeer(peer))
       const start = this.counterOf(peer)
-      for (const step of steps.success) writeStep(this.#records(step.table), step)
+      const outcomes = calls.map((mutations) => this.#write(mutations))
       this.#loro.commit({ timestamp: Math.floor(now / 1000) })
       const span = { peer, start, end: this.counterOf(peer) }
-      if (span.end === start) return Result.succeed(undefined)
-      return Result.succeed({ update: this.#export([span]), span, changed: this.#takeChanged() })
+      const applied =
+        span.end === start ? undefined : { update: this.#export([span]), span, changed: this.#takeChanged() }
+      return Result.succeed({ applied, calls: outcomes })
     } catch (error) {
       // Whatever it was, uncommitted operations may be left, and the next import would commit them.
       this.#unusable = loroReason(error)
       return Result.fail(new DocUnusable({ reason: this.#unusable }))
     }
+  }
+
+  /** Writes one call into the open commit; whether that made an operation. */
+  #write(mutations: ReadonlyArray<Mutation>): Result.Result<boolean, MutationError> {
+    const before = this.#loro.getPendingTxnLength()
+    return Result.map(planMutations(this.#context, mutations), (steps) => {
+      for (const step of steps) writeStep(this.#records(step.table), step)
+      return this.#loro.getPendingTxnLength() > before
+    })
   }
 
   /** The next counter of a peer: how many of its operations are in here. Pending ones do not count. */

@@ -3,7 +3,7 @@
  *
  * Names are storage keys for ever: renaming a field means a new field. Versions only add. Rules: docs/spec/model.md.
  */
-import { type Fields, refField, type ScalarKeys, type SetKeys, setField } from "./Field.ts"
+import { type Fields, refField, type ScalarKeys, type SetKeys, setField, textField, type TextKeys } from "./Field.ts"
 import { type Column, columnOf } from "./internal/column.ts"
 import { checkName, type ReservedFieldName, reservedFieldNames } from "./internal/names.ts"
 import { SchemaRefused } from "./SchemaRefused.ts"
@@ -47,7 +47,8 @@ type ValidIndex<I, F extends Fields> = I extends `[${infer First}+${infer Rest}]
 interface Options<F extends Fields, I extends ReadonlyArray<string>, L extends boolean> {
   /** `"due"`, a compound `"[done+due]"`, or `"*tags"` for a set. */
   readonly indexes?: I & { readonly [K in keyof I]: ValidIndex<I[K], F> }
-  readonly review?: ReadonlyArray<keyof F & string>
+  /** Not a text: concurrent changes of one merge, and there is nothing to choose. */
+  readonly review?: ReadonlyArray<Exclude<keyof F & string, TextKeys<F>>>
   readonly localOnly?: L
 }
 
@@ -65,8 +66,11 @@ const make = <const F extends Fields, const I extends ReadonlyArray<string> = []
   if (new Set(indexes).size < indexes.length) throw new SchemaRefused({ reason: "an index is named twice" })
   const review = options?.review ?? []
   for (const name of review) {
-    if (!columns.some((column) => column.name === name)) {
-      throw new SchemaRefused({ reason: `review names "${name}", which is no field of the table` })
+    const column = columns.find((candidate) => candidate.name === name)
+    if (column === undefined || column.kind === "text") {
+      throw new SchemaRefused({
+        reason: `review names "${name}", which is no ${column === undefined ? "field" : "scalar or set"} of the table`
+      })
     }
   }
   // The default of L is false, and an explicit `localOnly` is an L.
@@ -81,7 +85,7 @@ const checkIndex = (index: string, columns: ReadonlyArray<Column>): void => {
   for (const name of names) {
     if (name === "archivedAt" && compound !== undefined) continue
     const column = columns.find((candidate) => candidate.name === name)
-    if (column === undefined || (column.kind === "set") !== many) {
+    if (column === undefined || column.kind === "text" || (column.kind === "set") !== many) {
       throw new SchemaRefused({
         reason: `index "${index}": "${name}" is no ${many ? "set" : "scalar field"} of the table that could be indexed so`
       })
@@ -92,11 +96,13 @@ const checkIndex = (index: string, columns: ReadonlyArray<Column>): void => {
 export const Table = {
   /**
    * A table. Fields are `Schema.String`, `Number`, `Boolean`, `DateTimeUtc`, `Literals` of one kind, each also with checks
-   * and inside `Schema.optionalKey`; `Table.ref(name)`; `Table.set(element)`. Throws `SchemaRefused`.
+   * and inside `Schema.optionalKey`; `Table.ref(name)`; `Table.set(element)`; `Table.text()`. Throws `SchemaRefused`.
    */
   make,
   /** A reference to a record of another synced table. The record may not have arrived yet. */
   ref: refField,
   /** A set of texts: `Table.set(Schema.String)`, of literals, or of references. */
-  set: setField
+  set: setField,
+  /** A text that several people write in at once. Empty where nobody has written yet; cannot be indexed. */
+  text: textField
 }

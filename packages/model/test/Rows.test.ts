@@ -23,7 +23,7 @@ describe("Rows", () => {
   it("ROW-1 hold what IndexedDB can index, and decode to what was inserted", () => {
     const doc = opened()
     const due = DateTime.makeUnsafe("2024-02-29T12:00:00.123Z")
-    const insert = tasks.insert({ title: "Milk", done: true, due, effort: -0, tags: ["b", "a", "b"] })
+    const insert = tasks.insert({ title: "Milk", done: true, due, effort: -0, tags: ["b", "a", "b"], body: "ä" })
     written(doc, peer(1), insert)
     const row = doc.rowsOf([insert.id])[0]?.row
     assert.deepStrictEqual(row, {
@@ -36,7 +36,8 @@ describe("Rows", () => {
       level: missing,
       effort: 0,
       assignee: missing,
-      tags: ["a", "b"]
+      tags: ["a", "b"],
+      body: "ä"
     })
     const typed: RowOf<typeof Notes, "tasks"> = {
       id: insert.id,
@@ -48,11 +49,13 @@ describe("Rows", () => {
       level: missing,
       effort: 0,
       assignee: missing,
-      tags: ["a", "b"]
+      tags: ["a", "b"],
+      body: "ä"
     }
     const record = rowToRecord(Notes, "tasks", typed)
     assert.deepStrictEqual([record.done, record.level, record.effort], [true, undefined, 0])
     assert.deepStrictEqual(record.tags, new Set(["a", "b"]))
+    assert.strictEqual(record.body, "ä")
     assert.isTrue(record.due !== undefined && DateTime.isUtc(record.due))
     assert.strictEqual(record.due === undefined ? 0 : DateTime.toEpochMillis(record.due), typed.due)
   })

@@ -78,7 +78,7 @@ describe("Schema", () => {
     )
   })
 
-  it("SCHEMA-1 accepts scalars with checks and brands, optional ones, refs and sets", () => {
+  it("SCHEMA-1 accepts scalars with checks and brands, optional ones, refs, sets and texts", () => {
     const table = Table.make({
       a: Schema.String.check(Schema.isMaxLength(3)),
       b: Schema.String.pipe(Schema.brand("B")),
@@ -88,7 +88,8 @@ describe("Schema", () => {
       f: Schema.DateTimeUtc,
       g: Schema.optionalKey(Table.ref("others")),
       h: Table.set(Table.ref("others")),
-      i: Table.set(Schema.Literals(["p", "q"]))
+      i: Table.set(Schema.Literals(["p", "q"])),
+      j: Table.text()
     })
     assert.deepStrictEqual(
       table.columns.map(({ kind, name, optional, refTable }) => [name, kind, optional, refTable]),
@@ -101,7 +102,8 @@ describe("Schema", () => {
         ["f", "date", false, undefined],
         ["g", "string", true, "others"],
         ["h", "set", false, "others"],
-        ["i", "set", false, undefined]
+        ["i", "set", false, undefined],
+        ["j", "text", false, undefined]
       ]
     )
   })
@@ -235,6 +237,7 @@ describe("Schema", () => {
           readonly effort: number | Missing
           readonly assignee: RecordId | Missing
           readonly tags: ReadonlyArray<string>
+          readonly body: string
         }
       >
     >(true)
@@ -254,6 +257,12 @@ describe("Schema", () => {
     tasks.update(id, { title: undefined })
     // @ts-expect-error a set is changed element by element
     tasks.update(id, { tags: ["home"] })
+    // @ts-expect-error a text is changed by splices, or from one content to another
+    tasks.update(id, { body: "new" })
+    // @ts-expect-error no text
+    tasks.splice(id, "title", 0, 0, "a")
+    // @ts-expect-error two devices would both insert it
+    tasks.ensure("key", { title: "Milk", done: false, body: "new" })
     // @ts-expect-error not one of the literals
     tasks.update(id, { level: "middle" })
     // @ts-expect-error a plain text is no record id

@@ -2,10 +2,10 @@
  * Writes operations of one Loro doc again in another, under other peers: each at its old place in history.
  *
  * An operation keeps its dependencies, Lamport time and timestamp, so it wins and loses against concurrent edits exactly as it
- * did; only its id is new. That is done by editing a checked-out version. Only maps are known here, and nothing else is in
- * a shard doc. Rules: docs/spec/model.md.
+ * did; only its id is new. That is done by editing a checked-out version. Only maps and texts are known here, and nothing else
+ * is in a shard doc. Rules: docs/spec/model.md.
  */
-import { type JsonChange, type LoroDoc, type LoroMap, type OpId, type PeerID, type Value } from "loro-crdt"
+import type { JsonChange, LoroDoc, LoroMap, LoroText, OpId, PeerID, Value } from "loro-crdt"
 import { byPeerThenStart, type OperationSpan, type PeerId } from "../Span.ts"
 import { loroPeer } from "./loro.ts"
 
@@ -22,7 +22,7 @@ export const notShared = (from: LoroDoc, into: LoroDoc, span: OperationSpan): Op
 export const operationTexts = (loro: LoroDoc, span: OperationSpan): ReadonlyArray<string> =>
   changesOf(loro, span).flatMap(({ deps, id, lamport, ops, timestamp }) => {
     const start = idOf(id)
-    return ops.map(({ container, content, counter }, index) => {
+    return ops.flatMap(singleOperations).map(({ container, content, counter }, index) => {
       const after = index === 0 ? deps.toSorted() : [`${counter - 1}@${start.peer}`]
       return JSON.stringify([container, content, lamport + counter - start.counter, timestamp, after])
     })
@@ -30,7 +30,7 @@ export const operationTexts = (loro: LoroDoc, span: OperationSpan): ReadonlyArra
 
 /**
  * Writes the operations of these spans into `into`, which holds all they depend on besides each other. `peerOf` names the
- * fresh peer of an old one. Throws what Loro throws, or where an operation is not of a map.
+ * fresh peer of an old one. Throws what Loro throws, or where an operation is of neither a map nor a text.
  */
 export const writeAgain = (
   from: LoroDoc,
@@ -55,7 +55,7 @@ export const writeAgain = (
   for (const change of changes.toSorted((a, b) => a.lamport - b.lamport)) {
     into.checkout(change.deps.map((dep) => renamed(idOf(dep))))
     into.setPeerId(renamed(idOf(change.id)).peer)
-    for (const { container, content } of change.ops) writeOperation(into, container, content)
+    for (const operation of change.ops) writeOperation(into, operation)
     into.commit({ timestamp: change.timestamp })
   }
   into.setDetachedEditing(false)
@@ -76,32 +76,88 @@ const idOf = (text: string): OpId => {
   return { counter: Number(counter), peer: peer as PeerID }
 }
 
-type Content = JsonChange["ops"][number]["content"]
+type Operation = JsonChange["ops"][number]
+type Content = Operation["content"]
 
-const writeOperation = (loro: LoroDoc, container: string, content: Content): void => {
+/** A run of characters put in or taken out as one operation for each. Loro cuts runs as it likes. */
+const singleOperations = (run: Operation): ReadonlyArray<Operation> => {
+  const { content, counter } = run
+  if (content.type === "insert" && "text" in content) {
+    return [...content.text].map((text, index) => ({
+      ...run,
+      counter: counter + index,
+      content: { ...content, pos: content.pos + index, text }
+    }))
+  }
+  if (content.type !== "delete" || !("start_id" in content)) return [run]
+  const first = idOf(content.start_id)
+  const isBackward = content.len < 0
+  const length = Math.abs(content.len)
+  return Array.from({ length }, (_, index) => {
+    const target = first.counter + (isBackward ? length - 1 - index : index)
+    const start_id: typeof content.start_id = `${target}@${first.peer}`
+    const pos = isBackward ? content.pos - index : content.pos
+    return { ...run, counter: counter + index, content: { ...content, pos, len: 1, start_id } } as Operation
+  })
+}
+
+const writeOperation = (loro: LoroDoc, operation: Operation): void => {
+  const { container, content } = operation
   if (content.type !== "insert" && content.type !== "delete") throw new Error(`an operation is a ${content.type}`)
-  if (!("key" in content)) throw new Error(`an operation of ${container} is not of a map`)
-  const map = mapOf(loro, container)
+  if ("key" in content) return writeKey(loro, container, content)
+  const isText = content.type === "insert" ? "text" in content : container.endsWith(":Text")
+  if (!isText) throw new Error(`an operation of ${container} is neither of a map nor of a text`)
+  const text = containerOf(loro, container, "Text") as LoroText
+  for (const one of content.type === "delete" ? singleOperations(operation) : [operation]) writeCharacters(text, one)
+  text.free()
+}
+
+/** Loro counts characters in its operations, and UTF-16 units in its calls. */
+const writeCharacters = (text: LoroText, { container, content }: Operation): void => {
+  if (!("pos" in content)) throw new Error(`an operation of ${container} has no place`)
+  const unitOf = (place: number): number => {
+    const unit = text.convertPos(place, "unicode", "utf16")
+    if (unit === undefined) throw new Error(`${container} has no place ${place}`)
+    return unit
+  }
+  const at = unitOf(content.pos)
+  if (content.type === "delete") text.delete(at, unitOf(content.pos + 1) - at)
+  else if ("text" in content) text.insert(at, content.text)
+}
+
+type KeyContent = Extract<Content, { readonly key: string }>
+
+const writeKey = (loro: LoroDoc, container: string, content: KeyContent): void => {
+  const map = containerOf(loro, container, "Map") as LoroMap
   if (content.type === "delete") map.delete(content.key)
   else {
     // JSON has no place for null in here: the value is left out.
     const value: unknown = "value" in content ? content.value : null
-    if (isMapMarker(value)) map.ensureMergeableMap(content.key).free()
-    else map.set(content.key, value as Exclude<Value, undefined>)
+    const kind = markedKind(value)
+    if (kind === undefined) map.set(content.key, value as Exclude<Value, undefined>)
+    else if (kind === "Map") map.ensureMergeableMap(content.key).free()
+    else map.ensureMergeableText(content.key).free()
   }
   map.free()
 }
 
-const rootName = /^cid:root-(.*):Map$/s
+const rootName = /^cid:root-(.*):(?:Map|Text)$/s
 
-const mapOf = (loro: LoroDoc, container: string): LoroMap => {
+const containerOf = (loro: LoroDoc, container: string, kind: "Map" | "Text"): LoroMap | LoroText => {
   const root = rootName.exec(container)?.[1]
   const found = loro.getContainerById(container as `cid:root-${string}:Map`)
-  if (found !== undefined && found.kind() === "Map") return found as LoroMap
+  if (found !== undefined && found.kind() === kind) return found as LoroMap | LoroText
   if (root === undefined) throw new Error(`${container} is not there`)
-  return loro.getMap(root)
+  return kind === "Map" ? loro.getMap(root) : loro.getText(root)
 }
 
-/** How Loro writes a mergeable map into its parent: the bytes 0, "LM", 1, the kind, then a check. */
-const isMapMarker = (value: unknown): boolean =>
-  Array.isArray(value) && value.length === 8 && [0, 76, 77, 1, 0].every((byte, index) => value[index] === byte)
+const markedKinds = new Map<unknown, "Map" | "Text">([
+  [0, "Map"],
+  [2, "Text"]
+])
+
+/** How Loro writes a mergeable container into its parent: the bytes 0, "LM", 1, the kind, then a check. */
+const markedKind = (value: unknown): "Map" | "Text" | undefined =>
+  Array.isArray(value) && value.length === 8 && [0, 76, 77, 1].every((byte, index) => value[index] === byte)
+    ? markedKinds.get(value[4])
+    : undefined

@@ -5,25 +5,26 @@
  * one spelling that every device reads alike.
  */
 import { DateTime, Result, Schema, type SchemaAST } from "effect"
-import type { Field, SetField } from "../Field.ts"
+import type { Field, SetField, TextField } from "../Field.ts"
 import { missing } from "../Missing.ts"
 import { SchemaRefused } from "../SchemaRefused.ts"
 
-/** What Loro holds under a field's key, besides sets. */
+/** What Loro holds under a field's key, besides sets and texts. */
 export type StoredScalar = string | number | boolean
 
 export interface Column {
   readonly name: string
-  readonly kind: "string" | "number" | "boolean" | "date" | "set"
+  readonly kind: "string" | "number" | "boolean" | "date" | "set" | "text"
   readonly optional: boolean
   /** The table a reference, or a set's references, point to. */
   readonly refTable: string | undefined
-  /** What is wrong with a stored scalar, or with an element of a set; undefined when nothing is. */
+  /** What is wrong with a stored scalar, an element of a set, or what a text takes in; undefined when nothing is. */
   readonly faultOf: (stored: unknown) => string | undefined
 }
 
 /** Compiles a field. Throws `SchemaRefused` for what cannot be kept in a table. `where` names it, e.g. `tasks.title`. */
 export const columnOf = (where: string, name: string, field: Field): Column => {
+  if (isTextField(field)) return { name, kind: "text", optional: false, refTable: undefined, faultOf: textFaultOf }
   if (isSetField(field)) {
     const element = scalarOf(`${where} (element)`, field.element)
     if (element.kind !== "string") throw new SchemaRefused({ reason: `${where}: a set holds texts` })
@@ -39,7 +40,16 @@ export const columnOf = (where: string, name: string, field: Field): Column => {
 /** Whether a field is a `Table.set`. */
 export const isSetField = (field: object): field is SetField => "_tag" in field && field._tag === "SetField"
 
-type AnyScalar = Exclude<Field, SetField>
+const isTextField = (field: object): field is TextField => "_tag" in field && field._tag === "TextField"
+
+/** Half a character has no UTF-8, and U+0000 alone is the mark for a missing value. */
+const textFaultOf = (given: unknown): string | undefined => {
+  if (typeof given !== "string") return "Expected text"
+  if (!given.isWellFormed()) return "Expected well-formed text, without half a character"
+  return given.includes(missing) ? "Expected text without U+0000" : undefined
+}
+
+type AnyScalar = Exclude<Field, SetField | TextField>
 
 const refTableOf = (schema: object): string | undefined =>
   "refTable" in schema && typeof schema.refTable === "string" ? schema.refTable : undefined
@@ -48,7 +58,7 @@ const scalarOf = (where: string, schema: AnyScalar): Pick<Column, "kind" | "faul
   const kind = kindOf(schema.ast)
   if (kind === undefined) {
     throw new SchemaRefused({
-      reason: `${where}: a field is a String, Number, Boolean, DateTimeUtc, Literals of one kind, Table.ref or Table.set, or Schema.optionalKey of one; nested structs, arrays, unions with null and transformations cannot be merged field by field`
+      reason: `${where}: a field is a String, Number, Boolean, DateTimeUtc, Literals of one kind, Table.ref, Table.set or Table.text, or Schema.optionalKey of one; nested structs, arrays, unions with null and transformations cannot be merged field by field`
     })
   }
   // Without checks the kind says everything, and a projection reads hundreds of thousands of fields.
@@ -63,7 +73,7 @@ const scalarOf = (where: string, schema: AnyScalar): Pick<Column, "kind" | "faul
   return { kind, faultOf }
 }
 
-const kindOf = (ast: SchemaAST.AST): Exclude<Column["kind"], "set"> | undefined => {
+const kindOf = (ast: SchemaAST.AST): Exclude<Column["kind"], "set" | "text"> | undefined => {
   if (ast.encoding !== undefined) return undefined
   switch (ast._tag) {
     case "String":

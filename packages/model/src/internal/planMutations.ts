@@ -4,12 +4,13 @@
  * Loro has no rollback: a mutation refused half-way would leave operations behind. So all mutations of a call are checked
  * first, each against the doc as those before it will leave it [MUT-2].
  */
-import type { LoroMap } from "loro-crdt"
+import type { LoroMap, LoroText } from "loro-crdt"
 import { Result, type Schema } from "effect"
 import type { DocId } from "@tidemark/protocol"
 import type { Column, StoredScalar } from "./column.ts"
-import { mapAt } from "./loro.ts"
+import { mapAt, textAt } from "./loro.ts"
 import { isPlainObject } from "./plainObject.ts"
+import { PlannedText, type TextWrite } from "./planText.ts"
 import type { Mutation } from "../Mutation.ts"
 import {
   InvalidValue,
@@ -33,6 +34,7 @@ export type Write =
       readonly add: ReadonlyArray<string>
       readonly remove: ReadonlyArray<string>
     }
+  | TextWrite
   | { readonly kind: "archive"; readonly at: number }
   | { readonly kind: "restore" }
 
@@ -57,26 +59,33 @@ export const planMutations = (
   mutations: ReadonlyArray<Mutation>
 ): Result.Result<ReadonlyArray<Step>, MutationError> => {
   const steps: Array<Step> = []
-  const created = new Map<string, Set<string>>()
+  const call: Call = { created: new Map(), texts: new Map() }
   for (const mutation of mutations) {
     const table = syncedTable(context.workspace, mutation.table)
     if (table === undefined) return Result.fail(new UnknownTable({ table: mutation.table }))
-    const createdHere = created.get(mutation.table) ?? new Set()
-    created.set(mutation.table, createdHere)
-    const step = planMutation(context, table, mutation, createdHere)
+    const step = planMutation(context, table, mutation, call)
     if (Result.isFailure(step)) return Result.fail(step.failure)
     steps.push(step.success)
   }
   return Result.succeed(steps)
 }
 
-/** `created` are the local ids that the call has created in this table so far; a new one is added. */
+/** What the mutations of one call have done so far, as it is planned. */
+interface Call {
+  /** The local ids created in each table. */
+  readonly created: Map<string, Set<string>>
+  /** The texts touched, by table, local id and field. */
+  readonly texts: Map<string, PlannedText>
+}
+
 const planMutation = (
   { doc, recordsOf }: PlanContext,
   table: Table,
   mutation: Mutation,
-  created: Set<string>
+  call: Call
 ): Result.Result<Step, MutationError> => {
+  const created = call.created.get(mutation.table) ?? new Set()
+  call.created.set(mutation.table, created)
   const local = mutation._tag === "Ensure" ? localIdOfKey(mutation.key) : localIdOf(mutation.id)
   const id = RecordId.make(`${doc}.${local}`)
   const named = { table: mutation.table, id }
@@ -84,6 +93,12 @@ const planMutation = (
     return Result.fail(new RecordElsewhere({ table: mutation.table, id: mutation.id }))
   }
   const records = recordsOf(mutation.table)
+  const textOf = (column: Column): PlannedText => {
+    const key = JSON.stringify([mutation.table, local, column.name])
+    const known = call.texts.get(key) ?? new PlannedText(column, () => recordText(records, local, column.name))
+    call.texts.set(key, known)
+    return known
+  }
   const record = mapAt(records, local)
   const isFree = record === undefined && records.get(local) === undefined && !created.has(local)
   try {
@@ -92,15 +107,15 @@ const planMutation = (
         if (!isFree) return Result.fail(new RecordExists(named))
         if (records.size + created.size >= recordsPerShardMax) return Result.fail(new ShardFull(named))
         created.add(local)
-        return planStep(named.table, local, "insert", newWrites(table, mutation.table, mutation.values))
+        return planStep(named.table, local, "insert", newWrites(table, mutation, textOf))
       case "Ensure":
         // Something that is no record holds the key: only a foreign program could have put it there.
         if (!isFree && record === undefined && !created.has(local)) return Result.fail(new RecordExists(named))
         if (isFree) created.add(local)
-        return planStep(named.table, local, "ensure", newWrites(table, mutation.table, mutation.values, record))
+        return planStep(named.table, local, "ensure", newWrites(table, mutation, textOf, record))
       default:
         if (record === undefined && !created.has(local)) return Result.fail(new RecordMissing(named))
-        return planStep(named.table, local, "change", changeWrites(table, mutation, record))
+        return planStep(named.table, local, "change", changeWrites(table, mutation, textOf, record))
     }
   } finally {
     record?.free()
@@ -116,22 +131,30 @@ const planStep = (
 
 type Values = Readonly<Record<string, Schema.Json>>
 
+type TextOf = (column: Column) => PlannedText
+
 const newWrites = (
   { columns }: Table,
-  table: string,
-  values: Values,
+  { _tag, table, values }: Extract<Mutation, { readonly values: Values; readonly _tag: "Insert" | "Ensure" }>,
+  textOf: TextOf,
   record?: LoroMap
 ): Result.Result<ReadonlyArray<Write>, InvalidValue> => {
   for (const { kind, name, optional } of columns) {
-    if (kind === "set" || optional || Object.hasOwn(values, name)) continue
+    const isGiven = Object.hasOwn(values, name)
+    if (kind === "text" && isGiven && _tag === "Ensure") return invalid(table, name, ensuredText)
+    if (kind === "set" || kind === "text" || optional || isGiven) continue
     return invalid(table, name, "it is required")
   }
-  return writesOf(columns, table, values, record, true)
+  return writesOf(columns, table, values, textOf, record, true)
 }
+
+/** Two devices that ensure the same record would each insert its text. */
+const ensuredText = "a record under a key is ensured without its text; write the text afterwards"
 
 const changeWrites = (
   { columns }: Table,
   mutation: Exclude<Mutation, { readonly _tag: "Insert" | "Ensure" }>,
+  textOf: TextOf,
   record: LoroMap | undefined
 ): Result.Result<ReadonlyArray<Write>, InvalidValue> => {
   switch (mutation._tag) {
@@ -140,7 +163,7 @@ const changeWrites = (
     case "Restore":
       return Result.succeed([{ kind: "restore" }])
     case "Update":
-      return writesOf(columns, mutation.table, mutation.values, record, false)
+      return writesOf(columns, mutation.table, mutation.values, textOf, record, false)
   }
 }
 
@@ -149,6 +172,7 @@ const writesOf = (
   columns: ReadonlyArray<Column>,
   table: string,
   values: Values,
+  textOf: TextOf,
   record: LoroMap | undefined,
   isNew: boolean
 ): Result.Result<ReadonlyArray<Write>, InvalidValue> => {
@@ -159,10 +183,18 @@ const writesOf = (
     if (column.kind === "set") {
       const patch = setPatchOf(column, value, isNew)
       if (typeof patch === "string") return invalid(table, name, patch)
-      if (record !== undefined && isBlocked(record, name)) {
+      if (record !== undefined && isBlocked(record, name, mapAt)) {
         return invalid(table, name, "the record holds something else than a set there")
       }
       if (patch.add.length + patch.remove.length > 0) writes.push({ kind: "elements", field: name, ...patch })
+    } else if (column.kind === "text") {
+      if (record !== undefined && isBlocked(record, name, textAt)) {
+        return invalid(table, name, "the record holds something else than a text there")
+      }
+      const text = textOf(column)
+      const write = isNew ? text.planNew(value) : text.plan(value)
+      if (typeof write === "string") return invalid(table, name, write)
+      if (write !== undefined) writes.push(write)
     } else if (value === null) {
       if (!column.optional) return invalid(table, name, "it is required")
       if (!isNew) writes.push({ kind: "scalar", field: name, stored: null })
@@ -204,9 +236,16 @@ const setPatchOf = (
   return { add: add.filter((element) => !remove.includes(element)), remove }
 }
 
-/** Whether a set's key holds what is no map: `ensureMergeableMap` would throw. */
-const isBlocked = (record: LoroMap, field: string): boolean => {
-  const map = mapAt(record, field)
-  map?.free()
-  return map === undefined && record.get(field) !== undefined
+/** Whether the key of a set or a text holds something else: to ensure the container would throw. */
+const isBlocked = (record: LoroMap, field: string, containerAt: typeof mapAt | typeof textAt): boolean => {
+  const container = containerAt(record, field)
+  container?.free()
+  return container === undefined && record.get(field) !== undefined
+}
+
+const recordText = (records: LoroMap, local: string, field: string): LoroText | undefined => {
+  const record = mapAt(records, local)
+  const text = record === undefined ? undefined : textAt(record, field)
+  record?.free()
+  return text
 }

@@ -4,6 +4,7 @@
 import type { LoroMap } from "loro-crdt"
 import { mapAt } from "./loro.ts"
 import type { Step, Write } from "./planMutations.ts"
+import { writeText } from "./writeText.ts"
 
 /** Writes one step. `records` is the root map of the step's table. */
 export const writeStep = (records: LoroMap, step: Step): void => {
@@ -27,6 +28,9 @@ const writeField = (record: LoroMap, write: Write, onlyAbsent: boolean): void =>
     }
     case "elements":
       return writeElements(record, write, onlyAbsent)
+    case "splices":
+    case "whole":
+      return writeText(record, write)
     case "archive": {
       if (!isArchived(record)) record.set("archivedAt", write.at)
       return

@@ -14,7 +14,8 @@ export const Notes = Workspace.make("notes", {
         level: Schema.optionalKey(Schema.Literals(["low", "high"])),
         effort: Schema.optionalKey(Schema.Number.check(Schema.isBetween({ minimum: 0, maximum: 100 }))),
         assignee: Schema.optionalKey(Table.ref("contacts")),
-        tags: Table.set(Schema.String)
+        tags: Table.set(Schema.String),
+        body: Table.text()
       },
       { indexes: ["done", "due", "[done+due]", "*tags"] }
     ),
