@@ -7,7 +7,15 @@
  */
 import { Effect, Result, Schedule } from "effect"
 import { type DocId, type LocalSeq, Seq } from "@tidemark/protocol"
-import { type Applied, docOf, type DocIdOf, type Mutation, type MutationError, type RecordId } from "@tidemark/model"
+import {
+  type Applied,
+  type AppliedAll,
+  docOf,
+  type DocIdOf,
+  type Mutation,
+  type MutationError,
+  type RecordId
+} from "@tidemark/model"
 import {
   type Batch,
   type Decision,
@@ -57,8 +65,10 @@ export interface CommitContext {
 interface DocWrite {
   readonly live: LiveDoc
   lease: Lease
-  /** In the order of the requests they came from. */
-  readonly applied: Array<Applied & { readonly request: ChangeRequest }>
+  /** One commit and one update for all requests [REPLICA-5]. */
+  applied: Applied | undefined
+  /** Those of which something is in the update. */
+  requests: ReadonlyArray<ChangeRequest>
   /** What the store said of the lease's peer when the mutations ran. */
   readonly leaseBefore: Lease | undefined
 }
@@ -145,10 +155,8 @@ const writeOnce = Effect.fnUntraced(function* (
   const request = { docs: context.live.requestOf(docs), meta: [] }
   const settle = (localSeqs: ReadonlyArray<LocalSeq>, done: Attempt & { _tag: "Done" }): Attempt => {
     nameEdits(done.writes, localSeqs)
-    let index = 0
-    for (const write of done.writes.values()) {
-      index += write.applied.length
-      write.live.applied = localSeqs[index - 1] ?? write.live.applied
+    for (const [index, write] of [...done.writes.values()].entries()) {
+      write.live.applied = localSeqs[index] ?? write.live.applied
       write.live.lease = write.lease
     }
     return done
@@ -186,77 +194,86 @@ const writeOnce = Effect.fnUntraced(function* (
 
 /** Tells each request the updates it was written as. `localSeqs` are those of all writes, in order. */
 const nameEdits = (writes: ReadonlyMap<DocId, DocWrite>, localSeqs: ReadonlyArray<LocalSeq | undefined>): void => {
-  const applied = [...writes.values()].flatMap((write) => write.applied)
-  for (const [index, { request }] of applied.entries()) {
+  for (const [index, { requests }] of [...writes.values()].entries()) {
     const localSeq = localSeqs[index]
-    if (localSeq !== undefined) request.localSeqs = [...request.localSeqs, localSeq]
+    if (localSeq === undefined) continue
+    for (const request of requests) request.localSeqs = [...request.localSeqs, localSeq]
   }
 }
 
-/** Runs every request's mutations against the docs as this transaction sees them. */
+/** Runs every request's mutations against the docs as this transaction sees them: one commit for each doc. */
 const runMutations = (
   context: CommitContext,
   requests: ReadonlyArray<ChangeRequest>,
   docs: ReadonlyArray<LiveDoc>,
   view: WriteView
 ): Attempt => {
+  const callsByDoc = mutationsByDoc(requests, context.docIdOf)
   const writes = new Map<DocId, DocWrite>()
+  const begun = new Set<ChangeRequest>()
   for (const [index, live] of docs.entries()) {
     const tail = view.tails[index]
     if (tail !== undefined && !catchUp(live, tail)) return { _tag: "Dirty" }
     const lease = leaseFor(live, view.leases, context.tab, context.seedOf(live.doc))
-    writes.set(live.doc, { live, lease, applied: [], leaseBefore: storedLease(view, lease) })
-  }
-  for (const request of requests) {
-    let isBegun = false
-    for (const [doc, mutations] of mutationsByDoc(request.mutations, context.docIdOf)) {
-      const write = writes.get(doc)
-      if (write === undefined) continue
-      const result = applyTo(context, write, request, mutations)
-      if (Result.isSuccess(result)) {
-        isBegun = true
-        continue
-      }
-      if (write.live.shard.isUnusable) return { _tag: "Dirty" }
-      request.refusal = result.failure
+    const write: DocWrite = { live, lease, applied: undefined, requests: [], leaseBefore: storedLease(view, lease) }
+    const calls = [...(callsByDoc.get(live.doc) ?? [])].filter(([{ refusal }]) => refusal === undefined)
+    const written = applyTo(context, write, calls)
+    if (Result.isFailure(written)) return { _tag: "Dirty" }
+    for (const [at, [request]] of calls.entries()) {
+      const call = written.success.calls[at]
+      if (call === undefined || Result.isSuccess(call)) begun.add(request)
+      else request.refusal = call.failure
       // Nothing of the request is in this doc, but the docs before it hold theirs.
-      if (isBegun) return { _tag: "Dirty" }
-      break
+      if (request.refusal !== undefined && begun.has(request)) return { _tag: "Dirty" }
     }
+    if (write.applied !== undefined) writes.set(live.doc, write)
   }
-  return {
-    _tag: "Done",
-    writes: new Map([...writes].filter(([, { applied }]) => applied.length > 0)),
-    behind: [],
-    found: []
-  }
+  return { _tag: "Done", writes, behind: [], found: [] }
 }
 
+type Call = readonly [request: ChangeRequest, mutations: ReadonlyArray<Mutation>]
+
+/** Writes the calls into one doc, in one commit; under a fresh peer where operations of the leased one still wait. */
 const applyTo = (
   context: CommitContext,
   write: DocWrite,
-  request: ChangeRequest,
-  mutations: ReadonlyArray<Mutation>
-): Result.Result<void, MutationError> => {
+  calls: ReadonlyArray<Call>
+): Result.Result<AppliedAll, MutationError> => {
   const { live } = write
-  let result = live.shard.apply(peerOf(write.lease), mutations, context.now)
+  const mutations = calls.map(([, ofDoc]) => ofDoc)
+  let result = live.shard.applyAll(peerOf(write.lease), mutations, context.now)
   if (Result.isFailure(result) && result.failure._tag === "PeerUnsettled") {
     const seed = context.seedOf(live.doc)
     write.lease = { doc: live.doc, peer: seed.peer, nonce: seed.nonce, end: 0, holder: context.tab }
-    result = live.shard.apply(seed.peer, mutations, context.now)
+    result = live.shard.applyAll(seed.peer, mutations, context.now)
   }
-  if (Result.isSuccess(result) && result.success !== undefined) {
-    write.applied.push({ ...result.success, request })
-    write.lease = { ...write.lease, end: result.success.span.end }
-  }
-  return Result.map(result, () => undefined)
+  return Result.map(result, (all) => {
+    if (all.applied === undefined) return all
+    write.applied = all.applied
+    write.lease = { ...write.lease, end: all.applied.span.end }
+    write.requests = calls.flatMap(([request], index) => {
+      const call = all.calls[index]
+      return call !== undefined && Result.isSuccess(call) && call.success ? request : []
+    })
+    return all
+  })
 }
 
-const mutationsByDoc = (mutations: ReadonlyArray<Mutation>, docIdOf: DocIdOf): ReadonlyMap<DocId, Array<Mutation>> => {
-  const byDoc = new Map<DocId, Array<Mutation>>()
-  for (const mutation of mutations) {
-    const doc = docOf(mutation, docIdOf)
-    byDoc.set(doc, [...(byDoc.get(doc) ?? []), mutation])
+/** What each request does in each doc, in the order of the requests. */
+const mutationsByDoc = (
+  requests: ReadonlyArray<ChangeRequest>,
+  docIdOf: DocIdOf
+): ReadonlyMap<DocId, ReadonlyMap<ChangeRequest, Array<Mutation>>> => {
+  const byDoc = new Map<DocId, Map<ChangeRequest, Array<Mutation>>>()
+  for (const request of requests) {
+    for (const mutation of request.mutations) {
+      const doc = docOf(mutation, docIdOf)
+      const ofDoc = byDoc.get(doc) ?? new Map<ChangeRequest, Array<Mutation>>()
+      byDoc.set(doc, ofDoc)
+      const mutations = ofDoc.get(request) ?? []
+      ofDoc.set(request, mutations)
+      mutations.push(mutation)
+    }
   }
   return byDoc
 }
@@ -271,17 +288,13 @@ const batchOf = (context: CommitContext, writes: ReadonlyMap<DocId, DocWrite>): 
   const rows: Array<RowChange> = []
   const updates: Array<NewUpdate> = []
   for (const { applied, live } of writes.values()) {
-    const changed = rowsOf(live, new Set(applied.flatMap((one) => [...one.changed])))
+    if (applied === undefined) continue
+    const changed = rowsOf(live, applied.changed)
     if (changed === undefined) return undefined
     rows.push(...changed)
-    const refsById = Map.groupBy(
-      changed.filter(({ row }) => row !== undefined).map(({ id, table }) => ({ table, id })),
-      ({ id }) => id
-    )
-    for (const { changed: ids, span, update } of applied) {
-      const edited = [...ids].flatMap((id) => refsById.get(id) ?? [])
-      updates.push({ doc: live.doc, bytes: update, own: true, spans: [span], seq: Seq.make(0), rows: edited })
-    }
+    const edited = changed.filter(({ row }) => row !== undefined).map(({ id, table }) => ({ table, id }))
+    const { span, update } = applied
+    updates.push({ doc: live.doc, bytes: update, own: true, spans: [span], seq: Seq.make(0), rows: edited })
   }
   return {
     updates,
@@ -326,9 +339,7 @@ const appendAgain = (
   })
   if (isThere) {
     for (const { lease, live } of writes.values()) live.lease = lease
-    const found = [...writes.values()].flatMap(({ applied, live }) =>
-      applied.map(({ update }) => placeOf(update, live, view))
-    )
+    const found = [...writes.values()].map((write) => placeOf(write, view))
     return { _tag: "Abort", value: { _tag: "Done", writes, behind, found } }
   }
   const batch = behind.length > 0 ? undefined : batchOf(context, writes)
@@ -338,14 +349,16 @@ const appendAgain = (
 }
 
 /** A lease of our nonce that ends where ours does was committed with the bytes, even where they were folded away since. */
-const isWritten = ({ applied, lease, live }: DocWrite, view: WriteView): boolean => {
+const isWritten = (write: DocWrite, view: WriteView): boolean => {
+  const { lease } = write
   const stored = storedLease(view, lease)
   if (stored?.nonce === lease.nonce && stored.end === lease.end) return true
-  return applied.every(({ update }) => placeOf(update, live, view) !== undefined)
+  return placeOf(write, view) !== undefined
 }
 
 /** The number under which an own update is in the tail of its doc. */
-const placeOf = (update: Uint8Array, live: LiveDoc, view: WriteView): LocalSeq | undefined => {
+const placeOf = ({ applied, live }: DocWrite, view: WriteView): LocalSeq | undefined => {
+  if (applied === undefined) return undefined
   const updates = view.tails.find(({ doc }) => doc === live.doc)?.updates ?? []
-  return updates.find(({ bytes, own }) => own && isSameBytes(bytes, update))?.localSeq
+  return updates.find(({ bytes, own }) => own && isSameBytes(bytes, applied.update))?.localSeq
 }

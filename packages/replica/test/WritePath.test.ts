@@ -93,11 +93,19 @@ describe("a change", () => {
           startImmediately: true
         }
       )
+      const untitled = yield* Effect.forkChild(
+        Effect.flip(tab.path.change([{ _tag: "Insert", table: "tasks", values: {} }])),
+        { startImmediately: true }
+      )
       yield* gate.open
-      yield* Fiber.join(first)
-      yield* Fiber.joinAll(rest)
+      const one = yield* Fiber.join(first)
+      const others = yield* Effect.forEach(rest, Fiber.join)
       assert.strictEqual((yield* Fiber.join(wrong))._tag, "ChangeRefused")
+      assert.strictEqual((yield* Fiber.join(untitled))._tag, "ChangeRefused")
       assert.strictEqual(commits, 2)
+      assert.strictEqual(disk.updates.size, 2, "one update for all that shared the transaction")
+      assert.strictEqual(new Set(others.map(({ edit }) => edit)).size, 1)
+      assert.notStrictEqual(one.edit, others[0]?.edit)
       assert.deepStrictEqual(titles(disk).toSorted(), ["a", "b", "c", "first"])
     })
   )
