@@ -39,6 +39,9 @@ export const replicaKeys = {
 /** The identity as a meta value. */
 export const encodeIdentity = Schema.encodeSync(IdentityJson)
 
+/** The keyring as a meta value. */
+export const encodeKeyring: (keyring: Keyring) => string = Schema.encodeSync(KeyringJson)
+
 /** The meta key of statement `number`, in an order that text comparison keeps. */
 export const statementKey = (number: number): string => `${replicaKeys.statements}${String(number).padStart(10, "0")}`
 
@@ -50,7 +53,7 @@ export const installedMeta = (
 ): ReadonlyMap<string, string> =>
   new Map([
     [replicaKeys.identity, encodeIdentity(identity)],
-    [replicaKeys.keyring, Schema.encodeSync(KeyringJson)(keyring)],
+    [replicaKeys.keyring, encodeKeyring(keyring)],
     ...statements.map((bytes, index) => [statementKey(index + 1), encodeStatementMeta(bytes)] as const)
   ])
 
@@ -60,11 +63,23 @@ export const encodeStatementMeta = (bytes: Uint8Array): string => JSON.stringify
 const StatementMeta = Schema.fromJsonString(Schema.String)
 
 /** The bytes of a stored statement; a value that is none is damage. */
-export const decodeStatementMeta = (key: string, value: string): Effect.Effect<Uint8Array, StoreFailed> => {
+const decodeStatementMeta = (key: string, value: string): Effect.Effect<Uint8Array, StoreFailed> => {
   const text = Option.getOrUndefined(Schema.decodeOption(StatementMeta)(value))
   const bytes = text === undefined ? undefined : Result.getOrUndefined(Base64Url.decode(text))
   return bytes === undefined ? Effect.fail(damaged(key)) : Effect.succeed(bytes)
 }
+
+/** The stored statements behind number `after`, up to the first that is lost. */
+export const storedStatements = Effect.fnUntraced(function* (store: LocalStore["Service"], after: number) {
+  const stored = new Map(yield* store.metaUnder(replicaKeys.statements))
+  const found: Array<Uint8Array> = []
+  for (;;) {
+    const key = statementKey(after + found.length + 1)
+    const value = stored.get(key)
+    if (value === undefined) return found
+    found.push(yield* decodeStatementMeta(key, value))
+  }
+})
 
 const damaged = (key: string) =>
   new StoreFailed({
@@ -81,11 +96,16 @@ const required = <A>(decode: (text: string) => Option.Option<A>, key: string) =>
 const requiredIdentity = required(Schema.decodeOption(IdentityJson), replicaKeys.identity)
 const requiredKeyring = required(Schema.decodeOption(KeyringJson), replicaKeys.keyring)
 
-/** Reads identity and keyring. Fails with `damaged` where the store is not an installed workspace. */
+/** Reads who this device is. Fails with `damaged` where the store is not an installed workspace. */
 export const readIdentity = Effect.fn("readIdentity")(function* () {
   const store = yield* LocalStore
-  const values = yield* store.meta([replicaKeys.identity, replicaKeys.keyring])
-  return { identity: yield* requiredIdentity(values), keyring: yield* requiredKeyring(values) }
+  return yield* requiredIdentity(yield* store.meta([replicaKeys.identity]))
+})
+
+/** Reads the keyring. Fails with `damaged` where there is none that can be read. */
+export const readKeyring = Effect.fn("readKeyring")(function* () {
+  const store = yield* LocalStore
+  return yield* requiredKeyring(yield* store.meta([replicaKeys.keyring]))
 })
 
 /** Writes what a new workspace begins with; does nothing when the store holds one already. */

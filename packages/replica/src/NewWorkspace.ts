@@ -109,7 +109,7 @@ const rosterUntrusted = () =>
   failed("server", "The server's list of members does not check out. Do not trust this server; nothing was changed.")
 
 /** Every statement the server has, verified. */
-const pullRoster = Effect.fnUntraced(function* (session: Session) {
+export const pullRoster = Effect.fnUntraced(function* (session: Session) {
   const api = yield* ServerApi
   const statements: Array<Uint8Array> = []
   for (;;) {

@@ -4,7 +4,7 @@
  * Rules: docs/spec/replica.md.
  */
 import { Effect, Layer, Stream } from "effect"
-import { RosterNumber, statementCountMax } from "@tidemark/protocol"
+import { statementCountMax } from "@tidemark/protocol"
 import type { Primitives } from "@tidemark/crypto"
 import { type LocalStore, Refused, Remote, type RemoteError, type StoreFailed, Unreachable } from "@tidemark/sync"
 import { remoteErrorOf } from "./internal/remoteErrorOf.ts"
@@ -27,7 +27,7 @@ export const layerRemote: Layer.Layer<Remote, never, RemoteSession | Membership 
 
       const refreshRoster = Effect.fn("Remote.refreshRoster")(function* () {
         for (;;) {
-          const { number } = yield* Effect.mapError(membership.roster, storeUnusable)
+          const number = yield* Effect.mapError(membership.number, storeUnusable)
           const page = yield* call((one) => api.roster(one, number))
           if (page.statements.length === 0) return number
           if (page.after !== number) return yield* otherRosterPage()
@@ -36,14 +36,14 @@ export const layerRemote: Layer.Layer<Remote, never, RemoteSession | Membership 
             Effect.catchTag("StoreFailed", (failure) => Effect.fail(storeUnusable(failure))),
             Effect.catchTag(["Malformed", "StatementRefused"], ({ message }) => Effect.fail(rosterRefused(message)))
           )
-          if (state.number === number) return RosterNumber.make(number)
+          if (state.number === number) return number
         }
       })
 
       /** A server with fewer statements than we have was restored from an older copy: it gets the rest first. */
       const head = Effect.fn("Remote.head")(function* () {
         const log = yield* call(api.head)
-        const { number } = yield* Effect.mapError(membership.roster, storeUnusable)
+        const number = yield* Effect.mapError(membership.number, storeUnusable)
         if (log.roster >= number) return log
         yield* Effect.mapError(session.handRoster, remoteErrorOf)
         return yield* call(api.head)

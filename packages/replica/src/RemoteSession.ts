@@ -37,6 +37,22 @@ export class RemoteSession extends Context.Service<
   )
 }
 
+/** Signs a challenge of the server's. */
+const prove = Effect.fnUntraced(function* (
+  api: ServerApi["Service"],
+  { secret, workspace }: StoredIdentity,
+  action: "renew" | "found"
+) {
+  const challenge = yield* api.challenge
+  return yield* makeProof({ secret, action, workspace, challenge })
+})
+
+/** Gets a token against this device's signature; needs nothing but its identity. */
+export const renewToken = Effect.fnUntraced(function* (api: ServerApi["Service"], identity: StoredIdentity) {
+  const proof = yield* prove(api, identity, "renew")
+  return yield* api.renew({ workspace: identity.workspace, device: identity.device, proof })
+})
+
 const makeSession = Effect.fnUntraced(function* () {
   const membership = yield* Membership
   const api = yield* ServerApi
@@ -45,17 +61,7 @@ const makeSession = Effect.fnUntraced(function* () {
   /** The token of a device. This store may become another one: then it is no longer ours. */
   let held: { readonly device: DeviceId; readonly token: string; readonly until: number } | undefined
 
-  const prove = Effect.fnUntraced(function* ({ secret, workspace }: StoredIdentity, action: "renew" | "found") {
-    const challenge = yield* api.challenge
-    return yield* makeProof({ secret, action, workspace, challenge }).pipe(
-      Effect.provideService(Primitives, primitives)
-    )
-  })
-
-  const renew = Effect.fnUntraced(function* (identity: StoredIdentity) {
-    const proof = yield* prove(identity, "renew")
-    return yield* api.renew({ workspace: identity.workspace, device: identity.device, proof })
-  })
+  const renew = (identity: StoredIdentity) => Effect.provideService(renewToken(api, identity), Primitives, primitives)
 
   /**
    * Hands the roster to a server that lost the workspace, or holds an older roster of it: any device of ours may
@@ -63,7 +69,7 @@ const makeSession = Effect.fnUntraced(function* () {
    */
   const found = Effect.fnUntraced(function* (identity: StoredIdentity) {
     const statements = yield* membership.statements
-    const proof = yield* prove(identity, "found")
+    const proof = yield* Effect.provideService(prove(api, identity, "found"), Primitives, primitives)
     return yield* api.found({ statements: statements.map(statementText), device: identity.device, proof })
   })
 

@@ -4,7 +4,7 @@
  * Every tab has its own replica over the shared store. `change` works in each of them, with or without a network; `sync`
  * is run by the one that holds the lock. Rules: docs/spec/replica.md.
  */
-import { Context, Effect, Layer, Stream } from "effect"
+import { Context, Effect, Layer, Option, Stream } from "effect"
 import type { HttpClient } from "effect/http"
 import type { Socket } from "effect/socket"
 import type { AccessList, DeviceId, DocId, GrantId, Role, Seq, WorkspaceId } from "@tidemark/protocol"
@@ -21,6 +21,8 @@ import {
 import type { Change, Changed, ChangeRefused } from "./Change.ts"
 import type { CheckStep } from "./CheckReport.ts"
 import { layer as layerSealer } from "./EntrySealer.ts"
+import { readIdentity } from "./Identity.ts"
+import { membersAnew } from "./MembersAnew.ts"
 import { Membership } from "./Membership.ts"
 import { Receipts } from "./Receipts.ts"
 import { layerRemote } from "./RemotePort.ts"
@@ -100,7 +102,7 @@ export class Replica extends Context.Service<
       Layer.provide([layerDocs, Sharing.layer, Receipts.layer, SelfRepair.layer]),
       Layer.provide([layerRemote, layerSealer]),
       Layer.provide([RemoteSession.layer, layerWritePath(options)]),
-      Layer.provide(Membership.layer)
+      Layer.provide(Layer.unwrap(Effect.as(membersAnew, Membership.layer)))
     )
 
   /** Over the server the workspace was created or joined with. */
@@ -111,12 +113,7 @@ export class Replica extends Context.Service<
 }
 
 /** The server named in the stored identity. */
-const layerHomeServer = Layer.unwrap(
-  Effect.gen(function* () {
-    const { identity } = yield* Membership
-    return layerServerHttp((yield* identity).origin)
-  })
-).pipe(Layer.provide(Membership.layer))
+const layerHomeServer = Layer.unwrap(Effect.map(readIdentity(), ({ origin }) => layerServerHttp(origin)))
 
 const layerWritePath = ({ schema, tab }: ReplicaOptions) =>
   Layer.unwrap(Effect.map(Membership, ({ keyring }) => WritePath.layer({ schema, tab, idKey: keyring.idKey })))
@@ -131,9 +128,10 @@ const makeReplica = Effect.fnUntraced(function* () {
   const repair = yield* SelfRepair
 
   const identity = Effect.gen(function* (): Effect.fn.Return<Identity, StoreFailed> {
-    const roster = yield* membership.roster
     const { device, name, origin, workspace } = yield* membership.identity
-    const member = roster.devices.get(device)
+    // While the list of members is lost nobody can say which role this device has.
+    const roster = yield* Effect.option(membership.roster)
+    const member = Option.getOrUndefined(roster)?.devices.get(device)
     const role = member?.revokedAt === undefined ? member?.role : undefined
     return { workspace, device, role, origin, name }
   })

@@ -22,6 +22,7 @@ import { checkRows } from "./CheckRows.ts"
 import { replicaKeys } from "./Identity.ts"
 import { foundFields, updateNumber } from "./internal/foundFields.ts"
 import { mendDoc } from "./MendDoc.ts"
+import { mendValues } from "./MendValues.ts"
 import { WritePath } from "./WritePath.ts"
 
 const decodeId = Schema.decodeOption(Schema.fromJsonString(Schema.Int))
@@ -77,6 +78,7 @@ const makeSelfRepair = Effect.fnUntraced(function* () {
   )
 
   const mend = Effect.gen(function* () {
+    yield* mendValues(store)
     const open = yield* openDamages
     if (open.length === 0) return
     const notes = yield* store.meta(open.map(({ doc }) => historyKey("damaged", doc ?? unknownDoc)))
@@ -100,6 +102,7 @@ const makeSelfRepair = Effect.fnUntraced(function* () {
       yield* told({ _tag: "Checking", what: "records", done: records })
       yield* Effect.yieldNow
     } while (place !== undefined)
+    yield* mendValues(store)
     yield* mendOpen(yield* openDamages)
     const { mended, rows } = yield* checkRows(path, (done) => told({ _tag: "Checking", what: "rows", done }))
     const all = yield* store.quarantined

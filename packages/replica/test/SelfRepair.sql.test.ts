@@ -1,52 +1,11 @@
 /** Damage of a device's storage, with a real server over a real SQLite file. Rules: docs/spec/check.md. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import type { CheckReport } from "@tidemark/replica"
-import { type CheckedTable, historyKey, type MemoryDisk } from "@tidemark/sync"
-import { during, makeServer } from "./support/forgetfulServer.ts"
-import { createOn, type Device, joinBy, linkFor, reaches, until } from "./support/network.ts"
-import { insertTask, rowsOf } from "./support/tabs.ts"
-
-const isSent = (disk: MemoryDisk) => disk.unsealed.size + disk.sealed.size === 0
-
-const check = (device: Device) =>
-  device.replica.check.pipe(
-    Stream.runLast,
-    Effect.flatMap(Effect.fromOption),
-    Effect.map((step): CheckReport => (step._tag === "Checked" ? step.report : assert.fail("ended without a report")))
-  )
-
-const titlesOf = (disk: MemoryDisk) =>
-  rowsOf(disk, "tasks")
-    .map((row) => String(row["title"]))
-    .toSorted()
-
-/** Every row is thrown away and made again: then they show what the docs hold, and nothing else. */
-const titlesInDocs = (disk: MemoryDisk, device: Device) =>
-  Effect.gen(function* () {
-    disk.rowsByTable.clear()
-    yield* check(device)
-    return titlesOf(disk)
-  })
-
-const spoil = (disk: MemoryDisk, table: CheckedTable, key: unknown, isContentWhole: boolean) =>
-  disk.quarantine.spoil({ table, key: JSON.stringify(key), isContentWhole })
-
-/** Two devices that have the same three tasks. */
-const twoDevices = Effect.gen(function* () {
-  const server = yield* makeServer
-  const owner = yield* createOn(server.origin)
-  const guest = yield* during(owner, (device) =>
-    Effect.gen(function* () {
-      for (const title of ["a", "b", "c"]) yield* device.replica.change([insertTask(title)])
-      yield* until(owner, isSent)
-      yield* reaches(device, "Synced")
-      return yield* Effect.flatMap(linkFor(device, "editor"), joinBy)
-    })
-  )
-  yield* during(guest, (device) => reaches(device, "Synced"))
-  return { server, owner, guest }
-})
+import { historyKey } from "@tidemark/sync"
+import { check, isSent, spoil, spoilBoth, titlesInDocs, titlesOf, twoDevices } from "./support/damagedDevice.ts"
+import { during } from "./support/forgetfulServer.ts"
+import { reaches, until } from "./support/network.ts"
+import { insertTask } from "./support/tabs.ts"
 
 describe("self-repair", () => {
   it.live(
@@ -169,8 +128,7 @@ describe("self-repair", () => {
       Effect.gen(function* () {
         const { guest, owner } = yield* twoDevices
         for (const key of ["sync/cursor", "sync/nextDeviceSeq", "sync/marks", "sync/ahead"]) {
-          spoil(owner, "meta", key, false)
-          spoil(owner, "copies", key, false)
+          spoilBoth(owner, key)
         }
         yield* during(owner, (device) =>
           Effect.gen(function* () {

@@ -5,9 +5,11 @@
  * a cursor everything is pulled again, which changes nothing that is here. Whatever was lost, the server's log is compared
  * with this device once. Rules: docs/spec/check.md.
  */
-import { Effect } from "effect"
-import { DeviceSeq } from "@tidemark/protocol"
+import { Effect, Option, Schema } from "effect"
+import { DeviceSeq, DocId } from "@tidemark/protocol"
+import { historyKey, historyPrefix } from "../HistoryKeys.ts"
 import { type LocalStore, metaKeys, type StoreFailed } from "../LocalStore.ts"
+import { damagedNote } from "../Quarantine.ts"
 import type { FenceLost } from "../SyncErrors.ts"
 import { addAhead, type Ahead } from "./ahead.ts"
 import { fencedWrite, type Turn } from "./turn.ts"
@@ -16,15 +18,25 @@ const healed = "It was made again from what else is stored here, and compared wi
 
 const ownKeys: ReadonlySet<string> = new Set(Object.values(metaKeys).map((key) => JSON.stringify(key)))
 
+/** The doc of a lost note on its history; whichever note it was, fetching the doc again whole is enough. */
+const docNoted = (key: string): DocId | undefined => {
+  const text: unknown = JSON.parse(key)
+  if (typeof text !== "string" || !text.startsWith(historyPrefix)) return undefined
+  return Option.getOrUndefined(decodeDoc(text.slice(historyPrefix.length).split("/")[1]))
+}
+const decodeDoc = Schema.decodeUnknownOption(DocId)
+
 /** Does nothing where nothing of the engine is lost. */
 export const mendMeta = Effect.fnUntraced(function* (
   store: LocalStore["Service"],
   turn: Turn
 ): Effect.fn.Return<void, StoreFailed | FenceLost> {
   const lost = (yield* store.quarantined).filter(
-    (damage) => damage.table === "meta" && damage.healed === undefined && ownKeys.has(damage.key)
+    ({ healed: how, key, table }) =>
+      table === "meta" && how === undefined && (ownKeys.has(key) || docNoted(key) !== undefined)
   )
   if (lost.length === 0) return
+  const damagedDocs = lost.flatMap(({ key }) => docNoted(key) ?? [])
   const numbers = yield* store.sealedNumbers
   const isLost = (key: string) => lost.some((damage) => damage.key === JSON.stringify(key))
   yield* fencedWrite(store, turn, {}, (own) => {
@@ -37,6 +49,7 @@ export const mendMeta = Effect.fnUntraced(function* (
       value: undefined,
       batch: {
         heal: lost.map(({ id }) => ({ id, healed })),
+        meta: new Map(damagedDocs.map((doc) => [historyKey("damaged", doc), damagedNote])),
         own: {
           nextDeviceSeq: DeviceSeq.make(Math.max(own.nextDeviceSeq, last + 1)),
           ...(isLost(metaKeys.ahead) ? { ahead } : {}),
