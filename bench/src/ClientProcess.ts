@@ -9,13 +9,18 @@ export interface ClientTask {
   readonly workload: string
   readonly role: string
   readonly clients: string
+  readonly isDurableOnClients: boolean
   readonly url: string
+  /** Where its devices have their folders. */
+  readonly folder: string
+  readonly invitation?: string
   readonly parameters: Readonly<Record<string, unknown>>
 }
 
 export type ClientMessage =
   | { readonly _tag: "Barrier"; readonly name: string }
   | { readonly _tag: "Done"; readonly result: Readonly<Record<string, unknown>> }
+  | { readonly _tag: "Failed"; readonly error: string }
 
 export interface ClientProcess {
   /** Resolves when the process has come to this barrier. */
@@ -27,22 +32,35 @@ export interface ClientProcess {
 
 const program = join(import.meta.dirname, "client.ts")
 
-export const startClient = (system: System, task: Omit<ClientTask, "clients">): ClientProcess => {
-  const child = fork(program, [JSON.stringify({ ...task, clients: system.clients })], { stdio: "inherit" })
+export const startClient = (
+  system: System,
+  task: Omit<ClientTask, "clients" | "isDurableOnClients">
+): ClientProcess => {
+  const whole: ClientTask = {
+    ...task,
+    clients: system.clients,
+    isDurableOnClients: system.isDurableOnClients === true
+  }
+  // Peers' clients print as they please; what they say is not ours.
+  const child = fork(program, [JSON.stringify(whole)], {
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+    env: { ...process.env, NODE_NO_WARNINGS: "1" }
+  })
   const waiting: Array<{ readonly name: string; readonly resolve: () => void; readonly reject: (e: Error) => void }> =
     []
   const met: Array<string> = []
   const result = new Promise<Readonly<Record<string, unknown>>>((resolve, reject) => {
+    const fail = (error: Error): void => {
+      for (const one of waiting) one.reject(error)
+      reject(error)
+    }
     child.on("message", (message: ClientMessage) => {
       if (message._tag === "Done") return resolve(message.result)
+      if (message._tag === "Failed") return fail(new Error(`the ${task.role}: ${message.error}`))
       met.push(message.name)
       return waiting.find(({ name }) => name === message.name)?.resolve()
     })
-    child.once("exit", () => {
-      const error = new Error(`the ${task.role} of ${task.workload} on ${system.name} ended early`)
-      for (const one of waiting) one.reject(error)
-      reject(error)
-    })
+    child.once("exit", () => fail(new Error(`the ${task.role} ended early`)))
   })
   result.catch(() => undefined)
   return {

@@ -5,8 +5,8 @@ import { mkdirSync, readdirSync, statSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import { join } from "node:path"
 import { setTimeout as pause } from "node:timers/promises"
-import type { ServerUse } from "./account.ts"
-import type { System } from "./System.ts"
+import type { ServerQuestion, ServerUse } from "./account.ts"
+import type { Backing, System } from "./System.ts"
 
 const startMillisMax = 20_000
 const lookMillis = 5
@@ -29,13 +29,15 @@ const answers = (port: number): Promise<boolean> =>
 
 export interface RunningServer {
   readonly url: string
-  /** What the process has used since it started. */
-  readonly use: () => Promise<ServerUse>
+  /** What the process, and what stands behind it, has used since it started. */
+  readonly use: (question?: ServerQuestion) => Promise<ServerUse>
   /** Bytes in its folder. */
   readonly storedBytes: () => number
   /** Ends it politely and starts it anew over the same folder. */
   readonly restart: () => Promise<void>
   readonly stop: () => Promise<void>
+  /** Rejects when the process ends and nobody asked it to. */
+  readonly died: Promise<never>
 }
 
 export const startServer = async (system: System, folder: string): Promise<RunningServer> => {
@@ -43,17 +45,32 @@ export const startServer = async (system: System, folder: string): Promise<Runni
   const port = await freePort()
   const program = join(import.meta.dirname, "systems", system.server)
   const preload = join(import.meta.dirname, "account.ts")
+  const backing = await backingOf(system, folder)
   let child: ChildProcess
+  let isStopping = false
+  let tellDeath: (error: Error) => void = () => undefined
+  const died = new Promise<never>((_, reject) => (tellDeath = reject))
+  died.catch(() => undefined)
   const start = async (): Promise<void> => {
     child = spawn(process.execPath, ["--import", preload, program], {
-      env: { ...process.env, ...system.environment, PORT: String(port), FOLDER: folder, NODE_ENV: "production" },
+      env: {
+        ...process.env,
+        ...system.environment,
+        ...backing?.environment,
+        ...{ PORT: String(port), FOLDER: folder, NODE_ENV: "production" }
+      },
       stdio: ["ignore", "ignore", "inherit", "ipc"]
+    })
+    isStopping = false
+    child.once("exit", (code, signal) => {
+      if (!isStopping) tellDeath(new Error(`the server ended by itself (${signal ?? code})`))
     })
     for (const end = Date.now() + startMillisMax; !(await answers(port)); await pause(lookMillis)) {
       if (Date.now() > end || child.exitCode !== null) throw new Error(`the server of ${system.name} does not start`)
     }
   }
-  const stop = async (): Promise<void> => {
+  const end = async (): Promise<void> => {
+    isStopping = true
     if (child.exitCode !== null || child.signalCode !== null) return
     const ended = once(child, "exit")
     child.kill("SIGTERM")
@@ -61,21 +78,44 @@ export const startServer = async (system: System, folder: string): Promise<Runni
     await ended
     clearTimeout(patience)
   }
-  await start()
+  const stop = async (): Promise<void> => {
+    await end()
+    await backing?.stop()
+  }
+  try {
+    await start()
+  } catch (error) {
+    await stop()
+    throw error
+  }
   return {
     url: `http://127.0.0.1:${port}`,
-    use: async () => {
-      child.send("use")
+    use: async (question = "use") => {
+      child.send(question)
       const [use] = (await once(child, "message")) as [ServerUse]
-      return use
+      if (backing === undefined) return use
+      return {
+        ...use,
+        cpuMillis: use.cpuMillis + backing.cpuMillis(),
+        memoryBytes: use.memoryBytes + backing.memoryBytes()
+      }
     },
     storedBytes: () => bytesIn(folder),
     restart: async () => {
-      await stop()
+      await end()
       await start()
     },
-    stop
+    stop,
+    died
   }
+}
+
+const backingOf = async (system: System, folder: string): Promise<Backing | undefined> => {
+  if (system.backing === undefined) return undefined
+  const { start } = (await import(`./systems/${system.backing}`)) as {
+    readonly start: (folder: string) => Promise<Backing>
+  }
+  return start(folder)
 }
 
 const bytesIn = (folder: string): number =>

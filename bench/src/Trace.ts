@@ -16,6 +16,8 @@ export interface Trace {
   readonly name: string
   readonly edits: ReadonlyArray<Splice>
   readonly endText: string
+  /** The text after the first so many edits. */
+  readonly textAfter: (count: number) => string
 }
 
 export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex")
@@ -30,7 +32,7 @@ export const readTrace = (folder: string | undefined): Trace => {
   const edits = decodeTrace(gunzipSync(readFileSync(join(folder, traceFile))))
   const endText = textAfter(edits)
   if (sha256(endText) !== endSha256) throw new Error(`${join(folder, traceFile)} does not give the text it promises`)
-  return { name: "automerge-paper", edits, endText }
+  return { name: "automerge-paper", edits, endText, textAfter: (some) => textAfter(edits.slice(0, some)) }
 }
 
 const decodeTrace = (bytes: Buffer): Array<Splice> => {
@@ -80,7 +82,12 @@ const madeTrace = (count: number): Trace => {
       length += 1
     }
   }
-  return { name: "made (no automerge-paper.trace.gz in the data folder)", edits, endText: textAfter(edits) }
+  return {
+    name: "made (no automerge-paper.trace.gz in the data folder)",
+    edits,
+    endText: textAfter(edits),
+    textAfter: (some) => textAfter(edits.slice(0, some))
+  }
 }
 
 /** Characters in a list of chunks: splicing one string 260,000 times would take minutes. */

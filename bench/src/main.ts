@@ -1,17 +1,20 @@
 /**
- * `npm run bench`: the same workloads on every system, in turn (A B A B), with checked outputs; medians and ratios.
+ * `npm run bench`: the same workloads on every system, in turn (A B A B), with checked outputs.
  *
  *   --only W1,W3        workloads (default: all)      --systems floor,hocuspocus   (default: all)
  *   --runs N            runs of each (default 5)      --data FOLDER   where automerge-paper.trace.gz lies
- *   --out FILE          results as JSON (default bench/results.json)
+ *   --out FILE          results as JSON (default bench/results/last.json)
+ *   --run-seconds N     a run that takes longer has failed (default 180)
+ *   --cell-seconds N    a system that needs longer for its runs of one workload has fewer of them (default 60)
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { cpus, tmpdir, totalmem } from "node:os"
-import { join } from "node:path"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { parseArgs } from "node:util"
-import { startClient } from "./ClientProcess.ts"
-import { startServer } from "./ServerProcess.ts"
-import { type System, systems } from "./System.ts"
+import { type Row, resultsOf } from "./Results.ts"
+import { runOnce } from "./Run.ts"
+import { medianOf } from "./Statistics.ts"
+import type { System } from "./System.ts"
+import { systems } from "./Systems.ts"
 import { readTrace } from "./Trace.ts"
 import type { Figures, Workload } from "./Workload.ts"
 import { workloads } from "./Workloads.ts"
@@ -22,107 +25,83 @@ const { values } = parseArgs({
     systems: { type: "string" },
     runs: { type: "string", default: "5" },
     data: { type: "string" },
-    out: { type: "string", default: join(import.meta.dirname, "..", "results.json") }
+    out: { type: "string", default: join(import.meta.dirname, "..", "results", "last.json") },
+    "run-seconds": { type: "string", default: "180" },
+    "cell-seconds": { type: "string", default: "60" }
   }
 })
 
-const chosen = <A extends { readonly name: string }>(all: ReadonlyArray<A>, names: string | undefined): Array<A> => {
-  if (names === undefined) return [...all]
-  return names.split(",").map((name) => {
-    const found = all.find((one) => one.name === name)
-    if (found !== undefined) return found
-    console.error(`There is no "${name}". There are: ${all.map((one) => one.name).join(", ")}.`)
+const namesIn = (known: ReadonlyArray<string>, names: string | undefined): ReadonlyArray<string> | undefined =>
+  names?.split(",").map((name) => {
+    if (known.includes(name)) return name
+    console.error(`There is no "${name}". There are: ${known.join(", ")}.`)
     return process.exit(2)
   })
-}
+
+const parts = namesIn(
+  workloads.flatMap((one) => Object.keys(one.parts)),
+  values.only
+)
+const systemNames = namesIn(
+  systems.map(({ name }) => name),
+  values.systems
+)
+const chosenWorkloads = workloads.filter(
+  (one) => parts === undefined || Object.keys(one.parts).some((part) => parts.includes(part))
+)
+const chosenSystems = systems.filter(({ name }) => systemNames === undefined || systemNames.includes(name))
 
 const dataFolder = values.data ?? join(import.meta.dirname, "..", "..", "..", "shared", "data")
 const trace = readTrace(dataFolder)
-
-const runOnce = async (workload: Workload, system: System): Promise<Figures> => {
-  const folder = mkdtempSync(join(tmpdir(), "tidemark-bench-"))
-  const server = await startServer(system, folder)
-  const started: Array<ReturnType<typeof startClient>> = []
-  try {
-    return await workload.run({
-      server,
-      trace,
-      dataFolder,
-      client: (role, parameters = {}) => {
-        const client = startClient(system, { workload: workload.name, role, url: server.url, parameters })
-        started.push(client)
-        return client
-      }
-    })
-  } finally {
-    for (const client of started) client.stop()
-    await server.stop()
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
-
-const medianOf = (numbers: ReadonlyArray<number>): number => {
-  const sorted = numbers.toSorted((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
-}
-
-const versionOf = (name: string): string => {
-  for (const up of ["..", "../.."]) {
-    try {
-      const path = join(import.meta.dirname, up, "node_modules", name, "package.json")
-      return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version
-    } catch {
-      continue
-    }
-  }
-  return "?"
-}
-
+const settings = { trace, dataFolder, parts, runMillisMax: Number(values["run-seconds"]) * 1_000 }
+const cellMillisMax = Number(values["cell-seconds"]) * 1_000
 const runs = Number(values.runs)
-const taken: Array<{ workload: string; system: string; runs: Array<Figures>; failures: Array<string> }> = []
-for (const workload of chosen(workloads, values.only)) {
-  const here = chosen(systems, values.systems).map((system) => ({
-    system,
-    row: { workload: workload.name, system: system.name, runs: [] as Array<Figures>, failures: [] as Array<string> }
-  }))
-  taken.push(...here.map(({ row }) => row))
-  console.log(`${workload.name}: ${workload.title}`)
+
+/** One system's runs of one workload so far. */
+interface Cell {
+  readonly system: System
+  readonly runs: Array<Figures>
+  readonly failures: Set<string>
+  millis: number
+}
+
+/** Whether there is time for another; one that failed is tried once more. */
+const isOpen = ({ failures, millis, runs: done }: Cell): boolean =>
+  done.length === 0 || (millis * (1 + 1 / done.length) <= cellMillisMax && (failures.size === 0 || done.length < 2))
+
+const runAll = async (workload: Workload): Promise<ReadonlyArray<Row>> => {
+  const cells = chosenSystems
+    .filter(({ leavesOut }) => leavesOut?.[workload.name] === undefined)
+    .map((system): Cell => ({ system, runs: [], failures: new Set(), millis: 0 }))
   for (let run = 0; run < runs; run++) {
-    for (const { row, system } of here) {
-      try {
-        row.runs.push(await runOnce(workload, system))
-      } catch (error) {
-        row.failures.push(error instanceof Error ? error.message : String(error))
-      }
+    for (const cell of cells.filter(isOpen)) {
+      const { failure, figures, millis } = await runOnce(workload, cell.system, settings)
+      cell.runs.push(figures)
+      cell.millis += millis
+      if (failure !== undefined) cell.failures.add(failure)
     }
   }
-  const names = Object.keys(workload.figures)
-  console.log(`  ${"".padEnd(24)}${names.map((name) => name.padStart(24)).join("")}`)
-  for (const { row } of here) {
-    const cells = names.map((name) => {
-      const numbers = row.runs.flatMap((figures) => figures[name] ?? [])
-      return (numbers.length === 0 ? "fails" : medianOf(numbers).toFixed(1)).padStart(24)
-    })
-    console.log(`  ${row.system.padEnd(24)}${cells.join("")}`)
-    for (const failure of new Set(row.failures)) console.log(`    ${failure}`)
+  for (const [name, part] of Object.entries(workload.parts)) {
+    if (parts === undefined || parts.includes(name)) print(`${name}: ${part.title}`, Object.keys(part.figures), cells)
+  }
+  return cells.map(({ failures, runs: taken, system }) => ({
+    ...{ workload: workload.name, system: system.name, runs: taken, failures: [...failures] }
+  }))
+}
+
+const print = (title: string, figures: ReadonlyArray<string>, cells: ReadonlyArray<Cell>): void => {
+  console.log(`${title}\n  ${"".padEnd(24)}${figures.map((name) => name.padStart(24)).join("")}`)
+  for (const cell of cells) {
+    const medians = figures.map((name) => medianOf(cell.runs.flatMap((one) => one[name] ?? []))?.toFixed(1) ?? "fails")
+    const seconds = `${cell.runs.length} runs, ${(cell.millis / 1_000).toFixed(0)} s`
+    console.log(`  ${cell.system.name.padEnd(24)}${medians.map((one) => one.padStart(24)).join("")}  ${seconds}`)
+    for (const failure of cell.failures) console.log(`    ${failure}`)
   }
 }
-const [processor] = cpus()
-writeFileSync(
-  values.out,
-  `${JSON.stringify(
-    {
-      machine: { processor: processor?.model, cores: cpus().length, memoryBytes: totalmem(), node: process.version },
-      trace: trace.name,
-      systems: systems.map(({ durability, name, packages }) => ({
-        name,
-        durability,
-        versions: Object.fromEntries(packages.map((one) => [one, versionOf(one)]))
-      })),
-      results: taken
-    },
-    undefined,
-    2
-  )}\n`
-)
+
+const rows: Array<Row> = []
+for (const workload of chosenWorkloads) {
+  rows.push(...(await runAll(workload)))
+  mkdirSync(dirname(values.out), { recursive: true })
+  writeFileSync(values.out, `${JSON.stringify(resultsOf(chosenSystems, trace.name, rows), undefined, 2)}\n`)
+}

@@ -1,6 +1,8 @@
 /** The floor's clients: a plain text, and splices as frames. Two writers at once would disagree; the workloads have one. */
+import type { BenchRecord } from "../BenchRecord.ts"
 import { decodeSplices, encodeSplices, type Splice } from "../Splice.ts"
-import type { SystemClients } from "../System.ts"
+import type { RecordsClient, SystemClients, TextClient } from "../System.ts"
+import { type CarriedDoc, makeListeners, perDocSession } from "./perDocSession.ts"
 import { connectRelay } from "./relayConnection.ts"
 
 /** Text as chunks, so that an edit in the middle costs the chunk. */
@@ -36,29 +38,65 @@ class ChunkedText {
   }
 }
 
-export const clients: SystemClients = {
-  open: async (url, doc) => {
-    let text = new ChunkedText()
-    let isKnown = false
-    const listeners: Array<() => void> = []
-    const connection = await connectRelay(url, doc, (frames, isWhole) => {
-      if (isWhole && isKnown) text = new ChunkedText()
-      isKnown = true
-      for (const frame of frames) for (const splice of decodeSplices(frame)) text.splice(splice)
-      for (const listener of listeners) listener()
-    })
-    return {
+const openText = async (url: string, doc: string): Promise<CarriedDoc<TextClient>> => {
+  let text = new ChunkedText()
+  const { onChange, tell } = makeListeners()
+  const apply = (frames: ReadonlyArray<Uint8Array>): void => {
+    for (const frame of frames) for (const splice of decodeSplices(frame)) text.splice(splice)
+  }
+  const connection = await connectRelay(url, doc, (frames, unsent) => {
+    if (unsent !== undefined) text = new ChunkedText()
+    apply(frames)
+    apply(unsent ?? [])
+    tell()
+  })
+  return {
+    client: {
       text: () => text.toString(),
       length: () => text.length,
       edit: (splices) => {
         for (const splice of splices) text.splice(splice)
         connection.send(encodeSplices(splices))
       },
-      onChange: (listener) => void listeners.push(listener),
-      flushed: connection.flushed,
-      disconnect: connection.disconnect,
-      reconnect: connection.reconnect,
-      close: () => Promise.resolve(connection.disconnect())
-    }
+      onChange
+    },
+    carried: connection
   }
+}
+
+/** Frames are JSON arrays of whole records; the later one of a number counts. */
+const openRecords = async (url: string) => {
+  const records = new Map<number, BenchRecord>()
+  const { onChange, tell } = makeListeners()
+  const put = (some: ReadonlyArray<BenchRecord>): void => {
+    for (const one of some) records.set(one.number, one)
+  }
+  const connection = await connectRelay(url, "records", (frames) => {
+    for (const frame of frames) put(JSON.parse(Buffer.from(frame).toString()) as ReadonlyArray<BenchRecord>)
+    tell()
+  })
+  const create = (some: ReadonlyArray<BenchRecord>): void => {
+    put(some)
+    connection.send(Buffer.from(JSON.stringify(some)))
+  }
+  const client: RecordsClient = {
+    create,
+    retitle: (number, title) => {
+      const known = records.get(number)
+      if (known !== undefined) create([{ ...known, title }])
+    },
+    count: () => records.size,
+    titleOf: (number) => records.get(number)?.title,
+    all: () => records.values(),
+    onChange
+  }
+  return { client, carried: [connection] }
+}
+
+export const clients: SystemClients = {
+  connect: async ({ url }) =>
+    perDocSession(
+      (doc) => openText(url, doc),
+      () => openRecords(url)
+    )
 }

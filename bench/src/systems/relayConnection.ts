@@ -8,15 +8,19 @@ export interface RelayConnection {
   /** Called when a frame was answered. */
   readonly onAnswer: (listener: () => void) => void
   readonly flushed: () => Promise<void>
-  readonly disconnect: () => void
+  readonly disconnect: () => Promise<void>
   readonly reconnect: () => void
+  readonly close: () => Promise<void>
 }
 
-/** Connects; `receive` gets the frames so far at once and each later one alone. Resolves after the first. */
+/**
+ * Connects; `receive` gets all the doc's frames so far at once, with those of its own that are not among them, and each later one
+ * alone. Resolves after the first.
+ */
 export const connectRelay = (
   url: string,
   doc: string,
-  receive: (frames: ReadonlyArray<Uint8Array>, isWhole: boolean) => void
+  receive: (frames: ReadonlyArray<Uint8Array>, unsent: ReadonlyArray<Uint8Array> | undefined) => void
 ): Promise<RelayConnection> =>
   new Promise((resolve, reject) => {
     let socket: WebSocket
@@ -41,8 +45,14 @@ export const connectRelay = (
       unanswered: () => unanswered,
       onAnswer: (listener) => void listeners.push(listener),
       flushed: () => (unanswered === 0 ? Promise.resolve() : new Promise((done) => emptied.push(done))),
-      disconnect: () => socket.close(),
-      reconnect: () => connect()
+      disconnect: () =>
+        new Promise((done) => {
+          if (socket.readyState === WebSocket.CLOSED) return done()
+          socket.once("close", () => done())
+          socket.close()
+        }),
+      reconnect: () => connect(),
+      close: () => connection.disconnect()
     }
     const connect = (): void => {
       socket = new WebSocket(`${url.replace("http", "ws")}/${encodeURIComponent(doc)}`, { perMessageDeflate: false })
@@ -51,9 +61,10 @@ export const connectRelay = (
       socket.on("message", (message: Buffer) => {
         const body = message.subarray(1)
         if (message[0] === 2) return answered()
-        if (message[0] === 1) return receive([body], false)
-        receive(framesIn(body), true)
-        for (const frame of waiting.splice(0)) sendNow(frame)
+        if (message[0] === 1) return receive([body], undefined)
+        const unsent = waiting.splice(0)
+        for (const frame of unsent) sendNow(frame)
+        receive(framesIn(body), unsent)
         return resolve(connection)
       })
     }

@@ -1,0 +1,51 @@
+/** Every system under test, floors first. */
+import type { System } from "./System.ts"
+
+export const systems: ReadonlyArray<System> = [
+  {
+    name: "floor",
+    kind: "floor",
+    packages: ["ws"],
+    durability: "written to a file, not synced",
+    note: "a bare relay: one socket and one append-only file for each doc; its clients hold plain text",
+    server: "relayServer.ts",
+    clients: "plainClients.ts"
+  },
+  {
+    name: "floor-fdatasync",
+    kind: "floor",
+    packages: ["ws"],
+    durability: "every frame by fdatasync before it is forwarded and acknowledged",
+    server: "relayServer.ts",
+    environment: { FDATASYNC: "1" },
+    clients: "plainClients.ts"
+  },
+  {
+    name: "loro-floor",
+    kind: "floor",
+    packages: ["ws", "loro-crdt"],
+    durability: "written to a file, not synced",
+    note: "the same relay with Loro clients, an export for each commit",
+    server: "relayServer.ts",
+    clients: "loroClients.ts"
+  },
+  {
+    name: "loro-floor-coalescing",
+    kind: "floor",
+    packages: ["ws", "loro-crdt"],
+    durability: "every frame by fdatasync before it is forwarded and acknowledged",
+    note: "one frame under way at a time; what is edited meanwhile is one export, what arrives together one import",
+    server: "relayServer.ts",
+    environment: { FDATASYNC: "1" },
+    clients: "loroCoalescingClients.ts"
+  },
+  {
+    name: "y-websocket",
+    kind: "peer",
+    packages: ["y-websocket", "y-leveldb", "yjs"],
+    durability: "each update into LevelDB, not synced, after it was forwarded",
+    note: "2.1.0, because the later server package needs a pre-release of Yjs; a socket for each doc",
+    server: "yWebsocketServer.ts",
+    clients: "yWebsocketClients.ts"
+  }
+]
