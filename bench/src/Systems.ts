@@ -1,7 +1,30 @@
 /** Every system under test, floors first. */
 import type { System } from "./System.ts"
 
+const tidemark = {
+  kind: "tidemark",
+  packages: ["loro-crdt", "effect"],
+  server: "tidemarkServer.ts",
+  clients: "tidemarkClients.ts",
+  isDurableOnClients: true
+} as const
+
 export const systems: ReadonlyArray<System> = [
+  {
+    ...tidemark,
+    name: "tidemark-sqlite",
+    durability:
+      "SQLite with synchronous=FULL on every client, and on the server before it is acknowledged or forwarded",
+    note: "the real server and real devices: end-to-end encrypted, signed, joined by a link"
+  },
+  {
+    ...tidemark,
+    name: "tidemark-postgres",
+    durability:
+      "SQLite with synchronous=FULL on every client; PostgreSQL with fsync before it is acknowledged or forwarded",
+    note: "as on SQLite; the database's processor time and memory are counted with the server's",
+    backing: "tidemarkPostgres.ts"
+  },
   {
     name: "floor",
     kind: "floor",

@@ -1,0 +1,142 @@
+/**
+ * One Tidemark device without a browser: the real replica and sync engine over a durable SQLite file (`synchronous=FULL`), over the
+ * real HTTP and WebSocket, with real keys. What it shows is read from the file's rows, as an app would.
+ */
+import { join } from "node:path"
+import { DatabaseSync, type StatementSync } from "node:sqlite"
+import { Context, Effect, Exit, Fiber, Layer, Logger, Scope, Stream } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { Socket } from "effect/socket"
+import { decodeLink, Primitives } from "@tidemark/crypto"
+import { type Change, createWorkspace, joinWorkspace, Replica, ServerHttp } from "@tidemark/replica"
+import { LocalStoreSqlite } from "@tidemark/store-sqlite"
+import { LocalStore } from "@tidemark/sync"
+import type { Place } from "../System.ts"
+import { BenchSchema } from "./tidemarkSchema.ts"
+
+const platform = Layer.mergeAll(
+  Primitives.layerWebCrypto,
+  FetchHttpClient.layer,
+  Socket.layerWebSocketConstructorGlobal,
+  // Clients' standard output is nobody's; a log line is kept for whoever looks at stderr.
+  Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])
+)
+
+export type Row = Readonly<Record<string, unknown>>
+
+export class TidemarkDevice {
+  /** Opens a device in a folder of its own, and syncs it: with the invitation, else with a workspace of its own. */
+  static async open({ folder, invitation, url }: Place): Promise<TidemarkDevice> {
+    const scope = Effect.runSync(Scope.make())
+    const path = join(folder, "store.sqlite")
+    const opening = Effect.gen(function* () {
+      const { store } = yield* LocalStoreSqlite.open({ path })
+      const installed = Layer.succeed(LocalStore, store)
+      const made =
+        invitation === undefined ? yield* createWorkspace({ origin: url, name: "bench" }) : yield* joined(invitation)
+      yield* Effect.provide(made.install, installed)
+      const replica = Replica.layerHttp({ schema: BenchSchema, tab: "bench" }).pipe(
+        Layer.provide([installed, platform])
+      )
+      return { store, replica: Context.get(yield* Layer.build(replica), Replica) }
+    }).pipe(Effect.provide(platform), Scope.provide(scope))
+    const { replica, store } = await Effect.runPromise(opening)
+    return new TidemarkDevice(path, scope, store, replica)
+  }
+
+  readonly path: string
+  readonly replica: Replica["Service"]
+  readonly #scope: Scope.Closeable
+  readonly #store: LocalStore["Service"]
+  readonly #rows: DatabaseSync
+  readonly #byId: StatementSync
+  readonly #listeners: Array<() => void> = []
+  /** Changes that are not on disk yet. */
+  readonly #changing = new Set<Promise<unknown>>()
+  #failure: unknown
+  #syncing: Fiber.Fiber<unknown, unknown> | undefined
+
+  private constructor(path: string, scope: Scope.Closeable, store: LocalStore["Service"], replica: Replica["Service"]) {
+    this.path = path
+    this.replica = replica
+    this.#scope = scope
+    this.#store = store
+    this.#rows = new DatabaseSync(path, { readOnly: true })
+    this.#byId = this.#rows.prepare("SELECT json FROM rows WHERE table_name = ? AND id = ?")
+    const told = Stream.runForEach(store.outboxChanges, () =>
+      Effect.sync(() => this.#listeners.forEach((tell) => tell()))
+    )
+    Effect.runSync(Effect.forkIn(told, scope))
+    this.reconnect()
+  }
+
+  /** Called after every commit of this device's store, whatever it changed. */
+  onCommit(listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
+  /** Hands a change in. What arrives while a transaction runs shares the next one. */
+  change(changes: ReadonlyArray<Change>): Promise<{ readonly ids: ReadonlyArray<string> }> {
+    const changing = Effect.runPromise(this.replica.change(changes))
+    this.#changing.add(changing)
+    changing.catch((error: unknown) => (this.#failure ??= error)).finally(() => this.#changing.delete(changing))
+    return changing
+  }
+
+  row(table: string, id: string): Row | undefined {
+    const found = this.#byId.get(table, id)
+    return found === undefined ? undefined : rowIn(found)
+  }
+
+  rows(table: string): ReadonlyArray<Row> {
+    return this.#rows.prepare("SELECT json FROM rows WHERE table_name = ?").all(table).map(rowIn)
+  }
+
+  count(table: string): number {
+    return Number(this.#rows.prepare("SELECT count(*) AS n FROM rows WHERE table_name = ?").get(table)?.["n"])
+  }
+
+  /** Resolves when everything the server has is here, and everything of ours is there. */
+  async synced(): Promise<void> {
+    const status = this.replica.status.pipe(
+      Stream.filter(({ _tag }) => _tag === "Synced"),
+      Stream.runHead
+    )
+    await Effect.runPromise(status)
+  }
+
+  /** Resolves when every change is on disk and has its receipt from the server. */
+  async flushed(): Promise<void> {
+    while (this.#changing.size > 0) await Promise.allSettled([...this.#changing])
+    if (this.#failure !== undefined) throw this.#failure
+    const empty = Stream.mapEffect(this.#store.outboxChanges, () => this.#store.counts).pipe(
+      Stream.filter(({ sealed, unsealed }) => sealed + unsealed === 0),
+      Stream.runHead
+    )
+    await Effect.runPromise(empty)
+  }
+
+  async disconnect(): Promise<void> {
+    const syncing = this.#syncing
+    this.#syncing = undefined
+    if (syncing !== undefined) await Effect.runPromise(Fiber.interrupt(syncing))
+  }
+
+  reconnect(): void {
+    this.#syncing ??= Effect.runSync(Effect.forkIn(this.replica.sync, this.#scope))
+  }
+
+  async close(): Promise<void> {
+    await this.disconnect()
+    await Effect.runPromise(Effect.ignore(this.replica.release))
+    this.#rows.close()
+    await Effect.runPromise(Scope.close(this.#scope, Exit.void))
+  }
+}
+
+const joined = Effect.fnUntraced(function* (invitation: string) {
+  const link = yield* Effect.fromResult(decodeLink(invitation))
+  return yield* joinWorkspace({ link, name: "bench" }).pipe(Effect.provide(ServerHttp.layer(link.origin)))
+})
+
+const rowIn = (found: Record<string, unknown>): Row => JSON.parse(String(found["json"])) as Row
