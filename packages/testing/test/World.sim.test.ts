@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { countsOf, faultKinds, neverMet, rareSituations, type Report, simulate } from "@tidemark/testing"
 
-/** Short Worlds: `npm run sim` runs longer ones. */
+/** Long Worlds, so that few seeds meet much. */
 const steps = 1_600
 const seeds = Array.from({ length: 24 }, (_, index) => index + 1)
 

@@ -19,16 +19,18 @@ import type { WorldOptions } from "../world/World.ts"
 
 type Settings = Omit<WorldOptions, "seed" | "sabotage">
 
-/** What one thread runs: every `stride`-th seed. */
+/** What one thread runs: the seeds from `from` up to `end`, without it. */
 interface Share {
   readonly settings: Settings
   readonly from: number
   readonly end: number
-  readonly stride: number
 }
 
 /** The last events shown of a seed that failed. */
 const lastEvents = 40
+
+/** A thread ends after so many seeds: the memory of WebAssembly only grows. */
+const seedsPerThread = 100
 
 /** Every so many seeds one is run twice. */
 const repeatStride = 100
@@ -61,8 +63,8 @@ const readOptions = () => {
 const lighten = (report: Report): Report =>
   report.violations.length === 0 ? { ...report, trace: [] } : { ...report, trace: report.trace.slice(-lastEvents) }
 
-const runShare = async ({ end, from, settings, stride }: Share, told: (report: Report) => void): Promise<void> => {
-  for (let seed = from; seed < end; seed += stride) {
+const runShare = async ({ end, from, settings }: Share, told: (report: Report) => void): Promise<void> => {
+  for (let seed = from; seed < end; seed++) {
     // A World is one synchronous run; the docs it leaves behind are given back between two runs only.
     await new Promise<void>((resolve) => void setImmediate(resolve))
     const report = simulate({ seed, ...settings })
@@ -77,6 +79,15 @@ const compared = (first: Report, second: Report): Report => {
   if (index < 0 && first.trace.length === second.trace.length) return { ...first, counts }
   const message = `the second run went another way: ${first.trace[index] ?? "it ended"} / ${second.trace[index] ?? "it ended"}`
   return { ...first, counts, violations: [...first.violations, { kind: "unrepeatable", message }] }
+}
+
+/** The seeds in shares, one thread's work each; fewer seeds than a thread takes are parted evenly. */
+const sharesOf = (settings: Settings, from: number, seeds: number, jobs: number): Array<Share> => {
+  const size = Math.min(seedsPerThread, Math.ceil(seeds / jobs))
+  return Array.from({ length: Math.ceil(seeds / size) }, (_, index) => {
+    const first = from + index * size
+    return { settings, from: first, end: Math.min(first + size, from + seeds) }
+  })
 }
 
 const runThread = (share: Share, told: (report: Report) => void): Promise<void> =>
@@ -120,11 +131,11 @@ const main = async (): Promise<void> => {
     reports.push(report)
     if (report.violations.length > 0) showFailure(report)
   }
-  await Promise.all(
-    Array.from({ length: jobs }, (_, job) =>
-      runThread({ settings, from: from + job, end: from + seeds, stride: jobs }, told)
-    )
-  )
+  const shares = sharesOf(settings, from, seeds, jobs)
+  const runNext = async (): Promise<void> => {
+    for (let share = shares.shift(); share !== undefined; share = shares.shift()) await runThread(share, told)
+  }
+  await Promise.all(Array.from({ length: jobs }, runNext))
   const missed = neverMet(countsOf(reports))
   if (missed.length > 0) console.log(`never met:\n${missed.map((name) => `  ${name}`).join("\n")}`)
   console.log(summaryOf(reports))

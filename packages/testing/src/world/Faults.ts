@@ -117,7 +117,8 @@ export const changeMembers = (world: World): void => {
     })
     return
   }
-  if (world.links.length < 4) shareLink(world, tab, random.weighted<Role>({ owner: 2, editor: 4, reader: 2 }))
+  if (world.links.length < 4 && !tab.isSharing)
+    shareLink(world, tab, random.weighted<Role>({ owner: 2, editor: 4, reader: 2 }))
 }
 
 /** Makes a link of a role; the World keeps it. `done` hears the end, good or bad. */
@@ -130,8 +131,10 @@ export const shareLink = (
   const { replica } = tab
   if (replica === undefined) return
   world.chronicle.note(`${tab.name} shares as ${role}`)
+  tab.isSharing = true
   const expiresAt = world.timeline.now + tab.device.clockError.millis + 30 * 86_400_000
   tab.process.run(replica.share({ role, expiresAt, uses: 100 }), (exit) => {
+    tab.isSharing = false
     if (Exit.isSuccess(exit)) world.links.push({ text: exit.value, role })
     else world.chronicle.count("situation: sharing failed")
     done()

@@ -62,7 +62,7 @@ export const drawProfile = (random: SeededRandom): Profile => {
     tabsMax: random.pick([2, 2, 2, 3, 6]) ?? 2,
     readersRebel: random.chance(0.6),
     revokes: random.chance(0.4),
-    steps: random.pick([400, 700, 1_000, 1_600]) ?? 700
+    steps: random.pick([300, 500, 800, 1_300]) ?? 500
   }
 }
 

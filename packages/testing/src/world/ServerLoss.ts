@@ -61,7 +61,7 @@ export class ServerLoss {
     if (this.#copies.length === 0 || this.#lossCount >= lossCountMax || random.chance(0.45))
       return this.#copy(workspace)
     this.#lossCount += 1
-    return this.#lose(workspace, random.weighted<Loss>({ restore: 4, outgrow: 3, wipe: 2, replace: 1, swap: 2 }))
+    return this.#lose(workspace, random.weighted<Loss>({ restore: 4, outgrow: 3, wipe: 2, replace: 2, swap: 2 }))
   }
 
   /** What has to be looked at between two steps. */

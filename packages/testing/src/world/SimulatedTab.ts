@@ -32,6 +32,8 @@ export class SimulatedTab {
   /** Changes asked for and not answered. */
   pendingChanges = 0
   isClosing = false
+  /** A link was asked for and has not come. */
+  isSharing = false
   readonly #storeScope = Scope.makeUnsafe()
   readonly #scope = Scope.makeUnsafe()
 
