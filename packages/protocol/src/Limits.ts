@@ -46,6 +46,12 @@ export const cursorHintMillis = 1_000
 /** The largest text message on the live socket. */
 export const liveTextBytesMax = 65_536
 
+/** The largest message that pushes over the live socket; a larger push goes over HTTP. */
+export const livePushBytesMax = 262_144
+
+/** Pushes of one live socket that may wait for their answers; the server reads no further until one is answered. */
+export const livePushesUnansweredMax = 16
+
 /** Entry bytes waiting for one slow live reader before it is parked and told to pull. */
 export const liveBufferedBytesMax = 1_048_576
 

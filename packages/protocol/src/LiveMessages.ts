@@ -6,13 +6,13 @@
  * another, means "pull" [LIVE-2]. Text messages are JSON, at most `liveTextBytesMax` long. Rules: docs/spec/protocol.md.
  */
 import { Schema } from "effect"
-import { RateLimited, StorageFailed, Unauthorized, VersionUnsupported, WorkspaceUnknown } from "./Errors.ts"
+import { Forbidden, RateLimited, StorageFailed, Unauthorized, VersionUnsupported, WorkspaceUnknown } from "./Errors.ts"
 import { RosterNumber, Seq, WorkspaceId } from "./Ids.ts"
 import { Malformed } from "./Malformed.ts"
 import { ProtocolRange } from "./ProtocolVersion.ts"
-import { LogHead } from "./SyncApi.ts"
+import { LogHead, PushAnswer } from "./SyncApi.ts"
 
-/** From client to server. `Ping` asks for a `Pong`; nothing else is ever sent after `Hello`. */
+/** From client to server, as text. `Ping` asks for a `Pong`; after `Hello` there are these and pushes (`LivePush.ts`). */
 export const ClientMessage = Schema.Union([
   Schema.TaggedStruct("Hello", { protocol: ProtocolRange, token: Schema.String, workspace: WorkspaceId }),
   Schema.TaggedStruct("Ping", {})
@@ -29,12 +29,17 @@ export const GoodbyeError = Schema.Union([
   StorageFailed
 ])
 
+/** Why a live push was not looked at; nothing of it was stored. The socket stays open. */
+export const LivePushError = Schema.Union([Malformed, Forbidden, WorkspaceUnknown, RateLimited, StorageFailed])
+
 /**
- * From server to client. `Behind`: entries up to `head` were not sent because the reader was slow; pull. `RosterMoved`:
+ * From server to client. `PushAnswered` and `PushRefused` name the number of the live push they answer. `Behind`: entries up to `head` were not sent because the reader was slow; pull. `RosterMoved`:
  * the roster has grown; pull it. `CursorsMoved`: devices have reported how far they have come; ask when it matters. `Goodbye` is followed by the close.
  */
 export const ServerMessage = Schema.Union([
   Schema.TaggedStruct("Welcome", { protocol: Schema.Int, log: LogHead }),
+  Schema.TaggedStruct("PushAnswered", { request: Schema.Int, answer: PushAnswer }),
+  Schema.TaggedStruct("PushRefused", { request: Schema.Int, error: LivePushError }),
   Schema.TaggedStruct("Behind", { head: Seq }),
   Schema.TaggedStruct("RosterMoved", { number: RosterNumber }),
   Schema.TaggedStruct("CursorsMoved", {}),
@@ -52,3 +57,10 @@ export const decodeClientMessage = Schema.decodeUnknownResult(ClientMessageJson)
 /** The text of a server's message, and back; a text that is none gives a `SchemaError`. */
 export const encodeServerMessage = Schema.encodeSync(ServerMessageJson)
 export const decodeServerMessage = Schema.decodeUnknownResult(ServerMessageJson)
+
+/**
+ * The text of a `PushAnswered`, the same as `encodeServerMessage` gives [MESSAGE-2]. Everything in it is text and numbers
+ * as they stand in JSON, and the server says it once a push.
+ */
+export const encodePushAnswered = (request: number, { head, logId, results }: PushAnswer): string =>
+  JSON.stringify({ _tag: "PushAnswered", request, answer: { logId, head, results } })

@@ -10,6 +10,7 @@ import {
   decodeEnvelope,
   decodeDocPage,
   decodeHeader,
+  decodeLivePush,
   decodePage,
   decodePush,
   decodeRosterPage,
@@ -20,6 +21,7 @@ import {
   type DocPage,
   encodeDocPage,
   encodeHeader,
+  encodeLivePush,
   encodePage,
   encodePush,
   encodeRosterPage,
@@ -190,6 +192,16 @@ describe("frames", () => {
     assert.isFalse(isOk(decodePage(unknownForm)))
   })
 
+  it("FRAME-7 a live push is read back, and nothing cut or foreign is one", () => {
+    const bytes = encodeLivePush({ request: 2 ** 32 - 1, entries: push })
+    assert.deepStrictEqual(valueOf(decodeLivePush(bytes)), { request: 2 ** 32 - 1, entries: push })
+    for (let length = 0; length < bytes.length; length++) {
+      assert.isTrue(Result.isFailure(decodeLivePush(bytes.subarray(0, length))), `${length} bytes`)
+    }
+    assert.isTrue(Result.isFailure(decodeLivePush(encodePush(push))))
+    assert.isTrue(Result.isFailure(decodeLivePush(bytes.with(1, 2))))
+  })
+
   it("FRAME-4 a roster page is read back, and cut it is malformed", () => {
     const bytes = encodeRosterPage({ after: RosterNumber.make(4), statements: push })
     assert.deepStrictEqual(valueOf(decodeRosterPage(bytes)), { after: RosterNumber.make(4), statements: push })
@@ -199,12 +211,14 @@ describe("frames", () => {
   it("FRAME-5 no bytes make a decoder throw", () => {
     const seeds = [
       encodePush(push),
+      encodeLivePush({ request: 1, entries: push }),
       encodePage(page),
       encodeRosterPage({ after: RosterNumber.make(4), statements: push }),
       entryOf(entryBytesMin)
     ]
     const decoders = [
       decodePush,
+      decodeLivePush,
       decodePage,
       decodeRosterPage,
       decodeHeader,

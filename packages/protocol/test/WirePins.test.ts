@@ -11,11 +11,14 @@ import {
   ClientMessage as ClientMessageSchema,
   decodeClientMessage,
   decodeServerMessage,
+  DeviceSeq,
   encodeClientMessage,
   encodeDocPage,
   encodeHeader,
+  encodeLivePush,
   encodePage,
   encodePush,
+  encodePushAnswered,
   encodeRosterPage,
   encodeSealedBody,
   encodeServerMessage,
@@ -28,6 +31,7 @@ import {
   ServerMessage as ServerMessageSchema,
   type ServerMessage,
   SyncApi,
+  RateLimited,
   WorkspaceUnknown
 } from "@tidemark/protocol"
 import { bytesFrom, cursor, docPage, hash, header, logId, page, statements, workspace } from "./samples.ts"
@@ -41,6 +45,19 @@ const clientMessages: ReadonlyArray<ClientMessage> = [
 ]
 const serverMessages: ReadonlyArray<ServerMessage> = [
   { _tag: "Welcome", protocol: 1, log: { logId, head: Seq.make(9), chain: hash, roster: RosterNumber.make(2) } },
+  {
+    _tag: "PushAnswered",
+    request: 7,
+    answer: {
+      logId,
+      head: Seq.make(9),
+      results: [
+        { _tag: "Stored", deviceSeq: DeviceSeq.make(4), seq: Seq.make(9), chain: hash },
+        { _tag: "ItemRefused", deviceSeq: DeviceSeq.make(5), reason: "quotaFull", message: 'full: "10"' }
+      ]
+    }
+  },
+  { _tag: "PushRefused", request: 8, error: new RateLimited({ retryAfterMillis: 5, message: "wait" }) },
   { _tag: "Behind", head: Seq.make(9) },
   { _tag: "RosterMoved", number: RosterNumber.make(3) },
   { _tag: "CursorsMoved" },
@@ -56,6 +73,7 @@ describe(`protocol version ${protocolVersion}`, () => {
         header: hex(encodeHeader(header)),
         body: hex(encodeSealedBody({ codec: 1, compression: 0, itemBytes: 4, seen: cursor, body: bytesFrom(5, 4) })),
         push: hex(encodePush(push)),
+        livePush: hex(encodeLivePush({ request: 258, entries: push })),
         page: hex(encodePage(page)),
         docPage: hex(encodeDocPage(docPage)),
         roster: hex(encodeRosterPage({ after: RosterNumber.make(4), statements: push })),
@@ -66,6 +84,7 @@ describe(`protocol version ${protocolVersion}`, () => {
           "0101010051525354555657583132333435363738393a3b3c3d3e3f401112131415161718191a1b1c1d1e1f2000000001000000050000000300010002a1a2a3a4a5a6a7a8a9aaabac00000000",
         body: "0100000000040000000400000000000000076162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f804142434445464748494a4b4c4d4e4f50050607080000000000000000000000000000000000000000000000000000",
         push: "0101000200000003000102000000020708",
+        livePush: "0501000001020101000200000003000102000000020708",
         page: "020100024142434445464748494a4b4c4d4e4f500000000000000005000000000000000700000000000000096162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f800100000000000000060000000500010203040200000000000000076162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f80",
         docPage:
           "040100024142434445464748494a4b4c4d4e4f503132333435363738393a3b3c3d3e3f400000000000000005000000000000000800000000000000090100000000000000060000000500010203040200000000000000086162636465666768696a6b6c6d6e6f707172737475767778797a7b7c7d7e7f80",
@@ -90,6 +109,10 @@ describe(`protocol version ${protocolVersion}`, () => {
         '{"_tag":"Hello","protocol":{"min":1,"max":1},"token":"token","workspace":"AQIDBAUGBwgJCgsMDQ4PEA"}',
         '{"_tag":"Ping"}',
         '{"_tag":"Welcome","protocol":1,"log":{"logId":"QUJDREVGR0hJSktMTU5PUA","head":9,"chain":"YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7fH1-f4A","roster":2}}',
+        '{"_tag":"PushAnswered","request":7,"answer":{"logId":"QUJDREVGR0hJSktMTU5PUA","head":9,"results":[' +
+          '{"_tag":"Stored","deviceSeq":4,"seq":9,"chain":"YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXp7fH1-f4A"},' +
+          '{"_tag":"ItemRefused","deviceSeq":5,"reason":"quotaFull","message":"full: \\"10\\""}]}}',
+        '{"_tag":"PushRefused","request":8,"error":{"_tag":"RateLimited","retryAfterMillis":5,"message":"wait"}}',
         '{"_tag":"Behind","head":9}',
         '{"_tag":"RosterMoved","number":3}',
         '{"_tag":"CursorsMoved"}',
@@ -105,7 +128,15 @@ describe(`protocol version ${protocolVersion}`, () => {
       client: Schema.toJsonSchemaDocument(ClientMessageSchema),
       server: Schema.toJsonSchemaDocument(ServerMessageSchema)
     }
-    assert.strictEqual(sha256(JSON.stringify(schemas)), "1697503302ea1ea5d6ae25184d97fb6b")
+    assert.strictEqual(sha256(JSON.stringify(schemas)), "cdcb699d3b02e1692fdcf19d872ba80b")
+  })
+
+  it("MESSAGE-2 the answer to a push is the same text whichever way it is written", () => {
+    const answered = serverMessages.filter((message) => message._tag === "PushAnswered")
+    assert.isNotEmpty(answered)
+    for (const message of answered) {
+      assert.strictEqual(encodePushAnswered(message.request, message.answer), encodeServerMessage(message))
+    }
   })
 
   it("MESSAGE-1 messages are read back, and other texts are errors", () => {

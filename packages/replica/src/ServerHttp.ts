@@ -170,6 +170,7 @@ const liveEventOf = Effect.fnUntraced(function* (
   if (Result.isFailure(message)) return yield* unreachable(message.failure)
   const said = message.success
   if (said._tag === "Goodbye") return yield* said.error
-  if (said._tag === "Pong") return Option.none()
+  // Nothing is pushed over this socket yet, so an answer to a push answers nobody.
+  if (said._tag === "Pong" || said._tag === "PushAnswered" || said._tag === "PushRefused") return Option.none()
   return Option.some(said._tag === "Welcome" ? { _tag: "Welcome", log: said.log } : said)
 })

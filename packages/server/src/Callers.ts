@@ -35,6 +35,8 @@ export class Callers extends Context.Service<
     readonly authenticate: (
       token: string
     ) => Effect.Effect<CallerShape, Unauthorized | WorkspaceUnknown | RateLimited | StorageFailed>
+    /** Counts a request of a caller that was authenticated before, as a live session's. */
+    readonly countRequest: (caller: CallerShape) => Effect.Effect<void, RateLimited>
     /** Counts a request that needs no token, by where it comes from. */
     readonly countEntrance: (from: string) => Effect.Effect<void, RateLimited>
   }
@@ -91,11 +93,12 @@ const makeCallers = ({ requestsPerSecondMax }: CallersOptions) =>
     const tokens = yield* Tokens
     const roster = yield* Roster
     const takeSubject = makeTokenBuckets(requestsPerSecondMax)
+    const keyOf = (subject: CallerShape["subject"]) => (subject._tag === "Device" ? subject.device : subject.grant)
     const takeEntrance = makeTokenBuckets(requestsPerSecondMax)
     return Callers.of({
       authenticate: Effect.fn("Callers.authenticate")(function* (token) {
         const { subject, workspace } = yield* tokens.verify(token)
-        yield* takeSubject(subject._tag === "Device" ? subject.device : subject.grant)
+        yield* takeSubject(keyOf(subject))
         const state = yield* roster.state(workspace)
         const role =
           subject._tag === "Device"
@@ -103,6 +106,7 @@ const makeCallers = ({ requestsPerSecondMax }: CallersOptions) =>
             : yield* grantRole(state, subject.grant, yield* Clock.currentTimeMillis)
         return { workspace, subject, role }
       }),
+      countRequest: ({ subject }) => takeSubject(keyOf(subject)),
       countEntrance: takeEntrance
     })
   })

@@ -17,17 +17,17 @@ import {
   type WorkspaceId
 } from "@tidemark/protocol"
 
-/** One live reader. Its methods are called in order and must not wait for the network. */
+/** One live reader. Its methods are called in order and do not wait for anything. */
 export interface Subscriber {
   readonly device: DeviceId
-  /** A page frame; `through` is the Seq it ends at. */
-  readonly frame: (frame: Uint8Array, through: Seq) => Effect.Effect<void>
+  /** A page frame, the same bytes for every reader; `through` is the Seq it ends at. */
+  readonly frame: (frame: Uint8Array, through: Seq) => void
   /** Entries up to `head` exist that this reader is not sent: it pulls. */
-  readonly behind: (head: Seq) => Effect.Effect<void>
+  readonly behind: (head: Seq) => void
   /** The roster has grown to `number`; the subscriber itself asks whether its device still has a place in it. */
   readonly rosterMoved: (number: RosterNumber) => Effect.Effect<void>
   /** Devices have reported how far they have come. A hint: nobody needs it. */
-  readonly cursorsMoved: Effect.Effect<void>
+  readonly cursorsMoved: () => void
 }
 
 /** Where something was committed; only what was committed `here` (the default) is told to other processes. */
@@ -88,11 +88,26 @@ const makeFanOut = () => {
   const rooms = new Map<WorkspaceId, Room>()
   let follower: Record<keyof Following, Queue.Queue<WorkspaceId>> | undefined
 
+  const readerFailed = Effect.logError("fan-out: a live reader failed")
+
   /** What goes wrong with one reader is no business of the others, nor of the receipt that follows. */
-  const tellAll = (room: Room, tell: (subscriber: Subscriber) => Effect.Effect<void>) =>
+  const tellAll = (room: Room, tell: (subscriber: Subscriber) => void): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      let failureCount = 0
+      for (const subscriber of room.subscribers) {
+        try {
+          tell(subscriber)
+        } catch {
+          failureCount += 1
+        }
+      }
+      return failureCount === 0 ? Effect.void : readerFailed
+    })
+
+  const tellRoster = (room: Room, number: RosterNumber): Effect.Effect<void> =>
     Effect.forEach(
       [...room.subscribers],
-      (subscriber) => Effect.catchCause(tell(subscriber), () => Effect.logError("fan-out: a live reader failed")),
+      (subscriber) => Effect.catchCause(subscriber.rosterMoved(number), () => readerFailed),
       { discard: true }
     )
 
@@ -150,17 +165,14 @@ const makeFanOut = () => {
         const room = rooms.get(workspace)
         const isNews = room !== undefined && (room.roster === undefined || number > room.roster)
         if (isNews) room.roster = number
-        return Effect.andThen(
-          hint(workspace, origin),
-          isNews ? tellAll(room, (subscriber) => subscriber.rosterMoved(number)) : Effect.void
-        )
+        return Effect.andThen(hint(workspace, origin), isNews ? tellRoster(room, number) : Effect.void)
       }),
     publishCursors: (workspace, origin = "here") =>
       Effect.suspend(() => {
         const room = rooms.get(workspace)
         return Effect.andThen(
           follower === undefined || origin === "elsewhere" ? Effect.void : Queue.offer(follower.reported, workspace),
-          room === undefined ? Effect.void : tellAll(room, (subscriber) => subscriber.cursorsMoved)
+          room === undefined ? Effect.void : tellAll(room, (subscriber) => subscriber.cursorsMoved())
         )
       }),
     publishBehind: (workspace, head) =>

@@ -9,10 +9,16 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import {
   type CallerShape,
   type ClientMessage,
+  decodeLivePush,
+  encodePushAnswered,
   encodeServerMessage,
   type GoodbyeError,
+  type LivePush,
+  type LivePushError,
+  type Malformed,
   negotiateVersion,
   protocolRange,
+  type PushAnswer,
   RateLimited,
   RosterNumber,
   Seq,
@@ -22,26 +28,31 @@ import {
   VersionUnsupported,
   type WorkspaceId
 } from "@tidemark/protocol"
-import { Callers, deviceRole, requireWorkspace } from "./Callers.ts"
+import { Callers, deviceRole, requireDevice, requireWorkspace } from "./Callers.ts"
 import { FanOut, type Subscriber } from "./FanOut.ts"
 import { Log } from "./Log.ts"
 import { Roster } from "./RosterStore.ts"
 
-/** Where a session's messages go. Neither method waits for the network. */
+/** Where a session's messages go. Neither method waits for anything. */
 export interface Sink {
   /** Hands over a text message or a page frame. `false`: no room, it was not taken. */
-  readonly offer: (message: string | Uint8Array) => Effect.Effect<boolean>
+  readonly offer: (message: string | Uint8Array) => boolean
   /** Says goodbye (if there is room) and closes. */
-  readonly close: (goodbye: string) => Effect.Effect<void>
+  readonly close: (goodbye: string) => void
 }
 
 /** An open session. */
 export interface LiveSession {
   readonly caller: CallerShape
-  /** A message from the client after its hello. */
-  readonly hear: (message: ClientMessage) => Effect.Effect<void>
+  /** A text message from the client after its hello. */
+  readonly hear: (message: ClientMessage) => void
+  /**
+   * A live push. Ends when its answer was handed over, which may be after the sink has room again. Fails with
+   * `Malformed` for bytes that are none; there is no number then to answer to.
+   */
+  readonly push: (message: Uint8Array) => Effect.Effect<void, Malformed>
   /** The sink has room again. */
-  readonly drained: Effect.Effect<void>
+  readonly drained: () => void
 }
 
 type Goodbye = typeof GoodbyeError.Type
@@ -86,6 +97,9 @@ const makeSessionCounts = () => {
   return take
 }
 
+/** The failures of a live push that are answered with its number; `Malformed` is one where its entries cannot be read. */
+type PushFailure = typeof LivePushError.Type
+
 const makeLive = Effect.gen(function* () {
   const callers = yield* Callers
   const fanOut = yield* FanOut
@@ -93,67 +107,96 @@ const makeLive = Effect.gen(function* () {
   const roster = yield* Roster
   const takeSession = makeSessionCounts()
 
+  /** A session's way to push: the same checks as over HTTP, without a token to verify and a request to parse. */
+  const pushOf = (caller: CallerShape, answer: (text: string) => Effect.Effect<void>) => {
+    const { workspace } = caller
+    const append = ({ entries }: LivePush): Effect.Effect<PushAnswer, PushFailure> =>
+      Effect.flatMap(Effect.andThen(callers.countRequest(caller), requireDevice(caller, "editor")), (device) =>
+        log.append(workspace, device, entries)
+      )
+    return (message: Uint8Array): Effect.Effect<void, Malformed> =>
+      Effect.flatMap(Effect.fromResult(decodeLivePush(message)), (push) =>
+        Effect.matchEffect(append(push), {
+          onSuccess: (answered) => answer(encodePushAnswered(push.request, answered)),
+          onFailure: (error) => answer(encodeServerMessage({ _tag: "PushRefused", request: push.request, error }))
+        })
+      )
+  }
+
   const makeSubscriber = (workspace: WorkspaceId, device: Subscriber["device"], sink: Sink) => {
     // Parked until welcomed: what commits meanwhile is only remembered by its Seq.
     let isParked = true
     let missedHead: Seq | undefined
     let missedRoster: RosterNumber | undefined
+    /** Answers to pushes that found no room, and whom to tell when they have gone. */
+    const unsaid: Array<{ readonly text: string; readonly said: () => void }> = []
 
     const offer = (message: ServerMessage) => sink.offer(encodeServerMessage(message))
-    const park = (head: Seq) =>
-      Effect.sync(() => {
-        isParked = true
-        missedHead = Seq.make(Math.max(missedHead ?? 0, head))
-      })
+    const park = (head: Seq) => {
+      isParked = true
+      missedHead = Seq.make(Math.max(missedHead ?? 0, head))
+    }
+    const missRoster = (number: RosterNumber) => {
+      isParked = true
+      missedRoster = RosterNumber.make(Math.max(missedRoster ?? 0, number))
+    }
 
-    const missRoster = (number: RosterNumber) =>
-      Effect.sync(() => {
-        isParked = true
-        missedRoster = RosterNumber.make(Math.max(missedRoster ?? 0, number))
-      })
-
-    // Each is taken before it is offered: what is missed while the offer runs must not be forgotten with it.
-    const drained: Effect.Effect<void> = Effect.gen(function* () {
+    const drained = (): void => {
+      for (let first = unsaid[0]; first !== undefined; first = unsaid[0]) {
+        if (!sink.offer(first.text)) return
+        unsaid.shift()
+        first.said()
+      }
+      // Each is taken before it is offered: what is missed while the offer runs must not be forgotten with it.
       while (missedRoster !== undefined || missedHead !== undefined) {
         const [number, head] = [missedRoster, missedHead]
         missedRoster = undefined
         missedHead = undefined
-        if (number !== undefined && !(yield* offer({ _tag: "RosterMoved", number }))) {
-          if (head !== undefined) yield* park(head)
-          return yield* missRoster(number)
+        if (number !== undefined && !offer({ _tag: "RosterMoved", number })) {
+          if (head !== undefined) park(head)
+          return missRoster(number)
         }
-        if (head !== undefined && !(yield* offer({ _tag: "Behind", head }))) return yield* park(head)
+        if (head !== undefined && !offer({ _tag: "Behind", head })) return park(head)
       }
       isParked = false
-    })
+    }
+
+    /** Says something that may not be lost; ends when it is said. */
+    const answer = (text: string): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        if (unsaid.length === 0 && sink.offer(text)) return Effect.void
+        return Effect.callback<void>((resume) => {
+          unsaid.push({ text, said: () => resume(Effect.void) })
+        })
+      })
 
     /** Ends the session of a device that the roster no longer has. */
     const checkRevoked = (number: RosterNumber) =>
       Effect.flatMap(roster.stateAt(workspace, number), (state) => deviceRole(state, device)).pipe(
-        Effect.catchTag("Unauthorized", (error) => sink.close(goodbyeText(error))),
+        Effect.catchTag("Unauthorized", (error) => Effect.sync(() => sink.close(goodbyeText(error)))),
         // The roster cannot be read now; the next move or the next request asks again.
         Effect.catch(() => Effect.void)
       )
 
     const subscriber: Subscriber = {
       device,
-      frame: (frame, through) =>
-        isParked
-          ? park(through)
-          : Effect.flatMap(sink.offer(frame), (isTaken) => (isTaken ? Effect.void : park(through))),
-      behind: (head) =>
-        isParked
-          ? park(head)
-          : Effect.flatMap(offer({ _tag: "Behind", head }), (isTaken) => (isTaken ? Effect.void : park(head))),
+      frame: (frame, through) => {
+        if (isParked || !sink.offer(frame)) park(through)
+      },
+      behind: (head) => {
+        if (isParked || !offer({ _tag: "Behind", head })) park(head)
+      },
       // One that is missed is made up for by the next, or by the device's own asking.
-      cursorsMoved: Effect.suspend(() => (isParked ? Effect.void : Effect.asVoid(offer({ _tag: "CursorsMoved" })))),
+      cursorsMoved: () => {
+        if (!isParked) offer({ _tag: "CursorsMoved" })
+      },
       rosterMoved: (number) =>
-        Effect.gen(function* () {
-          if (isParked || !(yield* offer({ _tag: "RosterMoved", number }))) yield* missRoster(number)
-          yield* checkRevoked(number)
+        Effect.suspend(() => {
+          if (isParked || !offer({ _tag: "RosterMoved", number })) missRoster(number)
+          return checkRevoked(number)
         })
     }
-    return { subscriber, drained, offer, checkRevoked }
+    return { subscriber, drained, offer, answer, checkRevoked }
   }
 
   const open = Effect.fn("Live.open")(function* (hello: Hello, sink: Sink) {
@@ -168,18 +211,21 @@ const makeLive = Effect.gen(function* () {
     if (caller.subject._tag === "Grant") return yield* admitsOnly()
     const { device } = caller.subject
     yield* takeSession(`${workspace}/${device}`)
-    const { checkRevoked, drained, offer, subscriber } = makeSubscriber(workspace, device, sink)
+    const { answer, checkRevoked, drained, offer, subscriber } = makeSubscriber(workspace, device, sink)
     yield* fanOut.subscribe(workspace, subscriber)
     const head = yield* log.head(workspace, device)
     yield* fanOut.start(workspace, { logId: head.logId, seq: head.head, chain: head.chain }, head.roster)
-    yield* offer({ _tag: "Welcome", protocol: version, log: head })
-    yield* drained
+    offer({ _tag: "Welcome", protocol: version, log: head })
+    drained()
     // Revoked between the check above and the subscription: nobody else would tell this session.
     yield* checkRevoked(head.roster)
     return {
       caller,
       drained,
-      hear: (message: ClientMessage) => (message._tag === "Ping" ? Effect.asVoid(offer({ _tag: "Pong" })) : Effect.void)
+      hear: (message: ClientMessage) => {
+        if (message._tag === "Ping") offer({ _tag: "Pong" })
+      },
+      push: pushOf(caller, answer)
     }
   })
 

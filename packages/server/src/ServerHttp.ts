@@ -71,18 +71,19 @@ const layerApp = (webFolder: string) =>
  */
 export const layerRoutes = (config: Pick<ServerConfig, "port" | "host" | "webFolder">) =>
   Layer.unwrap(
-    Effect.map(HttpRouter.toHttpEffect(layerApp(config.webFolder)), (app) =>
-      HttpServer.serve(app).pipe(
+    Effect.map(HttpRouter.toHttpEffect(layerApp(config.webFolder)), (app) => {
+      const server = createServer({ requestTimeout, headersTimeout })
+      return Layer.effectDiscard(LiveSocket.attach(server)).pipe(
+        Layer.provideMerge(HttpServer.serve(app)),
         Layer.provideMerge(
-          NodeHttpServer.layerServer(() => createServer({ requestTimeout, headersTimeout }), {
+          NodeHttpServer.layerServer(() => server, {
             port: config.port,
             host: config.host,
-            gracefulShutdownTimeout: stopTimeout,
-            websocket: LiveSocket.webSocketOptions
+            gracefulShutdownTimeout: stopTimeout
           })
         )
       )
-    )
+    })
   ).pipe(
     Layer.provide(Layer.succeed(HttpIncomingMessage.MaxBodySize, ByteSize.bytes(bodyBytesMax))),
     Layer.provide(NodeHttpServer.layerHttpServices)

@@ -274,7 +274,7 @@ describe("Access", () => {
         token: owner.token,
         workspace: victim.workspace
       } as const
-      const sink = { offer: () => Effect.die("nothing is said"), close: () => Effect.die("nothing is said") }
+      const sink = { offer: () => assert.fail("nothing is said"), close: () => assert.fail("nothing is said") }
       const errors = [
         yield* Effect.flip(sync.grant({ ...foreign, statement })),
         yield* Effect.flip(sync.admit({ ...foreign, statement, proof })),

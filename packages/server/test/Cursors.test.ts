@@ -28,13 +28,12 @@ const listen = (member: Member) =>
   Effect.gen(function* () {
     const heard: Array<string> = []
     const sink: Sink = {
-      offer: (message) =>
-        Effect.sync(() => {
-          const said = typeof message === "string" ? decodeServerMessage(message) : undefined
-          heard.push(said?._tag === "Success" ? said.success._tag : "page")
-          return true
-        }),
-      close: () => Effect.void
+      offer: (message) => {
+        const said = typeof message === "string" ? decodeServerMessage(message) : undefined
+        heard.push(said?._tag === "Success" ? said.success._tag : "page")
+        return true
+      },
+      close: () => undefined
     }
     const { token, workspace } = member
     yield* (yield* SyncService).live({ _tag: "Hello", protocol: protocolRange, token, workspace }, sink)

@@ -1,6 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Result } from "effect"
-import { type ClientMessage, decodePage, decodeServerMessage, Seq, socketsPerDeviceMax } from "@tidemark/protocol"
+import { Effect, Fiber, Result } from "effect"
+import { TestClock } from "effect/testing"
+import {
+  type ClientMessage,
+  decodePage,
+  decodeServerMessage,
+  encodeLivePush,
+  Seq,
+  socketsPerDeviceMax
+} from "@tidemark/protocol"
 import { FanOut, Log, type Sink, SyncService } from "@tidemark/server"
 import { makeEntries } from "@tidemark/testing/suites/internal/serverFixtures"
 import { makeLink, makeMember, makeOwner, type Member, push, revoke } from "./people.ts"
@@ -16,6 +24,7 @@ const said = (message: string | Uint8Array): string => {
   if (Result.isFailure(read)) return "no message"
   const { success } = read
   if (success._tag === "Behind") return `Behind ${success.head}`
+  if (success._tag === "PushRefused") return `PushRefused ${success.request} ${success.error._tag}`
   if (success._tag === "RosterMoved") return `RosterMoved ${success.number}`
   return success._tag === "Goodbye" ? `Goodbye ${success.error._tag}` : success._tag
 }
@@ -23,22 +32,22 @@ const said = (message: string | Uint8Array): string => {
 /** A sink that takes `room` messages. */
 const makeSink = (room = Number.MAX_SAFE_INTEGER) => {
   const heard: Array<string> = []
+  const messages: Array<string | Uint8Array> = []
   const state = { room, isClosed: false }
   const sink: Sink = {
-    offer: (message) =>
-      Effect.sync(() => {
-        if (state.room === 0) return false
-        state.room--
-        heard.push(said(message))
-        return true
-      }),
-    close: (goodbye) =>
-      Effect.sync(() => {
-        heard.push(said(goodbye))
-        state.isClosed = true
-      })
+    offer: (message) => {
+      if (state.room === 0) return false
+      state.room--
+      heard.push(said(message))
+      messages.push(message)
+      return true
+    },
+    close: (goodbye) => {
+      heard.push(said(goodbye))
+      state.isClosed = true
+    }
   }
-  return { sink, heard, state }
+  return { sink, heard, messages, state }
 }
 
 const helloOf = (member: Pick<Member, "token" | "workspace">): Extract<ClientMessage, { readonly _tag: "Hello" }> => ({
@@ -61,7 +70,7 @@ describe("Live", () => {
       const session = yield* open(reader, sink)
       yield* push(owner, 2, 2)
       yield* push(owner, 4, 1)
-      yield* session.hear({ _tag: "Ping" })
+      session.hear({ _tag: "Ping" })
       assert.deepStrictEqual(heard, ["Welcome", "page 2,3", "page 4", "Pong"])
     }).pipe(Effect.scoped, Effect.provide(memoryStore()))
   )
@@ -108,7 +117,7 @@ describe("Live", () => {
         yield* push(owner, 3, 1)
         assert.deepStrictEqual(heard, ["Welcome", "page 1"])
         state.room = 9
-        yield* session.drained
+        session.drained()
         yield* push(owner, 4, 1)
         assert.deepStrictEqual(heard, ["Welcome", "page 1", "Behind 3", "page 4"])
       }).pipe(Effect.scoped, Effect.provide(memoryStore()))
@@ -117,24 +126,23 @@ describe("Live", () => {
   it.effect("FAN-4 what commits while a parked reader hears what it missed is not forgotten", () =>
     Effect.gen(function* () {
       const owner = yield* makeOwner
-      const sync = yield* SyncService
+      const fanOut = yield* FanOut
       const { heard, sink, state } = makeSink(1)
       let isBusy = true
-      // A slow write: another commit comes in the middle of it.
-      const offer: Sink["offer"] = (message) =>
-        Effect.gen(function* () {
-          const isTaken = yield* sink.offer(message)
-          if (said(message) !== "Behind 1" || !isBusy) return isTaken
-          isBusy = false
-          yield* Effect.orDie(Effect.provideService(push(owner, 2, 1), SyncService, sync))
-          return isTaken
-        })
+      // News that comes in the middle of an offer.
+      const offer: Sink["offer"] = (message) => {
+        const isTaken = sink.offer(message)
+        if (said(message) !== "Behind 1" || !isBusy) return isTaken
+        isBusy = false
+        Effect.runSync(fanOut.publishBehind(owner.workspace, Seq.make(2)))
+        return isTaken
+      }
       const session = yield* open(owner, { ...sink, offer })
       yield* push(owner, 1, 1)
       state.room = 9
-      yield* session.drained
-      yield* push(owner, 3, 1)
-      assert.deepStrictEqual(heard, ["Welcome", "Behind 1", "Behind 2", "page 3"])
+      session.drained()
+      yield* push(owner, 2, 1)
+      assert.deepStrictEqual(heard, ["Welcome", "Behind 1", "Behind 2", "page 2"])
     }).pipe(Effect.scoped, Effect.provide(memoryStore()))
   )
 
@@ -146,11 +154,70 @@ describe("Live", () => {
       yield* makeLink(owner, "reader")
       yield* push(owner, 1, 1)
       state.room = 1
-      yield* session.drained
+      session.drained()
       state.room = 9
       yield* push(owner, 2, 1)
-      yield* session.drained
+      session.drained()
       assert.deepStrictEqual(heard, ["Welcome", "RosterMoved 2", "Behind 2"])
+    }).pipe(Effect.scoped, Effect.provide(memoryStore()))
+  )
+
+  it.effect("FAN-8 a live push is answered with its number; a repeat over HTTP gets the first receipt", () =>
+    Effect.gen(function* () {
+      const owner = yield* makeOwner
+      const { heard, messages, sink } = makeSink()
+      const session = yield* open(owner, sink)
+      yield* session.push(encodeLivePush({ request: 7, entries: makeEntries(owner.device, 1, 2) }))
+      const repeated = yield* push(owner, 1, 2)
+      assert.deepStrictEqual(heard, ["Welcome", "page 1,2", "PushAnswered"])
+      const answer = Result.getOrThrow(decodeServerMessage(messages.at(-1)))
+      assert.deepStrictEqual(answer, { _tag: "PushAnswered", request: 7, answer: repeated })
+    }).pipe(Effect.scoped, Effect.provide(memoryStore()))
+  )
+
+  it.effect("FAN-8 what refuses a whole push is said with its number, and the session goes on", () =>
+    Effect.gen(function* () {
+      const owner = yield* makeOwner
+      const reader = yield* makeMember(owner, "reader")
+      const mine = makeSink()
+      const theirs = makeSink()
+      const session = yield* open(owner, mine.sink)
+      const reading = yield* open(reader, theirs.sink)
+      yield* reading.push(encodeLivePush({ request: 1, entries: makeEntries(reader.device, 1, 1) }))
+      yield* session.push(encodeLivePush({ request: 2, entries: [new Uint8Array(3)] }))
+      yield* session.push(encodeLivePush({ request: 3, entries: makeEntries(owner.device, 1, 1) }))
+      assert.deepStrictEqual(theirs.heard, ["Welcome", "PushRefused 1 Forbidden", "page 1"])
+      assert.deepStrictEqual(mine.heard, ["Welcome", "PushRefused 2 Malformed", "page 1", "PushAnswered"])
+      assert.strictEqual((yield* Effect.flip(session.push(new Uint8Array(9))))._tag, "Malformed")
+    }).pipe(Effect.scoped, Effect.provide(memoryStore()))
+  )
+
+  it.effect("FAN-8 a session pushes no faster than its device may ask", () =>
+    Effect.gen(function* () {
+      const owner = yield* makeOwner
+      const { heard, sink } = makeSink()
+      const session = yield* open(owner, sink)
+      for (let request = 1; request <= 10; request++) yield* session.push(encodeLivePush({ request, entries: [] }))
+      assert.include(heard, "PushRefused 10 RateLimited")
+      yield* TestClock.adjust("10 seconds")
+      yield* session.push(encodeLivePush({ request: 11, entries: [] }))
+      assert.strictEqual(heard.at(-1), "PushAnswered")
+    }).pipe(Effect.scoped, Effect.provide(memoryStore({ requestsPerSecondMax: 3 })))
+  )
+
+  it.effect("FAN-8 an answer that finds no room is said when there is some, before what was missed", () =>
+    Effect.gen(function* () {
+      const owner = yield* makeOwner
+      const { heard, sink, state } = makeSink(1)
+      const session = yield* open(owner, sink)
+      const message = encodeLivePush({ request: 1, entries: makeEntries(owner.device, 1, 1) })
+      const pushing = yield* Effect.forkChild(session.push(message), { startImmediately: true })
+      assert.deepStrictEqual(heard, ["Welcome"])
+      assert.isUndefined(pushing.pollUnsafe())
+      state.room = 9
+      session.drained()
+      yield* Fiber.join(pushing)
+      assert.deepStrictEqual(heard, ["Welcome", "PushAnswered", "Behind 1"])
     }).pipe(Effect.scoped, Effect.provide(memoryStore()))
   )
 

@@ -1,7 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Option, type Scope } from "effect"
 import { Primitives } from "@tidemark/crypto"
-import { encodeClientMessage, encodePush, entryBytesMax, liveTextBytesMax } from "@tidemark/protocol"
+import {
+  encodeClientMessage,
+  encodeLivePush,
+  encodePush,
+  entryBytesMax,
+  livePushBytesMax,
+  livePushesUnansweredMax,
+  liveTextBytesMax
+} from "@tidemark/protocol"
 import { makeEntries, makeEntry } from "@tidemark/testing/suites/internal/serverFixtures"
 import net from "node:net"
 import { foundOverHttp, joinOverHttp, linkOverHttp, revokeOverHttp } from "./httpPeople.ts"
@@ -118,9 +126,38 @@ describe("live socket", () => {
             "Goodbye Unauthorized",
             "Closed"
           ])
-          assert.deepStrictEqual(yield* outcome("x".repeat(liveTextBytesMax + 1)), ["Closed"])
+          const long = encodeClientMessage({ ...hello, token: "x".repeat(liveTextBytesMax) })
+          assert.deepStrictEqual(yield* outcome(long), ["Goodbye Malformed", "Closed"])
+          assert.deepStrictEqual(yield* outcome("x".repeat(livePushBytesMax + 1)), ["Closed"])
         })
       )
+  )
+
+  it.live("FAN-8 pushes over the socket are stored and answered by number, more at once than may wait", () =>
+    live(
+      Effect.gen(function* () {
+        const { address } = yield* startServer(yield* testConfig())
+        const owner = yield* foundOverHttp(address)
+        const socket = yield* openSocket(address)
+        yield* socket.hello(owner)
+        assert.strictEqual(short(yield* socket.next), "Welcome")
+        const count = livePushesUnansweredMax * 5
+        for (let request = 1; request <= count; request++) {
+          yield* socket.send(encodeLivePush({ request, entries: makeEntries(owner.device, request, 1) }))
+        }
+        const heard: Array<Heard> = []
+        while (heard.filter(({ _tag }) => _tag === "PushAnswered").length < count) heard.push(yield* socket.next)
+        const stored = heard
+          .filter((one) => one._tag === "PushAnswered")
+          .flatMap(({ answer, request }) => answer.results.map((one) => [request, one._tag, one.deviceSeq]))
+        assert.sameDeepMembers(
+          stored,
+          Array.from({ length: count }, (_, index) => [index + 1, "Stored", index + 1])
+        )
+        const again = yield* pushTo(address, owner, makeEntries(owner.device, 1, count))
+        assert.strictEqual(again.head, count)
+      })
+    )
   )
 
   it.live("FAN-6 a revocation closes the open socket within a second", () =>

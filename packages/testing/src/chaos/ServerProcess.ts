@@ -33,6 +33,8 @@ export interface ServerPlace {
   readonly spoil?: SpoilName | undefined
   /** Where it is given, the clock of the process is off by this from its start, and can be set. */
   readonly clockOffsetMillis?: number | undefined
+  /** Flags of Node itself, for a profile. */
+  readonly nodeFlags?: ReadonlyArray<string> | undefined
 }
 
 /** A started server. */
@@ -41,6 +43,8 @@ export interface ServerProcess {
   readonly pid: number
   /** SIGKILL, and waits for its end. Harmless when it has ended. */
   readonly kill: Effect.Effect<void>
+  /** SIGTERM, and waits for its end. Harmless when it has ended. */
+  readonly stop: Effect.Effect<void>
   /** Settles with the exit code, `null` for a signal. */
   readonly ended: Effect.Effect<number | null>
   /** Sets its wall clock to be off by this; it holds afterwards. Only of a process started with an offset that still runs. */
@@ -64,12 +68,12 @@ const endOf = async (child: ChildProcess): Promise<number | null> => {
 
 /** Starts the program and returns at once, before it listens. */
 export const spawnServer = (place: ServerPlace): ServerProcess => {
-  const { dataFolder, port } = place
+  const { dataFolder, nodeFlags = [], port } = place
   const flags = [
     ...["--port", String(port), "--data", dataFolder, "--web", `${dataFolder}/no-app`],
     ...["--requests-per-second-max", String(requestsPerSecondMax)]
   ]
-  const child = spawn(process.execPath, [...programOf(place), ...flags], {
+  const child = spawn(process.execPath, [...nodeFlags, ...programOf(place), ...flags], {
     stdio: ["ignore", "pipe", "pipe", ...(place.clockOffsetMillis === undefined ? [] : (["ipc"] as const))],
     env: environmentOf(place)
   })
@@ -77,13 +81,16 @@ export const spawnServer = (place: ServerPlace): ServerProcess => {
   for (const stream of [child.stdout, child.stderr]) {
     stream?.on("data", (chunk: Buffer) => (printed = (printed + chunk.toString()).slice(-20_000)))
   }
+  const end = (signal: NodeJS.Signals) =>
+    Effect.promise(async () => {
+      child.kill(signal)
+      await endOf(child)
+    })
   return {
     origin: `http://127.0.0.1:${port}`,
     pid: child.pid ?? 0,
-    kill: Effect.promise(async () => {
-      child.kill("SIGKILL")
-      await endOf(child)
-    }),
+    kill: end("SIGKILL"),
+    stop: end("SIGTERM"),
     ended: Effect.promise(() => endOf(child)),
     setClock: (offsetMillis) =>
       Effect.promise(async () => {

@@ -48,8 +48,8 @@ const diskErrorsIgnored: ReadonlyArray<SourceEdit> = [
 const bufferWithoutBound: ReadonlyArray<SourceEdit> = [
   {
     file: "packages/server/src/LiveSocket.ts",
-    from: "return isFull ? Effect.succeed(false)",
-    to: "return isFull && Number.isNaN(0) ? Effect.succeed(false)"
+    from: "if (isFull) return false",
+    to: "if (isFull && Number.isNaN(0)) return false"
   }
 ]
 

@@ -5,6 +5,7 @@ import { docPageFrame } from "./targets/DocPageFrame.ts"
 import { httpWire } from "./targets/HttpWire.ts"
 import { linkFragment, wholeLink } from "./targets/LinkText.ts"
 import { clientMessage, serverMessage } from "./targets/LiveText.ts"
+import { livePushFrame } from "./targets/LivePushFrame.ts"
 import { liveWire } from "./targets/LiveWire.ts"
 import { loroSnapshot, loroUpdates } from "./targets/LoroImport.ts"
 import { pageFrame } from "./targets/PageFrame.ts"
@@ -31,6 +32,7 @@ export const targets: ReadonlyArray<FuzzTarget> = [
   storedMeta,
   tokenText,
   pushFrame,
+  livePushFrame,
   pageFrame,
   docPageFrame,
   rosterFrame,

@@ -124,14 +124,14 @@ export class SimulatedServer {
     const forget = this.#onDeath(died)
     const opened = service.live(message, sink).pipe(
       Scope.provide(scope),
-      Effect.tapError((error) => sink.close(encodeServerMessage({ _tag: "Goodbye", error })))
+      Effect.tapError((error) => Effect.sync(() => sink.close(encodeServerMessage({ _tag: "Goodbye", error }))))
     )
     process.run(opened, (exit) => {
       if (Exit.isSuccess(exit)) session = exit.value
     })
     return {
       drained: () => {
-        if (session !== undefined) process.run(session.drained, () => undefined)
+        if (session !== undefined) process.run(Effect.sync(session.drained), () => undefined)
       },
       close: () => {
         forget()

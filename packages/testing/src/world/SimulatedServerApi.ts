@@ -225,18 +225,17 @@ const openSocket = (
     network.send({ kind: "frame", device, label: what, channel, arrive: () => hear(copy), lose })
   }
   const sink = {
-    offer: (frame: Uint8Array | string) =>
-      Effect.sync(() => {
-        if (!isOpen) return false
-        if (waiting >= socketFramesMax) {
-          isFull = true
-          witness.parked(device)
-          return false
-        }
-        say(frame)
-        return true
-      }),
-    close: (goodbye: string) => Effect.sync(() => (isOpen ? say(goodbye) : undefined))
+    offer: (frame: Uint8Array | string) => {
+      if (!isOpen) return false
+      if (waiting >= socketFramesMax) {
+        isFull = true
+        witness.parked(device)
+        return false
+      }
+      say(frame)
+      return true
+    },
+    close: (goodbye: string) => (isOpen ? say(goodbye) : undefined)
   }
   if (isOpen) {
     const hello = encodeClientMessage({ _tag: "Hello", protocol: protocolRange, token, workspace })
@@ -262,6 +261,8 @@ const liveEventOf = (frame: Uint8Array | string): Result.Result<Option.Option<Li
   if (Result.isFailure(message)) return Result.fail(unreachable())
   const said = message.success
   if (said._tag === "Goodbye") return Result.fail(said.error)
-  if (said._tag === "Pong") return Result.succeed(Option.none())
+  // Nothing is pushed over this socket yet, so an answer to a push answers nobody.
+  if (said._tag === "Pong" || said._tag === "PushAnswered" || said._tag === "PushRefused")
+    return Result.succeed(Option.none())
   return Result.succeed(Option.some(said._tag === "Welcome" ? { _tag: "Welcome", log: said.log } : said))
 }
