@@ -3,7 +3,15 @@ import { Effect } from "effect"
 import type { Primitives } from "@tidemark/crypto"
 import { FetchHttpClient } from "effect/http"
 import { Socket } from "effect/socket"
-import { DeviceSeq, DocId, encodeClientMessage, encodeHeader, KeyId, protocolRange, RosterNumber } from "@tidemark/protocol"
+import {
+  DeviceSeq,
+  DocId,
+  encodeClientMessage,
+  encodeHeader,
+  KeyId,
+  protocolRange,
+  RosterNumber
+} from "@tidemark/protocol"
 import { ServerHttp } from "@tidemark/replica"
 import { SeededRandom } from "../SeededRandom.ts"
 import { makeCrew, type Member } from "../chaos/Crew.ts"
