@@ -228,14 +228,14 @@ describe("a middlebox", () => {
     await untilAllWell(titles)
   })
 
-  it("APP-11 that shows its own page for everything: offline with the reason, and the app opens again", async () => {
+  it("APP-11 that shows its own page for everything: said as what it is, and the app opens again", async () => {
     ada.network.treat(() => ({ _tag: "Invent", type: "text/html", body: "<h1>Welcome to the harbour café</h1>" }))
     await addTask(ada.page, "From the café")
-    await untilStatus(ada.page, /Sync status: Offline, 1 pending/)
-    assert.match(await badgeSentence(ada.page), /not a Tidemark server/)
+    await untilStatus(ada.page, /Sync status: Needs a look/)
+    assert.match(await badgeSentence(ada.page), /between this device and the server/)
     await ada.page.reload()
     await addTask(ada.page, "After a reload there")
-    await untilStatus(ada.page, /Sync status: Offline, 2 pending/)
+    await untilStatus(ada.page, /Sync status: Needs a look/)
     await untilAllWell(["o Buy milk", "o From the café", "o After a reload there"])
   })
 })

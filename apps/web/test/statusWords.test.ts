@@ -15,6 +15,8 @@ const waysOut: Record<Cause, RegExp> = {
   store: /Keep this page open.*by itself/,
   serverStorage: /go out by themselves when the server can store/,
   serverClock: /clock/,
+  between: /Sign in to the network/,
+  sizeBetween: /larger requests/,
   revoked: /owner/,
   unknownDevice: /link to join again/,
   role: /owner lets you edit/,

@@ -27,6 +27,7 @@ import {
   SyncApi
 } from "@tidemark/protocol"
 import { lineBytesPerSecondMin, type LiveEvent, Unreachable } from "@tidemark/sync"
+import { foreignAnswer } from "./internal/foreignAnswer.ts"
 import { ServerApi, type ServerError, type Session } from "./ServerApi.ts"
 
 /** How long a request that moves so many bytes may take before it counts as unanswered. The engine gives up sooner. */
@@ -58,15 +59,16 @@ const safe = "Your edits are safe on this device and go out by themselves."
 
 const unreachable = (error: Foreign): Unreachable => {
   if (error._tag === "TimeoutError") return new Unreachable({ message: `The server does not answer. ${safe}` })
-  const isAnswered = error._tag === "SchemaError" || ("response" in error.reason && error.reason.response !== undefined)
-  return isAnswered ? notTidemark() : new Unreachable({ message: `The server cannot be reached. ${safe}` })
+  if (error._tag === "SchemaError") return foreignAnswer()
+  const response = "response" in error.reason ? error.reason.response : undefined
+  return response === undefined
+    ? new Unreachable({ message: `The server cannot be reached. ${safe}` })
+    : foreignAnswer(response.status)
 }
-
-const notTidemark = () => new Unreachable({ message: `Something answers that is not a Tidemark server. ${safe}` })
 
 /** A frame of the answer; one that cannot be read is no answer, and says nothing about what was asked. */
 const understood = <A>(decoded: Result.Result<A, Malformed>): Effect.Effect<A, Unreachable> =>
-  Effect.fromResult(Result.mapError(decoded, notTidemark))
+  Effect.fromResult(Result.mapError(decoded, () => foreignAnswer()))
 
 /** Bounds a request in time and translates what is no protocol error. */
 const request = <A, E extends ServerError>(

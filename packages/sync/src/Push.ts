@@ -84,6 +84,11 @@ export const makePush = Effect.fnUntraced(function* (
       const sent = yield* send(items)
       if (Result.isFailure(sent)) {
         const error = sent.failure
+        // What stands between lets only smaller pushes through [PUSH-14].
+        if (error._tag === "Unreachable" && error.reason === "sizeBetween" && items.length > 1) {
+          countMax = Math.ceil(items.length / 2)
+          continue
+        }
         if (!isAboutItems(error)) return yield* error
         // One item spoils the push: send them one by one to find it.
         if (items.length > 1) {

@@ -5,12 +5,16 @@
 import { Schema } from "effect"
 import { Cursor } from "@tidemark/protocol"
 
-/** Why a server that answers cannot serve now. */
+/** Why a server that answers, or what answers in its place, cannot serve now. */
 export const UnreachableReason = Schema.Literals([
   /** It cannot store or read: its disk is full, its database away. */
   "serverStorage",
   /** It does not accept the access it gave a moment ago: its clock, or that of another process of it, is wrong. */
-  "serverClock"
+  "serverClock",
+  /** Something between this device and the server answers in its place: a proxy, a sign-in page of the network. */
+  "between",
+  /** Something between them lets nothing through that is as large as what was sent. */
+  "sizeBetween"
 ])
 export type UnreachableReason = typeof UnreachableReason.Type
 

@@ -49,7 +49,7 @@ export const StalledCause = Schema.Literals([
   "history",
   /** The local store fails. */
   "store",
-  /** The server answers and cannot serve. */
+  /** The server, or what stands before it, answers and cannot serve. */
   ...UnreachableReason.literals,
   /** The server takes nothing of this device: role, quota, revocation, version … */
   ...Refused.fields.reason.literals

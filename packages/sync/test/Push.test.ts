@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { DeviceSeq, LogId, Seq } from "@tidemark/protocol"
-import { type LocalStoreMemory, MemoryDisk, Refused, StoreFailed } from "@tidemark/sync"
+import { DeviceSeq, DocId, LogId, Seq } from "@tidemark/protocol"
+import { type LocalStoreMemory, MemoryDisk, Refused, StoreFailed, Unreachable } from "@tidemark/sync"
 import { deviceTwo, docA, docB, entryOf, openTab, quiet, textOf } from "./device.ts"
 import { hashOf, idText, ServerModel } from "./serverModel.ts"
 
@@ -50,6 +50,35 @@ describe("sealing and sending", () => {
       assert.strictEqual(server.pushes.length, 2)
       assert.deepStrictEqual(server.pushes[0], server.pushes[1])
       assert.deepStrictEqual(storedTexts(server), ["once"])
+    })
+  )
+
+  it.effect("PUSH-14 what stands between lets only small pushes through: they get smaller until they pass", () =>
+    Effect.gen(function* () {
+      const { server, tab } = yield* start()
+      yield* tab.becomes("Synced")
+      const message = "Refused as too large on the way."
+      server.refusePush = (entries) =>
+        entries.length > 2 ? new Unreachable({ reason: "sizeBetween", message }) : undefined
+      const docs = Array.from({ length: 9 }, (_, index) => DocId.make(idText(40 + index)))
+      server.isDown = true
+      for (const doc of docs) yield* tab.edit("x", doc)
+      server.isDown = false
+      yield* TestClock.adjust("1 minute")
+      yield* tab.becomes("Synced")
+      assert.strictEqual(server.stored.length, 9)
+      assert.strictEqual(server.pushes.filter((entries) => entries.length > 2).length, 3)
+      // One alone that does not pass is said in words, and kept.
+      server.refusePush = () => new Unreachable({ reason: "sizeBetween", message })
+      yield* tab.edit("large")
+      yield* TestClock.adjust("30 seconds")
+      yield* quiet
+      const status = yield* tab.engine.status
+      assert.deepInclude(status, { _tag: "Stalled", cause: "sizeBetween", message, pending: 1 })
+      server.refusePush = undefined
+      yield* TestClock.adjust("2 minutes")
+      yield* tab.becomes("Synced")
+      assert.strictEqual(server.stored.length, 10)
     })
   )
 

@@ -90,7 +90,7 @@ export class ServerModel {
   refuseItem: (entry: Uint8Array, deviceSeq: DeviceSeq) => ItemRefusedReason | undefined = () => undefined
   /** Refuses a whole call, or changes its answer. */
   refuseCall: RemoteError | undefined
-  refusePush: ((entries: ReadonlyArray<Uint8Array>) => Refused | undefined) | undefined
+  refusePush: ((entries: ReadonlyArray<Uint8Array>) => RemoteError | undefined) | undefined
   changeAnswer: (answer: PushAnswer) => PushAnswer = (answer) => answer
   changePage: (page: Page) => Page = (page) => page
   changeDocPage: (page: DocPage) => DocPage = (page) => page

@@ -85,6 +85,10 @@ const stalledWayOut = ({ cause }: Stalled): string => {
       return "Your edits stay on this device and go out by themselves when the server can store again. Tell whoever runs it."
     case "serverClock":
       return "Your edits stay on this device. Whoever runs the server should check its clock. It is tried again by itself."
+    case "between":
+      return "Your edits stay on this device. Sign in to the network if it asks for that; if this lasts, tell whoever runs the network or the server."
+    case "sizeBetween":
+      return "Your edits stay on this device. Ask whoever runs the network, or what stands before the server, to let larger requests through."
     case "revoked":
       return "What you wrote stays on this device. If this is a mistake, ask an owner for a new link."
     case "unknownDevice":
