@@ -17,6 +17,7 @@
 import type { Seq } from "@tidemark/protocol"
 import { linkTable } from "./internal/linkTable.ts"
 import { pushTable } from "./internal/pushTable.ts"
+import { turnSilence } from "./internal/silence.ts"
 import { type StuckClock, stuckClockAtRest, turnStuckClock } from "./internal/stuckClock.ts"
 import type { UnreachableReason } from "./SyncErrors.ts"
 import type { Moment, Place, RefusedCause, SyncCommand, SyncEvent, SyncEventTag } from "./SyncEvent.ts"
@@ -116,6 +117,8 @@ export interface SyncState {
   /** Whether there are receipts that the log has not borne out. */
   readonly promised: boolean
   readonly stuck: StuckClock
+  /** Since when the server has handed out nothing of what there is, monotonic milliseconds; absent where nothing is awaited. */
+  readonly silentSince?: number
 }
 
 /** What a cell answers: the lane's next state and what to do. */
@@ -195,17 +198,23 @@ export const transition = (state: SyncState, event: SyncEvent, moment: Moment): 
   const link = stepIn(linkTable, state.link, event, moment)
   const push = follow(link.next, stepIn(pushTable, state.push, event, moment))
   const { promised, waiting } = event._tag === "OutboxChanged" ? event : state
+  const advanced = event._tag === "PageStored" && event.through > (placeOf(state.link)?.through ?? event.through)
+  const { at } = moment
+  const silentSince = turnSilence(state.silentSince, { link: link.next, advanced, at })
   const stuck = turnStuckClock(state.stuck, {
     link: link.next,
     isVerified: isReady(link.next),
     waits: waiting > 0,
     promised,
     progressed: provenOf(event) > 0,
-    advanced: event._tag === "PageStored" && event.through > (placeOf(state.link)?.through ?? event.through),
-    at: moment.at
+    advanced,
+    at
   })
   return {
-    next: { link: link.next, push: push.next, waiting, promised, stuck },
+    next: {
+      ...{ link: link.next, push: push.next, waiting, promised, stuck },
+      ...(silentSince === undefined ? {} : { silentSince })
+    },
     commands: [...link.commands, ...push.commands]
   }
 }

@@ -7,6 +7,7 @@
  */
 import { Schema } from "effect"
 import { type HistoryCounts, noHistory } from "./HistoryKeys.ts"
+import { untilSilentMillis } from "./internal/silence.ts"
 import { isOverdue, stuckMillis } from "./internal/stuckClock.ts"
 import { hasLasted } from "./internal/trial.ts"
 import type { OutboxCounts } from "./LocalStore.ts"
@@ -152,6 +153,7 @@ export const statusOf = (input: StatusInput): SyncStatus => {
   if (doubt !== undefined) return broken(doubt)
   const place = placeOf(link)
   if (place === undefined) return { _tag: "Connecting", ...seen }
+  if ((untilSilentMillis(state.silentSince, at) ?? 1) <= 0) return stalled("noProgress", silentMessage)
   if (place.through < place.head) {
     const from = link._tag === "catchingUp" ? link.from : place.through
     return { _tag: "Syncing", ...seen, done: place.through - from, total: place.head - from }
@@ -195,6 +197,10 @@ const stuckMessage = ({ push }: SyncState): string =>
     ? push.message
     : "The server has confirmed nothing for 30 seconds, although it can be reached. Your edits are kept on this device."
 
+const silentMessage =
+  "The server has handed out nothing for 30 seconds, although it can be reached and there is more. " +
+  "Everything on this device is safe; it is asked again by itself."
+
 /** Milliseconds from `at` until time alone changes the status if nothing happens; undefined when that cannot be. */
 export const untilStatusTurnsMillis = (state: SyncState, at: number): number | undefined => {
   const stuck = state.stuck.since === undefined ? undefined : stalledMillis - stuckMillis(state.stuck, at)
@@ -203,6 +209,7 @@ export const untilStatusTurnsMillis = (state: SyncState, at: number): number | u
     "trial" in link && doubtOf(state, true, at) !== undefined
       ? connectionMillisMin - (at - link.trial.began)
       : undefined
-  const left = [stuck, doubted].flatMap((millis) => (millis !== undefined && millis > 0 ? [millis] : []))
+  const silent = untilSilentMillis(state.silentSince, at)
+  const left = [stuck, doubted, silent].flatMap((millis) => (millis !== undefined && millis > 0 ? [millis] : []))
   return left.length === 0 ? undefined : Math.min(...left)
 }

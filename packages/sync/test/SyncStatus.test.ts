@@ -188,6 +188,30 @@ describe("stalled", () => {
   })
 })
 
+describe("a server that hands out nothing", () => {
+  const play = (steps: ReadonlyArray<readonly [number, SyncEvent]>, from: SyncState) =>
+    steps.reduce((state, [at, event]) => transition(state, event, { at, random: 0 }).next, from)
+  const shownAt = (state: SyncState, at: number) =>
+    statusOf({ state, counts: noCounts, refusalMessage: undefined, lastReceiptAt: undefined, at })
+
+  it("STATUS-13 stalled at 30 s without an entry, not a millisecond before; each entry starts it anew", () => {
+    const connecting: SyncState = { ...stoppedState, link: { _tag: "connecting", attempt: 0, last: undefined } }
+    const hello: SyncEvent = { _tag: "HeadKnown", wentBack: false, ...place(5, 9) }
+    const behind = play([[1_000, hello]], connecting)
+    assert.strictEqual(shownAt(behind, 30_999)._tag, "Syncing")
+    assert.deepInclude(shownAt(behind, 31_000), { _tag: "Stalled", cause: "noProgress", pending: 0 })
+    assert.strictEqual(untilStatusTurnsMillis(behind, 11_000), 20_000)
+    const nearer = play([[30_000, { _tag: "PageStored", settled: 0, ...place(6, 9) }]], behind)
+    assert.strictEqual(shownAt(nearer, 59_999)._tag, "Syncing")
+    assert.strictEqual(shownAt(nearer, 60_000)._tag, "Stalled")
+    const same = play([[40_000, { _tag: "PageStored", settled: 0, ...place(6, 9) }]], nearer)
+    assert.strictEqual(shownAt(same, 60_000)._tag, "Stalled", "what was there is no progress")
+    const there = play([[50_000, { _tag: "PageStored", settled: 0, ...place(9, 9) }]], nearer)
+    assert.strictEqual(shownAt(there, 200_000)._tag, "Synced")
+    assert.isUndefined(untilStatusTurnsMillis(there, 50_000))
+  })
+})
+
 describe("the clock of the stalled", () => {
   const changed: SyncEvent = { _tag: "OutboxChanged", waiting: 1, promised: false }
   const play = (steps: ReadonlyArray<readonly [number, SyncEvent]>, from: SyncState) =>

@@ -162,6 +162,48 @@ describe("a server that answers and does not store", () => {
     )
   }
 
+  for (const [name, fault] of [
+    ["hangs", "hang"],
+    ["hands out nothing of what it named", undefined]
+  ] as const) {
+    it.effect(`STATUS-13 it ${name} while nothing own waits: said at 30 s, and caught up when it is honest`, () =>
+      Effect.gen(function* () {
+        const server = new ServerModel()
+        server.pageCount = 10
+        server.append(
+          Array.from({ length: 90 }, (_, index) => entryOf({ device: deviceTwo, deviceSeq: index + 1, text: "a" }))
+        )
+        // Pages that come fast grow, and the deadline of a call with them: to minutes.
+        const good = Array.from({ length: 6 }, () => undefined)
+        if (fault !== undefined) server.faults.pull = [...good, ...Array.from({ length: 20 }, () => fault)]
+        else {
+          server.changePage = (page) =>
+            page.after < 60 ? page : { ...page, items: [], through: server.cursorAt(page.after) }
+        }
+        server.hasSockets = false
+        const tab = yield* openTab({ disk: new MemoryDisk(), server })
+        yield* Effect.forkScoped(tab.engine.run)
+        yield* quiet
+        const shown: Array<string> = []
+        const pass = passOf(tab, shown)
+        yield* pass(90)
+        const first = shown.findIndex((tag) => tag === "Stalled" || tag === "Offline")
+        assert.isTrue(first >= 0 && first <= 30, `said after ${first} s`)
+        assert.notInclude(shown, "Synced")
+        const stalled = shown.slice(first)
+        assert.deepStrictEqual(
+          [...new Set(stalled)].filter((tag) => tag !== "Stalled" && tag !== "Offline"),
+          []
+        )
+        server.faults.pull = []
+        server.changePage = (page) => page
+        yield* pass(330, 10)
+        assert.strictEqual((yield* tab.engine.status)._tag, "Synced")
+        assert.strictEqual((yield* tab.received).length, 90)
+      })
+    )
+  }
+
   it.effect("STATE-14 one that computes the right chain is found out by the next pull, and not believed again", () =>
     Effect.gen(function* () {
       const server = new ServerModel()
