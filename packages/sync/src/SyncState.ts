@@ -200,7 +200,7 @@ export const transition = (state: SyncState, event: SyncEvent, moment: Moment): 
   const { promised, waiting } = event._tag === "OutboxChanged" ? event : state
   const advanced = event._tag === "PageStored" && event.through > (placeOf(state.link)?.through ?? event.through)
   const { at } = moment
-  const silentSince = turnSilence(state.silentSince, { link: link.next, advanced, at })
+  const silentSince = turnSilence(state.silentSince, { isAwaited: isAwaited(link.next), advanced, at })
   const stuck = turnStuckClock(state.stuck, {
     link: link.next,
     isVerified: isReady(link.next),
@@ -230,3 +230,9 @@ export const placeOf = (link: LinkState): Place | undefined =>
   link._tag === "catchingUp" || link._tag === "live" || link._tag === "polling"
     ? { through: link.through, head: link.head }
     : undefined
+
+/** Whether the server has to hand something out: entries it named, or the proof that its log continues ours. */
+const isAwaited = (link: LinkState): boolean => {
+  const place = placeOf(link)
+  return place !== undefined && (place.through < place.head || (link._tag === "catchingUp" && !link.verified))
+}

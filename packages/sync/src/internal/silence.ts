@@ -3,25 +3,20 @@
  * to show that its log continues ours. Nothing own need wait [STATUS-13].
  */
 import { stalledMillis } from "../SyncLimits.ts"
-import { type LinkState, placeOf } from "../SyncState.ts"
 
 /** The silence after an event, as the monotonic milliseconds of its beginning; undefined where nothing is awaited. */
 export const turnSilence = (
   since: number | undefined,
   now: {
-    readonly link: LinkState
+    /** There is more than what is stored here, or it is not known yet whether there is. */
+    readonly isAwaited: boolean
     /** Entries that follow what was stored have come. */
     readonly advanced: boolean
     readonly at: number
   }
 ): number | undefined => {
-  if (!isAwaiting(now.link)) return undefined
+  if (!now.isAwaited) return undefined
   return since === undefined || now.advanced ? now.at : since
-}
-
-const isAwaiting = (link: LinkState): boolean => {
-  const place = placeOf(link)
-  return place !== undefined && (place.through < place.head || (link._tag === "catchingUp" && !link.verified))
 }
 
 /** Milliseconds until the silence is shown; undefined where there is none. */
