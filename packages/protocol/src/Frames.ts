@@ -4,31 +4,62 @@
  * ```text
  * push    u8 1 ‖ u8 version ‖ u16 count ‖ count × (u32 length ‖ entry)
  * page    u8 2 ‖ u8 version ‖ u16 count ‖ 16 LogId ‖ u64 after ‖ u64 through ‖ u64 head ‖ 32 chain at through
- *         ‖ count × (u8 form ‖ u64 Seq ‖ form 1: u32 length ‖ entry; form 2: 32 entry hash)
+ *         ‖ count × (u8 form ‖ u64 Seq ‖ form 1: u32 length ‖ entry; form 2: u32 entries ‖ 32 chain;
+ *         form 3: 32 chain ‖ u8 parts ‖ parts × (u32 length ‖ entry))
  * roster  u8 3 ‖ u8 version ‖ u16 count ‖ u32 after ‖ count × (u32 length ‖ statement)
  * doc     u8 4 ‖ u8 version ‖ u16 count ‖ 16 LogId ‖ 16 doc ‖ u64 after ‖ u64 through ‖ u64 head ‖ count × item of a page
  * ```
  *
- * A page covers the Seqs after `after` up to `through` without a gap; an item of form 2 is the skeleton of an entry that
- * a checkpoint replaced: only its hash is left, which is enough to follow the chain [FRAME-3]. A doc page holds what one doc
- * has between the same two, so its Seqs have gaps and no chain can be followed over them [FRAME-6].
+ * A page covers the Seqs after `after` up to `through` without a hole. An item of form 2 stands for a run of entries of which
+ * nothing is given, with the chain after the last of them; one of form 3 is a checkpoint, in the place of the last entry that
+ * it replaced, with the chain there [FRAME-3]. A doc page holds what one doc has between the same two, so its Seqs have
+ * gaps, and no chain can be followed over them [FRAME-6].
  * Lengths are checked before anything is allocated. Rules: docs/spec/protocol.md.
  */
 import { Result } from "effect"
 import { ByteReader } from "./internal/byteReader.ts"
 import { ByteWriter } from "./internal/byteWriter.ts"
 import { type Cursor, DocId, Hash, idToBytes, LogId, RosterNumber, Seq } from "./Ids.ts"
-import { batchBytesMax, batchCountMax, entryBytesMax, statementBytesMax } from "./Limits.ts"
+import { batchBytesMax, batchCountMax, checkpointPartCountMax, entryBytesMax, statementBytesMax } from "./Limits.ts"
 import { Malformed } from "./Malformed.ts"
 
 const frameVersion = 1
 const frameKinds = { push: 1, page: 2, roster: 3, doc: 4 } as const
-const itemForms = { entry: 1, skeleton: 2 } as const
+const itemForms = { entry: 1, gap: 2, checkpoint: 3 } as const
 
-/** One item of a page: an entry's bytes, or the hash that is left of it. */
-export type PageItem =
-  | { readonly _tag: "Entry"; readonly seq: Seq; readonly bytes: Uint8Array }
-  | { readonly _tag: "Skeleton"; readonly seq: Seq; readonly hash: Hash }
+/** An entry's bytes at its place. */
+export interface EntryItem {
+  readonly _tag: "Entry"
+  readonly seq: Seq
+  readonly bytes: Uint8Array
+}
+
+/** `count` entries from `seq` on of which nothing is given: a checkpoint replaced them, or they are one. */
+export interface GapItem {
+  readonly _tag: "Gap"
+  readonly seq: Seq
+  readonly count: number
+  /** The chain after the last of them. */
+  readonly chain: Hash
+}
+
+/** A checkpoint in the place of the last entry of its doc that it replaced: all the entries of its item, in their order. */
+export interface CheckpointItem {
+  readonly _tag: "Checkpoint"
+  readonly seq: Seq
+  /** The chain at this place. */
+  readonly chain: Hash
+  readonly parts: ReadonlyArray<Uint8Array>
+}
+
+/** One item of a page. */
+export type PageItem = EntryItem | GapItem | CheckpointItem
+
+/** One item of a doc's page. */
+export type DocItem = EntryItem | CheckpointItem
+
+/** The last Seq an item covers. */
+export const lastSeqOf = (item: PageItem): Seq => (item._tag === "Gap" ? Seq.make(item.seq + item.count - 1) : item.seq)
 
 /** A stretch of a log. `through` is the cursor of a device that has stored the page; `head` is where the log ends. */
 export interface Page {
@@ -45,7 +76,7 @@ export interface DocPage {
   readonly after: Seq
   readonly through: Seq
   readonly head: Seq
-  readonly items: ReadonlyArray<PageItem>
+  readonly items: ReadonlyArray<DocItem>
 }
 
 /** Statements after number `after`, in order. */
@@ -101,8 +132,20 @@ export const decodePush = (bytes: Uint8Array): Result.Result<ReadonlyArray<Uint8
     return closeFrame(reader, "push", entries)
   })
 
+/** Bytes a gap takes in a frame. */
+export const gapBytes = 45
+
 /** Bytes a page item takes in a frame; for filling pages up to a size. */
-export const pageItemBytes = (item: PageItem): number => (item._tag === "Entry" ? 13 + item.bytes.length : 41)
+export const pageItemBytes = (item: PageItem): number => {
+  switch (item._tag) {
+    case "Entry":
+      return 13 + item.bytes.length
+    case "Gap":
+      return gapBytes
+    case "Checkpoint":
+      return 42 + lengthsOf(item.parts)
+  }
+}
 
 /** A page. */
 export const encodePage = (page: Page): Uint8Array<ArrayBuffer> => {
@@ -115,24 +158,57 @@ export const encodePage = (page: Page): Uint8Array<ArrayBuffer> => {
   return writer.bytes
 }
 
-const writeItem = (writer: ByteWriter, item: PageItem) =>
-  item._tag === "Entry"
-    ? writer.u8(itemForms.entry).u64(item.seq).u32(item.bytes.length).raw(item.bytes)
-    : writer.u8(itemForms.skeleton).u64(item.seq).raw(idToBytes(item.hash))
+const writeItem = (writer: ByteWriter, item: PageItem): void => {
+  writer.u8(itemForms[formNames[item._tag]]).u64(item.seq)
+  switch (item._tag) {
+    case "Entry":
+      writer.u32(item.bytes.length).raw(item.bytes)
+      return
+    case "Gap":
+      writer.u32(item.count).raw(idToBytes(item.chain))
+      return
+    case "Checkpoint":
+      writer.raw(idToBytes(item.chain)).u8(item.parts.length)
+      for (const part of item.parts) writer.u32(part.length).raw(part)
+  }
+}
+
+const formNames = { Entry: "entry", Gap: "gap", Checkpoint: "checkpoint" } as const
+
+const readHash = (reader: ByteReader): Hash => Hash.make(new ByteReader(reader.slice(32)).id(32))
+
+/** Undefined where the entry is too long, or cut short. */
+const readEntry = (reader: ByteReader): Uint8Array | undefined => {
+  const length = reader.u32()
+  if (length > entryBytesMax) return undefined
+  const bytes = reader.slice(length)
+  return reader.failed ? undefined : bytes
+}
 
 const readItem = (reader: ByteReader): PageItem | undefined => {
   const form = reader.u8()
-  const seq = reader.u64()
-  if (form === itemForms.skeleton) {
-    const hash = reader.slice(32)
-    return reader.failed
-      ? undefined
-      : { _tag: "Skeleton", seq: Seq.make(seq), hash: Hash.make(new ByteReader(hash).id(32)) }
+  const seq = Seq.make(reader.u64())
+  if (reader.failed) return undefined
+  if (form === itemForms.entry) {
+    const bytes = readEntry(reader)
+    return bytes === undefined ? undefined : { _tag: "Entry", seq, bytes }
   }
-  const length = reader.u32()
-  if (form !== itemForms.entry || length > entryBytesMax) return undefined
-  const bytes = reader.slice(length)
-  return reader.failed ? undefined : { _tag: "Entry", seq: Seq.make(seq), bytes }
+  if (form === itemForms.gap) {
+    const count = reader.u32()
+    if (count === 0 || reader.remaining < 32 || !Number.isSafeInteger(seq + count)) return undefined
+    return { _tag: "Gap", seq, count, chain: readHash(reader) }
+  }
+  if (form !== itemForms.checkpoint || reader.remaining < 33) return undefined
+  const chain = readHash(reader)
+  const count = reader.u8()
+  if (count === 0 || count > checkpointPartCountMax) return undefined
+  const parts: Array<Uint8Array> = []
+  for (let part = 0; part < count; part++) {
+    const bytes = readEntry(reader)
+    if (bytes === undefined) return undefined
+    parts.push(bytes)
+  }
+  return { _tag: "Checkpoint", seq, chain, parts }
 }
 
 /** A page; its entries are views of `bytes`. Fails unless its items cover `after` to `through` without a gap. */
@@ -144,13 +220,15 @@ export const decodePage = (bytes: Uint8Array): Result.Result<Page, Malformed> =>
     const malformed = (message: string) => Result.fail(new Malformed({ what: "page", message }))
     if (reader.failed) return malformed("This page is cut short")
     const items: Array<PageItem> = []
+    let last = after
     for (let index = 0; index < count; index++) {
       const item = readItem(reader)
       if (item === undefined) return malformed(`Item ${index} of this page cannot be read`)
-      if (item.seq !== after + index + 1) return malformed(`Item ${index} of this page has Seq ${item.seq}: a gap`)
+      if (item.seq !== last + 1) return malformed(`Item ${index} of this page has Seq ${item.seq}: a hole`)
       items.push(item)
+      last = lastSeqOf(item)
     }
-    if (through !== after + count || head < through) return malformed("This page's Seqs do not fit its items")
+    if (through !== last || head < through) return malformed("This page's Seqs do not fit its items")
     return closeFrame(reader, "page", {
       after: Seq.make(after),
       through: {
@@ -180,10 +258,10 @@ export const decodeDocPage = (bytes: Uint8Array): Result.Result<DocPage, Malform
     const [after, through, head] = [reader.u64(), reader.u64(), reader.u64()]
     const malformed = (message: string) => Result.fail(new Malformed({ what: "doc page", message }))
     if (reader.failed) return malformed("This doc page is cut short")
-    const items: Array<PageItem> = []
+    const items: Array<DocItem> = []
     for (let index = 0; index < count; index++) {
       const item = readItem(reader)
-      if (item === undefined) return malformed(`Item ${index} of this doc page cannot be read`)
+      if (item === undefined || item._tag === "Gap") return malformed(`Item ${index} of this doc page cannot be read`)
       if (item.seq <= (items.at(-1)?.seq ?? after)) return malformed(`Item ${index} of this doc page is out of order`)
       items.push(item)
     }

@@ -10,6 +10,12 @@ export const entryBytesMax = 1_048_576
 /** The largest number of parts an item may be cut into. */
 export const partCountMax = 64
 
+/** The largest number of parts of a checkpoint: it is given whole, as one item of a page. */
+export const checkpointPartCountMax = 3
+
+/** The largest number of checkpoints that wait for another device's word and are named at once. */
+export const checkpointsNamedMax = 64
+
 /** The largest uncompressed update or checkpoint; a decompressor stops there. */
 export const updateBytesMax = 64 * 1_048_576
 

@@ -42,7 +42,7 @@ import {
   Seq,
   WorkspaceId
 } from "./Ids.ts"
-import { statementCountMax } from "./Limits.ts"
+import { checkpointPartCountMax, checkpointsNamedMax, statementCountMax } from "./Limits.ts"
 import { Malformed } from "./Malformed.ts"
 import { ProtocolRange } from "./ProtocolVersion.ts"
 
@@ -73,6 +73,35 @@ export type Founding = typeof Founding.Type
 /** Whether the asking device may refill the log now, and for how long, or after how long to ask again; milliseconds. */
 export const RefillAnswer = Schema.Struct({ granted: Schema.Boolean, millis: Schema.Int })
 export type RefillAnswer = typeof RefillAnswer.Type
+
+/** A checkpoint that stands in the log, as its maker names it once all its parts have their receipts [COMPACT-2]. */
+export const CheckpointNaming = Schema.Struct({
+  doc: DocId,
+  /** The DeviceSeq of its first part; the others take the ones after it. */
+  first: DeviceSeq,
+  parts: Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: checkpointPartCountMax })),
+  /** It stands for all of the doc's entries up to here: the place that is sealed inside it, too. */
+  through: Cursor
+})
+export type CheckpointNaming = typeof CheckpointNaming.Type
+
+/** A named checkpoint that no other device has confirmed yet. `seq`: of its last part. */
+export const OpenCheckpoint = Schema.Struct({ doc: DocId, seq: Seq, through: Seq, device: DeviceId })
+export type OpenCheckpoint = typeof OpenCheckpoint.Type
+
+/** Another device's judgement: whether a newcomer that begins with the checkpoint lacks nothing that this device holds. */
+export const CheckpointVerdict = Schema.Struct({ doc: DocId, seq: Seq, isSound: Schema.Boolean })
+export type CheckpointVerdict = typeof CheckpointVerdict.Type
+
+/** What a newcomer has to read of a doc behind its last checkpoint, counted up to some thousands of entries. */
+export const DocTailSize = Schema.Struct({
+  logId: LogId,
+  entries: Schema.Int,
+  bytes: Schema.Int,
+  /** Bytes of the doc's last checkpoint; 0 where there is none. */
+  checkpointBytes: Schema.Int
+})
+export type DocTailSize = typeof DocTailSize.Type
 
 /** How far a device has stored the log, as base64url signed by it (see `cursorContext`), so that nobody else can say so. */
 export const SignedCursor = Schema.Struct({
@@ -274,6 +303,29 @@ const log = HttpApiGroup.make("log")
       /** `done` gives the lease back. */
       payload: Schema.Struct({ done: Schema.Boolean }),
       success: RefillAnswer,
+      error: [Forbidden, StorageFailed]
+    }),
+    HttpApiEndpoint.get("tail", "/v1/workspaces/:workspace/docs/:doc/tail", {
+      params: { ...workspace, doc: DocId },
+      success: DocTailSize,
+      error: [Forbidden, StorageFailed]
+    }),
+    HttpApiEndpoint.get("checkpoints", "/v1/workspaces/:workspace/checkpoints", {
+      params: workspace,
+      success: Schema.Array(OpenCheckpoint).check(Schema.isMaxLength(checkpointsNamedMax)),
+      error: [Forbidden, StorageFailed]
+    }),
+    HttpApiEndpoint.post("nameCheckpoint", "/v1/workspaces/:workspace/checkpoints", {
+      params: workspace,
+      payload: CheckpointNaming,
+      /** False where it cannot stand for anything: a part is missing, or a later one is there already. */
+      success: Schema.Struct({ named: Schema.Boolean }),
+      error: [Forbidden, StorageFailed]
+    }),
+    HttpApiEndpoint.post("judgeCheckpoint", "/v1/workspaces/:workspace/checkpoints/verdicts", {
+      params: workspace,
+      payload: CheckpointVerdict,
+      success: Schema.Struct({}),
       error: [Forbidden, StorageFailed]
     }),
     HttpApiEndpoint.post("report", "/v1/workspaces/:workspace/cursors", {

@@ -6,6 +6,7 @@ import * as fc from "fast-check"
 import {
   batchBytesMax,
   batchCountMax,
+  checkpointPartCountMax,
   bytesToId,
   decodeEnvelope,
   decodeDocPage,
@@ -37,6 +38,7 @@ import {
   paddingBytes,
   type Page,
   pageBytesDefault,
+  type PageItem,
   pageItemBytes,
   partCountMax,
   RosterNumber,
@@ -81,6 +83,8 @@ describe("ids and limits", () => {
       pageItemBytes({ _tag: "Entry", seq: Seq.make(1), bytes: new Uint8Array(entryBytesMax) }),
       batchBytesMax
     )
+    const parts = Array.from({ length: checkpointPartCountMax }, () => new Uint8Array(entryBytesMax))
+    assert.isBelow(pageItemBytes({ _tag: "Checkpoint", seq: Seq.make(1), chain: cursor.chain, parts }), batchBytesMax)
     assert.isAtLeast(partCountMax * entryBytesMax, updateBytesMax)
     assert.isAtMost(pageBytesDefault, batchBytesMax)
     assert.isBelow(2 * (livePingMillis + livePongMillisMax), tokenMillis)
@@ -160,7 +164,7 @@ describe("frames", () => {
     assert.isFalse(isOk(decodePush(lying)))
   })
 
-  it("FRAME-2 a page is read back only if it has no gap", () => {
+  it("FRAME-2 a page is read back only if it has no hole", () => {
     assert.deepStrictEqual(valueOf(decodePage(encodePage(page))), page)
     for (const cut of prefixes(encodePage(page))) assert.isFalse(isOk(decodePage(cut)))
     const withItems = (items: Page["items"], rest: Partial<Page> = {}) =>
@@ -168,7 +172,10 @@ describe("frames", () => {
     assert.isFalse(withItems(page.items.toReversed()))
     assert.isFalse(withItems(page.items.slice(0, 1)))
     assert.isFalse(withItems(page.items, { head: Seq.make(6) }))
-    assert.isTrue(withItems(page.items, { head: Seq.make(7) }))
+    assert.isFalse(withItems(page.items, { head: Seq.make(8) }))
+    assert.isFalse(withItems(page.items.toSpliced(1, 1)))
+    assert.isTrue(withItems(page.items, { head: Seq.make(9) }))
+    assert.isTrue(withItems(page.items, { head: Seq.make(10) }))
   })
 
   it("FRAME-6 a doc page is read back only if its Seqs ascend between its two ends", () => {
@@ -184,12 +191,28 @@ describe("frames", () => {
     assert.isFalse(withParts({ items: [], through: Seq.make(4) }))
   })
 
-  it("FRAME-3 an item is an entry or the hash that is left of it", () => {
+  it("FRAME-3 an item is an entry, a run of entries that are not given, or a checkpoint in the place of others", () => {
     const bytes = encodePage({ ...page, items: page.items.slice(1), after: Seq.make(6) })
     assert.deepStrictEqual(valueOf(decodePage(bytes)).items, page.items.slice(1))
     const unknownForm = Uint8Array.from(bytes)
-    unknownForm[76] = 3
+    unknownForm[76] = 4
     assert.isFalse(isOk(decodePage(unknownForm)))
+    const ofDoc = (items: ReadonlyArray<PageItem>) =>
+      isOk(decodeDocPage(encodeDocPage({ ...docPage, items: items as DocPage["items"], through: Seq.make(9) })))
+    assert.isTrue(ofDoc(page.items.slice(2)))
+    assert.isFalse(ofDoc(page.items.slice(1)), "a page of a doc has no gaps to give")
+    const withItem = (item: PageItem) =>
+      isOk(decodePage(encodePage({ ...page, after: Seq.make(8), items: [item], head: Seq.make(9) })))
+    const standIn = (count: number): PageItem => {
+      const parts = Array.from({ length: count }, () => bytesFrom(0, 3))
+      return { _tag: "Checkpoint", seq: Seq.make(9), chain: cursor.chain, parts }
+    }
+    assert.isTrue(withItem(standIn(checkpointPartCountMax)))
+    assert.isFalse(withItem(standIn(checkpointPartCountMax + 1)))
+    assert.isFalse(withItem(standIn(0)))
+    assert.isTrue(withItem({ _tag: "Gap", seq: Seq.make(9), count: 1, chain: cursor.chain }))
+    assert.isFalse(withItem({ _tag: "Gap", seq: Seq.make(9), count: 0, chain: cursor.chain }))
+    assert.isFalse(withItem({ _tag: "Gap", seq: Seq.make(9), count: 2, chain: cursor.chain }))
   })
 
   it("FRAME-7 a live push is read back, and nothing cut or foreign is one", () => {

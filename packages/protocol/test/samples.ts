@@ -50,11 +50,12 @@ export const header: EnvelopeHeader = {
 
 export const page: Page = {
   after: Seq.make(5),
-  through: cursor,
+  through: { ...cursor, seq: Seq.make(9) },
   head: Seq.make(9),
   items: [
     { _tag: "Entry", seq: Seq.make(6), bytes: bytesFrom(0, 5) },
-    { _tag: "Skeleton", seq: Seq.make(7), hash }
+    { _tag: "Gap", seq: Seq.make(7), count: 2, chain: hash },
+    { _tag: "Checkpoint", seq: Seq.make(9), chain: hash, parts: [bytesFrom(0, 3), bytesFrom(3, 1)] }
   ]
 }
 
@@ -66,7 +67,7 @@ export const docPage: DocPage = {
   head: Seq.make(9),
   items: [
     { _tag: "Entry", seq: Seq.make(6), bytes: bytesFrom(0, 5) },
-    { _tag: "Skeleton", seq: Seq.make(8), hash }
+    { _tag: "Checkpoint", seq: Seq.make(8), chain: hash, parts: [bytesFrom(0, 3), bytesFrom(3, 1)] }
   ]
 }
 

@@ -171,10 +171,14 @@ const joined = Effect.fnUntraced(function* (
   if (distinct.length < header.parts) return { _tag: "Held", entry: heldPart(part) }
   const result = yield* Effect.result(joinParts(distinct.map(({ opened }) => opened)))
   if (Result.isFailure(result)) return { _tag: "Held", entry: held(part, result.failure) }
-  const { codec, item } = result.success
+  const { codec, item, seen } = result.success
+  const checkpoint = header.kind === entryKinds.checkpoint ? { checkpoint: seen } : {}
   return {
     _tag: "Item",
-    item: { seq: part.seq, doc: header.doc, device: header.device, deviceSeq: header.deviceSeq, codec, bytes: item },
+    item: {
+      ...{ seq: part.seq, doc: header.doc, device: header.device, deviceSeq: header.deviceSeq, codec, bytes: item },
+      ...checkpoint
+    },
     release: own.filter(({ seq }) => seq !== part.seq).map(({ seq }) => seq)
   }
 })

@@ -4,8 +4,11 @@ import {
   batchCountMax,
   type DeviceId,
   DeviceSeq,
+  type DocItem,
   type DocPage,
+  entryKinds,
   type Page,
+  pageItemBytes,
   Seq,
   type WorkspaceId,
   WorkspaceUnknown
@@ -17,12 +20,16 @@ import {
   docPageThrough,
   forkByChain,
   forkByHead,
+  gapEnds,
   pageItemsBytesMax,
-  pagesOfCommit
+  pagesOfCommit,
+  pageThrough,
+  scanCountMax,
+  withGaps
 } from "./internal/logPages.ts"
 import { FanOut } from "./FanOut.ts"
 import { Log, type LogOptions, type ReadDocFrom, type ReadFrom } from "./Log.ts"
-import { MemoryStore, type MemoryWorkspace } from "./MemoryStore.ts"
+import { type MemoryEntry, MemoryStore, type MemoryWorkspace } from "./MemoryStore.ts"
 import { activeRole, Roster } from "./RosterStore.ts"
 
 const highestSeq = (held: MemoryWorkspace, device: DeviceId): DeviceSeq | undefined => {
@@ -30,27 +37,59 @@ const highestSeq = (held: MemoryWorkspace, device: DeviceId): DeviceSeq | undefi
   return numbers.length === 0 ? undefined : DeviceSeq.make(numbers.reduce((a, b) => Math.max(a, b), 0))
 }
 
+/** A checkpoint's entries. */
+const partsAt = (held: MemoryWorkspace, seq: Seq): ReadonlyArray<Uint8Array> => {
+  const row = held.checkpoints.find((one) => one.seq === seq)
+  if (row === undefined) throw new Error(`no checkpoint stands at ${seq}`)
+  return held.entries
+    .filter(({ device, deviceSeq }) => device === row.device && deviceSeq >= row.first)
+    .toSorted((a, b) => a.deviceSeq - b.deviceSeq)
+    .slice(0, row.parts)
+    .flatMap(({ bytes }) => bytes ?? [])
+}
+
+/** What a page gives of an entry; nothing where it was replaced. */
+const itemOf = (held: MemoryWorkspace, { bytes, chain, seq, standIn }: MemoryEntry): ReadonlyArray<DocItem> => {
+  if (standIn !== undefined) return [{ _tag: "Checkpoint", seq, chain, parts: partsAt(held, standIn) }]
+  return bytes === undefined ? [] : [{ _tag: "Entry", seq, bytes }]
+}
+
+const weightOf = (item: DocItem): number => pageItemBytes(item) - 13
+
 const readPage = (held: MemoryWorkspace, from: ReadFrom): Page => {
-  const rest = held.entries.slice(from.after)
-  const sizes = rest.map(({ bytes }) => bytes.length)
-  const slice = rest.slice(0, countThatFits(sizes, pageItemsBytesMax(from.bytesMax)))
-  const chain = slice.at(-1)?.chain ?? held.entries[from.after - 1]?.chain ?? chainBefore(held.row.logId)
+  const { after } = from
+  const until = Seq.make(Math.min(held.row.head, after + scanCountMax))
+  const items = held.entries
+    .slice(after, until)
+    .filter(({ kind, standIn }) => kind !== entryKinds.checkpoint || standIn !== undefined)
+    .flatMap((entry) => itemOf(held, entry))
+    .slice(0, batchCountMax)
+  const weights = items.map((item) => ({ seq: item.seq, bytes: weightOf(item) }))
+  const through = pageThrough(after, until, weights, pageItemsBytesMax(from.bytesMax))
+  const given = items.filter(({ seq }) => seq <= through)
+  const chainAt = (seq: Seq) => held.entries[seq - 1]?.chain ?? chainBefore(held.row.logId)
+  const chains = new Map(gapEnds(after, through, given).map((seq) => [seq, chainAt(seq)] as const))
   return {
-    after: from.after,
-    through: { logId: held.row.logId, seq: Seq.make(from.after + slice.length), chain },
+    after,
+    through: { logId: held.row.logId, seq: through, chain: chainAt(through) },
     head: held.row.head,
-    items: slice.map(({ bytes, seq }) => ({ _tag: "Entry", seq, bytes }))
+    items: withGaps(after, through, given, chains)
   }
 }
 
 const readDocPage = (held: MemoryWorkspace, { after, bytesMax, doc }: ReadDocFrom): DocPage => {
   const { head, logId } = held.row
-  const found = held.entries.filter((entry) => entry.seq > after && entry.doc === doc).slice(0, batchCountMax)
-  const sizes = found.map(({ bytes }) => bytes.length)
-  const slice = found.slice(0, countThatFits(sizes, pageItemsBytesMax(bytesMax)))
+  const standsIn = ({ device, deviceSeq }: MemoryEntry) =>
+    held.checkpoints.some(
+      (row) => row.place > 0 && row.device === device && deviceSeq >= row.first && deviceSeq < row.first + row.parts
+    )
+  const found = held.entries
+    .filter((entry) => entry.seq > after && entry.doc === doc && (entry.standIn !== undefined || !standsIn(entry)))
+    .flatMap((entry) => itemOf(held, entry))
+    .slice(0, batchCountMax)
+  const slice = found.slice(0, countThatFits(found.map(weightOf), pageItemsBytesMax(bytesMax)))
   const through = docPageThrough(held.row, after, slice.length, found.length, slice.at(-1)?.seq)
-  const items = slice.map(({ bytes, seq }) => ({ _tag: "Entry", seq, bytes }) as const)
-  return { logId, doc, after, through, head, items }
+  return { logId, doc, after, through, head, items: slice }
 }
 
 /** The log over `MemoryStore`. */
@@ -99,7 +138,7 @@ export const layer = (options: LogOptions) =>
           for (const entry of decision.entries) {
             // The pushed bytes are a view of a whole request; keep only the entry.
             held.entries.push({ ...entry, bytes: entry.bytes.slice() })
-            stored.set(entry.deviceSeq, entry)
+            stored.set(entry.deviceSeq, { hash: entry.hash, seq: entry.seq, chain: entry.chain })
           }
           held.row = { ...decision.row, roster: held.row.roster }
           const pages = pagesOfCommit(before, decision.entries)

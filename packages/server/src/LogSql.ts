@@ -9,12 +9,7 @@ import { Array as Arr, Effect, Layer, Metric } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import {
   type DeviceId,
-  type DocPage,
-  type Hash,
-  type Page,
-  type PageItem,
   type PushAnswer,
-  type Seq,
   type StorageFailed,
   type WorkspaceId,
   WorkspaceUnknown
@@ -27,18 +22,12 @@ import {
   readItems
 } from "./internal/appendDecision.ts"
 import { makeGroupCommit } from "./internal/groupCommit.ts"
-import {
-  countThatFits,
-  docPageThrough,
-  forkByChain,
-  forkByHead,
-  pageItemsBytesMax,
-  pagesOfCommit
-} from "./internal/logPages.ts"
+import { forkByChain, forkByHead, pagesOfCommit } from "./internal/logPages.ts"
 import { makeLogStatements } from "./internal/logStatements.ts"
+import { makeSqlPages } from "./internal/sqlPages.ts"
 import { toStorageFailed } from "./internal/sqlRows.ts"
 import { FanOut } from "./FanOut.ts"
-import { Log, type LogOptions, type ReadDocFrom } from "./Log.ts"
+import { Log, type LogOptions } from "./Log.ts"
 import { appendCommits, entriesStored, entryBytesStored } from "./Metrics.ts"
 import { activeRole, Roster } from "./RosterStore.ts"
 
@@ -94,12 +83,6 @@ const byWorkspace = (jobs: ReadonlyArray<Job>): ReadonlyArray<readonly [Workspac
   return [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1))
 }
 
-/** A stored row as a page gives it: the entry, or the hash that is left of it. */
-const toPageItem = (row: { readonly entry: Uint8Array | null; readonly hash: Hash; readonly seq: Seq }): PageItem =>
-  row.entry === null
-    ? { _tag: "Skeleton", seq: row.seq, hash: row.hash }
-    : { _tag: "Entry", seq: row.seq, bytes: row.entry }
-
 /** The log over the SQL store of either dialect. */
 export const layer = (options: LogOptions) =>
   Layer.effect(
@@ -109,6 +92,7 @@ export const layer = (options: LogOptions) =>
       const roster = yield* Roster
       const fanOut = yield* FanOut
       const statements = makeLogStatements(sql)
+      const pages = makeSqlPages(sql, statements)
 
       /** One workspace's jobs within the group's transaction. */
       const appendTo = (workspace: WorkspaceId, jobs: ReadonlyArray<Job>) =>
@@ -179,37 +163,6 @@ export const layer = (options: LogOptions) =>
           row === undefined ? Effect.fail(unknownWorkspace()) : Effect.succeed(row)
         )
 
-      const readPage = (workspace: WorkspaceId, row: HeadRow, after: Seq, chain: Hash, bytesMax: number) =>
-        Effect.gen(function* () {
-          const sizes = yield* statements.sizesAfter(workspace, after, row.head)
-          const count = countThatFits(
-            sizes.map((size) => size.entry_bytes),
-            bytesMax
-          )
-          const through = sizes[count - 1]?.seq ?? after
-          const rows = count === 0 ? [] : yield* statements.entriesBetween(workspace, after, through)
-          return {
-            after,
-            through: { logId: row.logId, seq: through, chain: rows.at(-1)?.chain ?? chain },
-            head: row.head,
-            items: rows.map(toPageItem)
-          } satisfies Page
-        })
-
-      const readDocPage = (workspace: WorkspaceId, row: HeadRow, { after, bytesMax, doc }: ReadDocFrom) =>
-        Effect.gen(function* () {
-          const sizes = yield* statements.sizesAfter(workspace, after, row.head, doc)
-          const count = countThatFits(
-            sizes.map((size) => size.entry_bytes),
-            pageItemsBytesMax(bytesMax)
-          )
-          const last = sizes[count - 1]?.seq
-          const rows = last === undefined ? [] : yield* statements.entriesBetween(workspace, after, last, doc)
-          const through = docPageThrough(row, after, count, sizes.length, last)
-          const { head, logId } = row
-          return { logId, doc, after, through, head, items: rows.map(toPageItem) } satisfies DocPage
-        })
-
       return Log.of({
         head: Effect.fn("Log.head")(function* (workspace, device) {
           const { chain, head, logId, roster: number } = yield* headOf(workspace)
@@ -234,13 +187,13 @@ export const layer = (options: LogOptions) =>
           const chain = yield* statements.chainAt(workspace, row, from.after)
           const other = forkByChain(row, from, chain)
           if (other !== undefined) return yield* other
-          return yield* readPage(workspace, row, from.after, chain, pageItemsBytesMax(from.bytesMax))
+          return yield* pages.ofLog(workspace, row, from, chain)
         }, toStorageFailed),
 
         readDoc: Effect.fn("Log.readDoc")(function* (workspace, from) {
           const row = yield* headOf(workspace)
           const fork = forkByHead(row, from)
-          return fork === undefined ? yield* readDocPage(workspace, row, from) : yield* fork
+          return fork === undefined ? yield* pages.ofDoc(workspace, row, from) : yield* fork
         }, toStorageFailed)
       })
     })

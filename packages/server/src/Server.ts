@@ -8,6 +8,8 @@ import { Layer, type Redacted } from "effect"
 import { workspaceBytesMaxDefault, requestsPerSecondMax } from "@tidemark/protocol"
 import { Access } from "./Access.ts"
 import { Callers } from "./Callers.ts"
+import * as CheckpointsMemory from "./CheckpointsMemory.ts"
+import * as CheckpointsSql from "./CheckpointsSql.ts"
 import { FanOut } from "./FanOut.ts"
 import { Live } from "./Live.ts"
 import * as LogMemory from "./LogMemory.ts"
@@ -24,6 +26,8 @@ export interface ServerOptions {
   readonly secret: Redacted.Redacted<Uint8Array>
   readonly workspaceBytesMax?: number
   readonly requestsPerSecondMax?: number
+  /** How long a checkpoint waits behind the next one before it replaces anything unconfirmed, in milliseconds. */
+  readonly checkpointGraceMillis?: number
 }
 
 const limitsOf = (options: ServerOptions) => ({
@@ -43,6 +47,7 @@ const layerServices = (options: ServerOptions) =>
 /** Over memory: for tests and the World. Needs `Primitives`. A new layer is a wiped server. */
 export const layerMemory = (options: ServerOptions) =>
   layerServices(options).pipe(
+    Layer.provideMerge(CheckpointsMemory.layer(options)),
     Layer.provideMerge(LogMemory.layer(limitsOf(options))),
     Layer.provideMerge(Roster.layerMemory),
     Layer.provide(RefillLeases.layerMemory),
@@ -53,6 +58,7 @@ export const layerMemory = (options: ServerOptions) =>
 /** Over a migrated `SqlClient` of either dialect. Needs `Primitives` too. */
 export const layerSql = (options: ServerOptions) =>
   layerServices(options).pipe(
+    Layer.provideMerge(CheckpointsSql.layer(options)),
     Layer.provideMerge(LogSql.layer(limitsOf(options))),
     Layer.provideMerge(Roster.layerSql),
     Layer.provide(RefillLeases.layerSql),

@@ -84,6 +84,15 @@ const logHandlers = HttpApiBuilder.group(
       pull: ({ params, query }) =>
         Effect.flatMap(Caller, (caller) => sync.pull({ caller, workspace: params.workspace, ...query })),
       doc: ({ params, query }) => Effect.flatMap(Caller, (caller) => sync.doc({ caller, ...params, ...query })),
+      tail: ({ params }) => Effect.flatMap(Caller, (caller) => sync.tail({ caller, ...params })),
+      checkpoints: ({ params }) =>
+        Effect.flatMap(Caller, (caller) => sync.checkpoints({ caller, workspace: params.workspace })),
+      nameCheckpoint: ({ params, payload: naming }) =>
+        Effect.flatMap(Caller, (caller) => sync.nameCheckpoint({ caller, workspace: params.workspace, naming })),
+      judgeCheckpoint: ({ params, payload: verdict }) =>
+        Effect.flatMap(Caller, (caller) =>
+          Effect.as(sync.judgeCheckpoint({ caller, workspace: params.workspace, verdict }), {})
+        ),
       refill: ({ params, payload }) =>
         Effect.flatMap(Caller, (caller) => sync.refill({ caller, workspace: params.workspace, ...payload })),
       report: ({ params, payload }) =>

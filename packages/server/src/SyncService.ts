@@ -10,12 +10,16 @@ import {
   type AccessList,
   batchBytesMax,
   type CallerShape,
+  type CheckpointNaming,
+  type CheckpointVerdict,
   type ClientMessage,
   cursorHintMillis,
   cursorReportsPerSecondMax,
   decodePush,
   type DeviceCursors,
   type DeviceId,
+  type DocId,
+  type DocTailSize,
   encodeDocPage,
   encodePage,
   encodeRosterPage,
@@ -26,6 +30,7 @@ import {
   type LogHead,
   type Malformed,
   negotiateVersion,
+  type OpenCheckpoint,
   type Proof,
   protocolRange,
   type ProtocolRange,
@@ -45,6 +50,7 @@ import {
   type WorkspaceUnknown
 } from "@tidemark/protocol"
 import { Access } from "./Access.ts"
+import { Checkpoints } from "./Checkpoints.ts"
 import { Callers, requireDevice, requireWorkspace } from "./Callers.ts"
 import { FanOut } from "./FanOut.ts"
 import { makeTokenBuckets } from "./internal/tokenBucket.ts"
@@ -127,6 +133,22 @@ export class SyncService extends Context.Service<
     readonly refill: (
       asked: Asked & { readonly done: boolean }
     ) => Effect.Effect<RefillAnswer, Forbidden | WorkspaceUnknown | StorageFailed>
+    /** What a newcomer reads of a doc behind its last checkpoint. */
+    readonly tail: (
+      asked: Asked & { readonly doc: DocId }
+    ) => Effect.Effect<DocTailSize, Forbidden | WorkspaceUnknown | StorageFailed>
+    /** Checkpoints that wait for another device's word [COMPACT-3]. */
+    readonly checkpoints: (
+      asked: Asked
+    ) => Effect.Effect<ReadonlyArray<OpenCheckpoint>, Forbidden | WorkspaceUnknown | StorageFailed>
+    /** Takes down a checkpoint the asking device has pushed [COMPACT-2]. */
+    readonly nameCheckpoint: (
+      asked: Asked & { readonly naming: CheckpointNaming }
+    ) => Effect.Effect<{ readonly named: boolean }, Forbidden | WorkspaceUnknown | StorageFailed>
+    /** Takes down what the asking device says of another's checkpoint [COMPACT-3]. */
+    readonly judgeCheckpoint: (
+      asked: Asked & { readonly verdict: CheckpointVerdict }
+    ) => Effect.Effect<void, Forbidden | WorkspaceUnknown | StorageFailed>
     /** Keeps how far the asking device has come, and tells the others that there is news [CURSOR-4]. */
     readonly report: (
       asked: Asked & { readonly signed: SignedCursor }
@@ -152,6 +174,7 @@ const deviceOf = (caller: CallerShape): DeviceId | undefined =>
 
 const makeSyncService = Effect.gen(function* () {
   const access = yield* Access
+  const checkpoints = yield* Checkpoints
   const callers = yield* Callers
   const fanOut = yield* FanOut
   const live = yield* Live
@@ -247,6 +270,26 @@ const makeSyncService = Effect.gen(function* () {
     refill: Effect.fn("SyncService.refill")(function* ({ caller, done, workspace }) {
       yield* requireWorkspace(caller, workspace)
       return yield* refills.ask(workspace, yield* requireDevice(caller, "editor"), done)
+    }),
+    tail: Effect.fn("SyncService.tail")(function* ({ caller, doc, workspace }) {
+      yield* requireWorkspace(caller, workspace)
+      yield* requireDevice(caller, "reader")
+      return yield* checkpoints.tail(workspace, doc)
+    }),
+    checkpoints: Effect.fn("SyncService.checkpoints")(function* ({ caller, workspace }) {
+      yield* requireWorkspace(caller, workspace)
+      yield* requireDevice(caller, "reader")
+      return yield* checkpoints.open(workspace)
+    }),
+    nameCheckpoint: Effect.fn("SyncService.nameCheckpoint")(function* ({ caller, naming, workspace }) {
+      yield* requireWorkspace(caller, workspace)
+      const device = yield* requireDevice(caller, "editor")
+      return { named: yield* checkpoints.name(workspace, device, naming) }
+    }),
+    judgeCheckpoint: Effect.fn("SyncService.judgeCheckpoint")(function* ({ caller, verdict, workspace }) {
+      yield* requireWorkspace(caller, workspace)
+      const device = yield* requireDevice(caller, "editor")
+      yield* checkpoints.judge(workspace, device, verdict)
     }),
     report: Effect.fn("SyncService.report")(function* ({ caller, signed, workspace }) {
       yield* requireWorkspace(caller, workspace)

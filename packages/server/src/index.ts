@@ -1,6 +1,8 @@
 /** The byte store: a log, a roster, tokens and fan-out, over memory, SQLite or PostgreSQL. */
 export * from "./Access.ts"
 export * from "./Callers.ts"
+export * from "./Checkpoints.ts"
+export * as CheckpointsMemory from "./CheckpointsMemory.ts"
 export * as DataFolder from "./DataFolder.ts"
 export * from "./FanOut.ts"
 export { Health } from "./Health.ts"

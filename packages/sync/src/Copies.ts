@@ -12,7 +12,7 @@ import { Docs } from "./Docs.ts"
 import { aheadWithin, isAhead } from "./internal/ahead.ts"
 import { withDeadline } from "./internal/failures.ts"
 import { logStart, makeLogReader, type ReadPage } from "./internal/logReader.ts"
-import { markCopied, shows } from "./internal/otherCopy.ts"
+import { markCopied, otherCopy, shows } from "./internal/otherCopy.ts"
 import { fencedWrite, type OwnMeta, type Turn } from "./internal/turn.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
 import { partNumbers } from "./Outbox.ts"
@@ -28,6 +28,11 @@ export interface Copies {
    * before, makes this copy a new device. True where it did: the server has to be asked again [CLONE-1].
    */
   readonly settle: (log: LogHead) => Effect.Effect<boolean, CopiesError>
+  /**
+   * Before the cursor passes entries of which nothing is left: marks this copy, and fails, where the server's last item of this
+   * device is not known here [COMPACT-9].
+   */
+  readonly beforeGap: Effect.Effect<void, CopiesError>
   /** Looks for the proof in the log beyond the cursor, and marks this copy where it finds one. */
   readonly look: Effect.Effect<boolean, CopiesError>
 }
@@ -55,7 +60,10 @@ export const makeCopies = Effect.fnUntraced(function* (
   const lookFrom = Effect.fnUntraced(function* (logId: LogHead["logId"], own: OwnMeta) {
     const device = yield* sealer.device
     let isFound = false
-    const meet = Effect.fnUntraced(function* ({ entries, items }: ReadPage) {
+    // Where a checkpoint replaced the proof, the server's word has to do.
+    let hides = own.passed?.logId === logId
+    const meet = Effect.fnUntraced(function* ({ entries, hasGaps, items }: ReadPage) {
+      hides ||= hasGaps
       const byNumber = new Map(
         entries.flatMap((entry) => {
           const header = decodeHeader(entry.bytes)
@@ -78,7 +86,7 @@ export const makeCopies = Effect.fnUntraced(function* (
     }
     const from = own.cursor ?? logStart(sealer, { logId })
     yield* Effect.flatten(Effect.provideContext(makeLogReader(from, meet, isOurs), ports))
-    return isFound
+    return isFound || hides
   })
 
   const mark = Effect.fnUntraced(function* (isFound: boolean) {
@@ -119,6 +127,11 @@ export const makeCopies = Effect.fnUntraced(function* (
       const isMarked = own.isCopied || ((yield* isOdd(log)) && (yield* mark(yield* lookFrom(log.logId, own))))
       if (isMarked) yield* becomeNew(log)
       return isMarked
+    }),
+    beforeGap: Effect.gen(function* () {
+      if (!(yield* isOdd(yield* withDeadline(remote.head)))) return
+      yield* mark(true)
+      return yield* otherCopy()
     }),
     look: Effect.gen(function* () {
       const own = yield* ownMeta

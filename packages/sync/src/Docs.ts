@@ -28,6 +28,8 @@ export interface RemoteItem {
   /** One of protocol's `codecs`. */
   readonly codec: number
   readonly bytes: Uint8Array
+  /** The place up to which it stands for all of its doc's entries, where it is a checkpoint. */
+  readonly checkpoint?: Cursor
 }
 
 /** A stretch of the log to commit in one transaction, with the cursor on both sides of it. */

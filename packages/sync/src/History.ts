@@ -113,7 +113,7 @@ export const makeHistory = Effect.fnUntraced(function* (
     const cursor = yield* knownCursor
     const head = yield* readDoc(remote, cursor, doc, (entries) =>
       Effect.gen(function* () {
-        const opener = yield* makePageOpener(entries.map((item) => ({ item })))
+        const opener = yield* makePageOpener(entries)
         const opened = yield* opener.open(entries)
         if (survey !== undefined) yield* survey.add(opened.items)
         const items = opened.items.filter(({ bytes }) => !stored.has(sealer.hash(bytes)))

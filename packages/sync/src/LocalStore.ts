@@ -316,6 +316,8 @@ export const metaKeys = {
   lastContactAt: "sync/lastContactAt",
   /** Places of the log the cursor has been at, as JSON: where a server that lost its end may still agree. */
   marks: "sync/marks",
+  /** The stretch of the log in which entries were passed that a checkpoint had replaced, as JSON. */
+  passed: "sync/passed",
   /** The LogId, as JSON, of a log that this device has yet to compare with what it holds; absent when that is done. */
   refill: "sync/refill",
   /** `true`, as JSON, once another copy of this device was met and until this one is a device of its own. */

@@ -6,16 +6,18 @@
  */
 import { Clock, Effect } from "effect"
 import { type Cursor, type Page, Seq } from "@tidemark/protocol"
+import type { Copies } from "./Copies.ts"
 import { Docs } from "./Docs.ts"
 import type { Ahead } from "./internal/ahead.ts"
 import { type ChainedItem, continuePage, otherLog } from "./internal/chainedPage.ts"
 import { openHeldAgain } from "./internal/heldAgain.ts"
-import { makeOpener } from "./internal/opener.ts"
-import { checkOwnEntries, meetOwnEntries, type OwnEntries, sendLostAgain } from "./internal/ownEntries.ts"
+import { entriesOf, makeOpener } from "./internal/opener.ts"
+import { checkOwnEntries, meetOwnEntries, sendLostAgain } from "./internal/ownEntries.ts"
 import { addMark, type Marks } from "./internal/marks.ts"
 import { makePace } from "./internal/pace.ts"
+import { type Passed, passGaps } from "./internal/passed.ts"
 import { nextSliceCount } from "./internal/sliceCount.ts"
-import { fencedWrite, marksMeta, type OwnMeta, type Turn } from "./internal/turn.ts"
+import { fencedWrite, type OwnMeta, placeMeta, type Turn } from "./internal/turn.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
 import { Remote } from "./Remote.ts"
 import { Sealer } from "./Sealer.ts"
@@ -46,7 +48,8 @@ export interface Pull {
 }
 
 export const makePull = Effect.fnUntraced(function* (
-  turn: Turn
+  turn: Turn,
+  copies: Copies
 ): Effect.fn.Return<Pull, never, LocalStore | Docs | Remote | Sealer> {
   const store = yield* LocalStore
   const docs = yield* Docs
@@ -60,25 +63,33 @@ export const makePull = Effect.fnUntraced(function* (
 
   /** Stores items that follow `from`, slice by slice. The caller holds the lock. */
   const storeItems = Effect.fnUntraced(function* (
-    from: { readonly cursor: Cursor; readonly ahead: Ahead; readonly marks: Marks | undefined },
+    from: {
+      readonly cursor: Cursor
+      readonly ahead: Ahead
+      readonly marks: Marks | undefined
+      readonly passed: Passed | undefined
+    },
     items: ReadonlyArray<ChainedItem>,
     stored: (through: Seq, settled: number) => Effect.Effect<void>
   ) {
     if (items.length === 0) return
     const own = yield* meetOwnEntries(store, sealer, turn, from, items)
-    const opener = yield* makePageOpener(items)
+    const toOpen = ({ item }: ChainedItem) => (own.known.has(item.seq) ? [] : entriesOf(item, from.cursor.logId))
+    const opener = yield* makePageOpener(items.flatMap(toOpen))
     let expected = from.cursor
     let marks = from.marks
+    let passed = from.passed
     let start = 0
     while (start < items.length) {
       const slice = items.slice(start, start + sliceCount)
       const next = slice.at(-1)?.cursor ?? expected
-      const opened = yield* opener.open(slice.flatMap((chained) => entryToOpen(chained, own)))
+      const opened = yield* opener.open(slice.flatMap(toOpen))
       yield* checkOwnEntries(store, sealer, turn, opened)
       const settle = slice.flatMap(({ item }) => own.settle.get(item.seq) ?? [])
       const began = yield* Clock.currentTimeMillis
       marks = addMark(marks, next)
-      yield* docs.apply({ nonce: turn.nonce, expected, next, settle, meta: marksMeta(marks), ...opened })
+      passed = passGaps(passed, next.logId, slice)
+      yield* docs.apply({ nonce: turn.nonce, expected, next, settle, meta: placeMeta(marks, passed), ...opened })
       const took = (yield* Clock.currentTimeMillis) - began
       sliceCount = nextSliceCount(sliceCount, slice.length, took)
       expected = next
@@ -94,6 +105,8 @@ export const makePull = Effect.fnUntraced(function* (
     const asked = yield* knownCursor(before)
     const bytesMax = pace.bytesMax()
     const page = yield* pace.timed(remote.pull(asked.seq === 0 ? undefined : asked, bytesMax), bytesMax)
+    // What a gap hides may have been written by another copy of this device.
+    if (page.items.some(({ _tag }) => _tag !== "Entry")) yield* copies.beforeGap
     return yield* turn.lock.withPermit(
       Effect.gen(function* () {
         // Receipts may have moved the cursor while the page was on its way.
@@ -148,16 +161,13 @@ export const makePull = Effect.fnUntraced(function* (
 
 /** The cursor, and the receipts ahead of it. */
 const knownPlace = (own: OwnMeta) =>
-  Effect.map(knownCursor(own), (cursor) => ({ cursor, ahead: own.ahead, marks: own.marks }))
+  Effect.map(knownCursor(own), (cursor) => ({ cursor, ahead: own.ahead, marks: own.marks, passed: own.passed }))
 
 /** Hello stores a cursor before the first pull. */
 const knownCursor = (own: { readonly cursor: Cursor | undefined }): Effect.Effect<Cursor, Unreachable> =>
   own.cursor === undefined
     ? Effect.fail(new Unreachable({ message: "The server has not said yet which log it holds. Trying again." }))
     : Effect.succeed(own.cursor)
-
-const entryToOpen = ({ item }: ChainedItem, own: OwnEntries) =>
-  item._tag === "Entry" && !own.known.has(item.seq) ? [{ seq: item.seq, bytes: item.bytes }] : []
 
 const misfit = () =>
   new Unreachable({ message: "The server answered with a page that does not fit the question. Trying again." })

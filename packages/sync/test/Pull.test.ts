@@ -105,7 +105,7 @@ describe("pages and slices", () => {
     assert.strictEqual(nextSliceCount(sliceCountMax, sliceCountMax, 0), sliceCountMax)
   })
 
-  it.effect("PULL-8 skeletons move the cursor and are not opened", () =>
+  it.effect("PULL-8 gaps move the cursor and are not opened", () =>
     Effect.gen(function* () {
       const server = new ServerModel()
       server.append(theirs(3))

@@ -12,8 +12,10 @@ import {
   DeviceSeq,
   DocId,
   encodeHeader,
+  entryKinds,
   KeyId,
   LocalSeq,
+  LogId,
   RosterNumber,
   Seq
 } from "@tidemark/protocol"
@@ -63,11 +65,12 @@ export const entryOf = (entry: {
   readonly version?: number
   readonly part?: number
   readonly parts?: number
+  readonly kind?: number
 }): Uint8Array => {
   const header = encodeHeader({
     version: entry.version ?? 1,
     suite: 1,
-    kind: 1,
+    kind: entry.kind ?? entryKinds.update,
     keyId: KeyId.make(idText(3, 8)),
     doc: entry.doc ?? docA,
     device: entry.device,
@@ -105,6 +108,13 @@ export class Settings {
   isCoalescing = true
   /** A text that a log may hold and that nobody can use there: it waits for operations the log lacks. */
   waitingInLog: string | undefined
+}
+
+/** A checkpoint's text: `1 7:abc` stands for "abc" up to Seq 7 of the log of ones. */
+const checkpointIn = (text: string) => {
+  const [, log, seq, bytes = ""] = /^(\d+) (\d+):(.*)$/.exec(text) ?? []
+  const logId = LogId.make(idText(Number(log)))
+  return { checkpoint: { logId, seq: Seq.make(Number(seq)), chain: chainStart(logId) }, bytes: toBytes(bytes) }
 }
 
 const makeSealer = (who: () => DeviceId, settings: Settings): Sealer["Service"] => {
@@ -146,7 +156,11 @@ const makeSealer = (who: () => DeviceId, settings: Settings): Sealer["Service"] 
     }
     const all = [...others, { deviceSeq, bytes }].toSorted((a, b) => a.deviceSeq - b.deviceSeq)
     const text = all.map((part) => textOf(part.bytes)).join("")
-    const item = { seq, ...author, codec: text === "?" ? codecs.ask : codecs.loroUpdate, bytes: toBytes(text) }
+    const place = header.kind === entryKinds.checkpoint ? checkpointIn(text) : undefined
+    const item = {
+      ...{ seq, ...author, codec: text === "?" ? codecs.ask : codecs.loroUpdate },
+      ...(place === undefined ? { bytes: toBytes(text) } : place)
+    }
     return { _tag: "Item", item, release: others.map((entry) => entry.seq) }
   }
 

@@ -56,6 +56,8 @@ interface Stored {
   readonly deviceSeq: DeviceSeq
   readonly chain: Hash
   isSkeleton: boolean
+  /** The parts of the checkpoint that is given in its place. */
+  standIn?: ReadonlyArray<Uint8Array>
 }
 
 type Socket = Queue.Queue<LiveEvent, RemoteError | Cause.Done>
@@ -187,19 +189,32 @@ export class ServerModel {
   page(after: number, through: number): Page {
     const items = this.stored.slice(after, through).map((entry, index): PageItem => {
       const seq = Seq.make(after + index + 1)
+      if (entry.standIn !== undefined) return { _tag: "Checkpoint", seq, chain: entry.chain, parts: entry.standIn }
       return entry.isSkeleton
-        ? { _tag: "Skeleton", seq, hash: hashOf(entry.bytes) }
+        ? { _tag: "Gap", seq, count: 1, chain: entry.chain }
         : { _tag: "Entry", seq, bytes: entry.bytes.slice() }
     })
     return { after: Seq.make(after), through: this.cursorAt(after + items.length), head: this.head, items }
   }
 
+  /** Leaves nothing of these entries but the checkpoint in the place of the last. */
+  replace(seqs: ReadonlyArray<number>, ...standIn: ReadonlyArray<Uint8Array>): void {
+    for (const seq of seqs) {
+      const entry = this.stored[seq - 1]
+      if (entry === undefined) continue
+      entry.isSkeleton = true
+      if (seq === seqs.at(-1) && standIn.length > 0) entry.standIn = standIn
+    }
+  }
+
   docPage(doc: DocId, after: Seq): DocPage {
     const all = this.page(after, this.stored.length).items
-    const ofDoc = all.filter(({ seq }) => {
-      const entry = this.stored[seq - 1]
-      return entry !== undefined && Result.getOrThrow(decodeHeader(entry.bytes)).doc === doc
-    })
+    const ofDoc = all.flatMap((item) =>
+      item._tag !== "Gap" &&
+      Result.getOrThrow(decodeHeader(this.stored[item.seq - 1]?.bytes ?? new Uint8Array())).doc === doc
+        ? [item]
+        : []
+    )
     const items = ofDoc.slice(0, this.pageCount)
     const through = items.length === ofDoc.length ? this.head : (items.at(-1)?.seq ?? after)
     return { logId: this.logId, doc, after, through, head: this.head, items }

@@ -7,6 +7,7 @@ import {
   DeviceSeq,
   type DocId,
   entryBytesMax,
+  entryKinds,
   type Hash,
   type ItemRefusedReason,
   type LogId,
@@ -16,6 +17,9 @@ import {
   type RosterNumber,
   Seq
 } from "@tidemark/protocol"
+
+/** How much more than its quota a workspace may hold by a checkpoint, which is what makes room. */
+const checkpointQuotaShare = 1 / 8
 
 /** Where the DeviceSeq stands in every version of the envelope, and where it ends. */
 const deviceSeqStart = 44
@@ -27,6 +31,8 @@ export type IncomingItem =
       readonly _tag: "Readable"
       readonly deviceSeq: DeviceSeq
       readonly doc: DocId
+      /** As its clear header says. */
+      readonly kind: number
       readonly roster: RosterNumber
       readonly hash: Hash
       readonly bytes: Uint8Array
@@ -52,11 +58,11 @@ const readItem = (entry: Uint8Array, device: DeviceId): Result.Result<IncomingIt
     const reason = entry.length > entryBytesMax ? "tooLarge" : "malformed"
     return Result.succeed(refused(deviceSeq, reason, header.failure.message))
   }
-  const { deviceSeq, doc, roster } = header.success
+  const { deviceSeq, doc, kind, roster } = header.success
   if (header.success.device !== device) {
     return Result.succeed(refused(deviceSeq, "headerMismatch", "This entry names another device than the token does"))
   }
-  return Result.succeed({ _tag: "Readable", deviceSeq, doc, roster, hash: hashOf(entry), bytes: entry })
+  return Result.succeed({ _tag: "Readable", deviceSeq, doc, kind, roster, hash: hashOf(entry), bytes: entry })
 }
 
 /** Reads the clear headers of a push. Fails where an entry has not even a DeviceSeq. */
@@ -95,6 +101,7 @@ export interface NewEntry {
   readonly device: DeviceId
   readonly deviceSeq: DeviceSeq
   readonly doc: DocId
+  readonly kind: number
   readonly hash: Hash
   readonly chain: Hash
   readonly bytes: Uint8Array
@@ -127,7 +134,8 @@ const refuseNew = (
   if (item.roster > row.roster) {
     return refused(deviceSeq, "rosterAhead", `This entry knows statement ${item.roster}; the server has ${row.roster}`)
   }
-  if (row.storedBytes + item.bytes.length > bytesMax) {
+  const room = item.kind === entryKinds.checkpoint ? bytesMax * (1 + checkpointQuotaShare) : bytesMax
+  if (row.storedBytes + item.bytes.length > room) {
     return refused(
       deviceSeq,
       "quotaFull",
@@ -154,7 +162,7 @@ export const decideAppend = (options: {
   let isForked = false
   const results = options.items.map((item): PushResult => {
     if (item._tag === "ItemRefused") return item
-    const { bytes, deviceSeq, doc, hash } = item
+    const { bytes, deviceSeq, doc, hash, kind } = item
     const known = stored.get(deviceSeq)
     if (known !== undefined && known.hash === hash) {
       return { _tag: "Stored", deviceSeq, seq: known.seq, chain: known.chain }
@@ -172,7 +180,7 @@ export const decideAppend = (options: {
     if (refusal !== undefined) return refusal
     const seq = Seq.make(row.head + 1)
     const chain = chainNext(row.chain, hash)
-    entries.push({ seq, device: options.appender.device, deviceSeq, doc, hash, chain, bytes })
+    entries.push({ seq, device: options.appender.device, deviceSeq, doc, kind, hash, chain, bytes })
     stored.set(deviceSeq, { hash, seq, chain })
     row = { ...row, head: seq, chain, storedBytes: row.storedBytes + bytes.length }
     return { _tag: "Stored", deviceSeq, seq, chain }

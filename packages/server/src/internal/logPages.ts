@@ -3,11 +3,15 @@ import { chainStart } from "@tidemark/crypto"
 import {
   batchBytesMax,
   batchCountMax,
+  type DocItem,
+  entryKinds,
+  gapBytes,
   type Hash,
   LogForked,
   type LogId,
   type Page,
   pageBytesDefault,
+  type PageItem,
   Seq
 } from "@tidemark/protocol"
 import type { ReadDocFrom, ReadFrom } from "../Log.ts"
@@ -19,6 +23,62 @@ const pageHeaderBytes = 76
 /** The bytes of items a page may hold, from what the reader asked for. */
 export const pageItemsBytesMax = (asked: number | undefined): number =>
   Math.min(asked ?? pageBytesDefault, batchBytesMax - pageHeaderBytes)
+
+/** The most entries one page looks at: long runs of replaced ones are given in pieces. */
+export const scanCountMax = 8_192
+
+/** What a page gives of a log: an entry or a stand-in, and how much it weighs. */
+export interface GivenRow {
+  readonly seq: Seq
+  readonly bytes: number
+}
+
+/**
+ * Up to where a page goes that gives these rows, the first `batchCountMax` after `after` up to `until`, where they fit: with
+ * the gaps before them, and at least one.
+ */
+export const pageThrough = (after: Seq, until: Seq, rows: ReadonlyArray<GivenRow>, bytesMax: number): Seq => {
+  let [sum, count, last] = [0, 0, after]
+  for (const { bytes, seq } of rows) {
+    const gaps = seq > last + 1 ? 1 : 0
+    sum += gaps * gapBytes + 13 + bytes
+    count += gaps + 1
+    if (last > after && (sum > bytesMax || count > batchCountMax)) return last
+    last = seq
+  }
+  return rows.length < batchCountMax && count < batchCountMax ? until : last
+}
+
+/** Where the gaps between these items end, in a page from `after` to `through`. */
+export const gapEnds = (after: Seq, through: Seq, items: ReadonlyArray<{ readonly seq: Seq }>): ReadonlyArray<Seq> => {
+  const starts = [after, ...items.map(({ seq }) => seq)]
+  const ends = [...items.map(({ seq }) => seq - 1), through]
+  return ends.flatMap((end, index) => (end > (starts[index] ?? end) ? [Seq.make(end)] : []))
+}
+
+/** The items of a page from `after` to `through`, with a gap wherever none is given. `chains`: at the end of every gap. */
+export const withGaps = (
+  after: Seq,
+  through: Seq,
+  given: ReadonlyArray<DocItem>,
+  chains: ReadonlyMap<Seq, Hash>
+): ReadonlyArray<PageItem> => {
+  const items: Array<PageItem> = []
+  let next = after + 1
+  const skipTo = (end: number) => {
+    const chain = chains.get(Seq.make(end))
+    if (end < next) return
+    if (chain === undefined) throw new Error(`the chain at ${end} was not read`)
+    items.push({ _tag: "Gap", seq: Seq.make(next), count: end - next + 1, chain })
+  }
+  for (const item of given) {
+    skipTo(item.seq - 1)
+    items.push(item)
+    next = item.seq + 1
+  }
+  skipTo(through)
+  return items
+}
 
 /** How many of these sizes (bytes of an entry, in order) fit a page: at least one. */
 export const countThatFits = (sizes: ReadonlyArray<number>, bytesMax: number): number => {
@@ -70,13 +130,16 @@ export const pagesOfCommit = (before: HeadRow, entries: ReadonlyArray<NewEntry>)
   for (let start = 0; start < entries.length;) {
     const rest = entries.slice(start, start + batchCountMax)
     const count = countThatFits(
-      rest.map(({ bytes }) => bytes.length),
+      rest.map(({ bytes, kind }) => (kind === entryKinds.checkpoint ? 0 : bytes.length)),
       pageItemsBytesMax(batchBytesMax)
     )
     const slice = rest.slice(0, count)
     const last = slice.at(-1)
     if (last === undefined) break
-    const items = slice.map(({ bytes, seq }) => ({ _tag: "Entry", seq, bytes }) as const)
+    // Whoever follows the log has all that a checkpoint stands for.
+    const items = slice.map(({ bytes, chain, kind, seq }): PageItem =>
+      kind === entryKinds.checkpoint ? { _tag: "Gap", seq, count: 1, chain } : { _tag: "Entry", seq, bytes }
+    )
     pages.push({ after, through: { logId: before.logId, seq: last.seq, chain: last.chain }, head, items })
     after = Seq.make(last.seq)
     start += count

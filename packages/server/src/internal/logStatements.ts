@@ -5,7 +5,8 @@ import {
   batchCountMax,
   type DeviceId,
   DeviceSeq,
-  type DocId,
+  DocId,
+  entryKinds,
   Hash,
   LogId,
   RosterNumber,
@@ -16,7 +17,7 @@ import type { AppendDecision, HeadRow } from "./appendDecision.ts"
 import { chainBefore } from "./logPages.ts"
 import { decodeRows, wholeNumber } from "./sqlRows.ts"
 
-/** Rows of one INSERT; nine values each, far below both dialects' limits. */
+/** Rows of one INSERT; ten values each, far below both dialects' limits. */
 const insertRowsMax = 100
 
 const whole = <S extends Schema.Codec<number & {}, number>>(schema: S) => wholeNumber.pipe(Schema.decodeTo(schema))
@@ -38,8 +39,16 @@ const decodeLast = decodeRows(Schema.Struct({ device_seq: whole(DeviceSeq), hash
 const decodeSizes = decodeRows(Schema.Struct({ seq: seqColumn, entry_bytes: wholeNumber }))
 const decodeChains = decodeRows(Schema.Struct({ chain: Hash }))
 const decodeEntries = decodeRows(
-  Schema.Struct({ seq: seqColumn, hash: Hash, chain: Hash, entry: Schema.NullOr(Schema.Uint8Array) })
+  Schema.Struct({
+    seq: seqColumn,
+    chain: Hash,
+    kind: wholeNumber,
+    entry: Schema.NullOr(Schema.Uint8Array),
+    stand_in: Schema.NullOr(seqColumn),
+    doc: DocId
+  })
 )
+const decodePlaces = decodeRows(Schema.Struct({ seq: seqColumn, chain: Hash }))
 
 /** The statements of the log over one client. */
 export const makeLogStatements = (sql: SqlClient.SqlClient) => {
@@ -80,6 +89,7 @@ export const makeLogStatements = (sql: SqlClient.SqlClient) => {
             device: entry.device,
             device_seq: entry.deviceSeq,
             doc: entry.doc,
+            kind: entry.kind,
             hash: entry.hash,
             chain: entry.chain,
             entry_bytes: entry.bytes.length,
@@ -99,17 +109,31 @@ export const makeLogStatements = (sql: SqlClient.SqlClient) => {
           Effect.map(([found]) => found?.chain ?? row.chain)
         )
 
-  /** Of one doc only, where one is named. */
-  const ofDoc = (doc: DocId | undefined) => (doc === undefined ? sql`` : sql`AND doc = ${doc}`)
+  const chainsAt = (workspace: WorkspaceId, seqs: ReadonlyArray<Seq>) =>
+    seqs.length === 0
+      ? Effect.succeed(new Map<Seq, Hash>())
+      : sql`SELECT seq, chain FROM entries WHERE workspace = ${workspace} AND ${sql.in("seq", seqs)}`.pipe(
+          Effect.flatMap(decodePlaces),
+          Effect.map((rows) => new Map(rows.map(({ chain, seq }) => [seq, chain] as const)))
+        )
 
-  const sizesAfter = (workspace: WorkspaceId, after: Seq, head: Seq, doc?: DocId) =>
+  // What a page of the log gives: what has bytes, but for checkpoints, which are given where they stand in.
+  const given = sql`(entry IS NOT NULL AND kind <> ${entryKinds.checkpoint} OR stand_in IS NOT NULL)`
+  // What a page of a doc gives: a checkpoint at its own place, too, as long as it stands in nowhere.
+  const givenOfDoc = sql`(stand_in IS NOT NULL OR entry IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM checkpoints c WHERE c.workspace = entries.workspace AND c.doc = entries.doc AND c.place > 0
+      AND c.device = entries.device AND entries.device_seq >= c.first_device_seq
+      AND entries.device_seq < c.first_device_seq + c.parts))`
+  const ofDoc = (doc: DocId | undefined) => (doc === undefined ? given : sql`doc = ${doc} AND ${givenOfDoc}`)
+
+  const sizesAfter = (workspace: WorkspaceId, after: Seq, until: Seq, doc?: DocId) =>
     sql`SELECT seq, entry_bytes FROM entries
-      WHERE workspace = ${workspace} ${ofDoc(doc)} AND seq > ${after} AND seq <= ${head}
+      WHERE workspace = ${workspace} AND ${ofDoc(doc)} AND seq > ${after} AND seq <= ${until}
       ORDER BY seq LIMIT ${batchCountMax}`.pipe(Effect.flatMap(decodeSizes))
 
   const entriesBetween = (workspace: WorkspaceId, after: Seq, through: Seq, doc?: DocId) =>
-    sql`SELECT seq, hash, chain, entry FROM entries
-      WHERE workspace = ${workspace} ${ofDoc(doc)} AND seq > ${after} AND seq <= ${through} ORDER BY seq`.pipe(
+    sql`SELECT seq, chain, kind, entry, stand_in, doc FROM entries
+      WHERE workspace = ${workspace} AND ${ofDoc(doc)} AND seq > ${after} AND seq <= ${through} ORDER BY seq`.pipe(
       Effect.flatMap(decodeEntries)
     )
 
@@ -120,5 +144,5 @@ export const makeLogStatements = (sql: SqlClient.SqlClient) => {
       Effect.map(([last]) => (last === undefined ? {} : { lastItem: { deviceSeq: last.device_seq, hash: last.hash } }))
     )
 
-  return { headRow, storedItems, insert, chainAt, sizesAfter, entriesBetween, lastItem }
+  return { headRow, storedItems, insert, chainAt, chainsAt, sizesAfter, entriesBetween, lastItem }
 }

@@ -81,6 +81,7 @@ export const layerMemory = Layer.effect(
           workspaces.set(workspace, {
             row,
             entries: [],
+            checkpoints: [],
             storedByDevice: new Map(),
             statements: [...statements],
             lastSeenByDevice: new Map(),

@@ -1,7 +1,7 @@
 /**
  * Whether a page continues the log this device has stored. Pure but for the hashes. Rules: docs/spec/pull.md.
  */
-import type { Cursor, Hash, Page, PageItem } from "@tidemark/protocol"
+import { type Cursor, type Hash, lastSeqOf, type Page, type PageItem } from "@tidemark/protocol"
 import { Behind } from "../SyncErrors.ts"
 
 /** An item with the cursor of a device that has stored everything up to it. */
@@ -29,15 +29,18 @@ export interface Chaining {
 /** Follows our chain through the page [PULL-2]. */
 export const continuePage = (chaining: Chaining, cursor: Cursor, page: Page): Continuation => {
   if (page.through.logId !== cursor.logId) return { _tag: "OtherLog" }
-  if (page.through.seq !== page.after + page.items.length || page.head < page.through.seq) return { _tag: "Broken" }
-  if (page.items.some((item, index) => item.seq !== page.after + index + 1)) return { _tag: "Broken" }
+  const ends = [page.after, ...page.items.map(lastSeqOf)]
+  if (page.items.some((item, index) => item.seq !== (ends[index] ?? 0) + 1)) return { _tag: "Broken" }
+  if (page.through.seq !== ends.at(-1) || page.head < page.through.seq) return { _tag: "Broken" }
   if (page.after > cursor.seq) return { _tag: "Gap" }
   if (page.through.seq < cursor.seq) return { _tag: "Next", items: [] }
   const items: Array<ChainedItem> = []
   let last = cursor
-  for (const item of page.items.slice(cursor.seq - page.after)) {
-    const entry = item._tag === "Entry" ? chaining.hash(item.bytes) : item.hash
-    last = { logId: cursor.logId, seq: item.seq, chain: chaining.chainNext(last.chain, entry) }
+  for (const item of page.items) {
+    if (lastSeqOf(item) <= cursor.seq) continue
+    // Of what a checkpoint replaced the server alone knows the chain; what follows has to go on from there.
+    const chain = item._tag === "Entry" ? chaining.chainNext(last.chain, chaining.hash(item.bytes)) : item.chain
+    last = { logId: cursor.logId, seq: lastSeqOf(item), chain }
     items.push({ item, cursor: last })
   }
   return last.chain === page.through.chain ? { _tag: "Next", items } : { _tag: "OtherLog" }

@@ -5,29 +5,29 @@
  * other Seqs, or leaves entries out, changes nothing that was there before. Rules: docs/spec/history.md.
  */
 import { Effect, Result } from "effect"
-import { type Cursor, decodeHeader, type DocId, type DocPage, type PageItem, Seq } from "@tidemark/protocol"
+import { type Cursor, decodeHeader, type DocId, type DocPage, Seq } from "@tidemark/protocol"
 import type { Remote } from "../Remote.ts"
 import { type RemoteError, Unreachable } from "../SyncErrors.ts"
 import { pullBytesMax } from "../SyncLimits.ts"
 import { withDeadline } from "./failures.ts"
+import { entriesOf, type EntryToOpen } from "./opener.ts"
 
-/** An entry of the doc, at its place. */
-export type DocEntry = Extract<PageItem, { readonly _tag: "Entry" }>
-
-/** Hands every page's entries to `each`, in the order of the log; returns where the log ended when the last was read. */
+/** Hands every page's entries after `from` (the start, if left out) to `each`, in the order of the log; returns where the log ended when the last was read. */
 export const readDoc = Effect.fnUntraced(function* <E>(
   remote: Remote["Service"],
   cursor: Cursor,
   doc: DocId,
-  each: (entries: ReadonlyArray<DocEntry>) => Effect.Effect<void, E>
+  each: (entries: ReadonlyArray<EntryToOpen>) => Effect.Effect<void, E>,
+  from: Seq = Seq.make(0)
 ): Effect.fn.Return<Seq, E | RemoteError> {
   const { logId, seq } = cursor
-  let after = Seq.make(0)
+  let after = from
   let head = seq
   while (after < seq) {
     const page = yield* withDeadline(remote.doc({ doc, logId, after }, pullBytesMax), pullBytesMax)
     if (!isAnswer(page, { doc, logId, after })) return yield* misfit()
-    yield* each(page.items.flatMap((item) => (isEntryOf(item, doc) && item.seq <= seq ? [item] : [])))
+    const entries = page.items.flatMap((item) => (item.seq <= seq ? entriesOf(item, logId) : []))
+    yield* each(entries.filter(({ bytes }) => isOf(bytes, doc)))
     after = page.through
     head = page.head
   }
@@ -43,9 +43,8 @@ const isAnswer = (page: DocPage, asked: Pick<DocPage, "doc" | "logId" | "after">
   page.head >= page.through &&
   page.items.every(({ seq }, index) => seq > (page.items[index - 1]?.seq ?? asked.after) && seq <= page.through)
 
-const isEntryOf = (item: PageItem, doc: DocId): item is DocEntry => {
-  if (item._tag !== "Entry") return false
-  const header = decodeHeader(item.bytes)
+const isOf = (entry: Uint8Array, doc: DocId): boolean => {
+  const header = decodeHeader(entry)
   return Result.isSuccess(header) && header.success.doc === doc
 }
 

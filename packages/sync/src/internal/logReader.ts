@@ -13,16 +13,18 @@ import type { RemoteError } from "../SyncErrors.ts"
 import { pullBytesMax } from "../SyncLimits.ts"
 import { continuePage, otherLog } from "./chainedPage.ts"
 import { withDeadline } from "./failures.ts"
+import { entriesOf } from "./opener.ts"
 
 interface RawEntry {
   readonly seq: Seq
   readonly bytes: Uint8Array
 }
 
-/** One page's entries, as they came and opened. */
+/** One page's entries, as they came and opened. `hasGaps`: of others nothing is left. */
 export interface ReadPage {
   readonly entries: ReadonlyArray<RawEntry>
   readonly items: ReadonlyArray<RemoteItem>
+  readonly hasGaps: boolean
 }
 
 /**
@@ -60,14 +62,16 @@ export const makeLogReader = Effect.fnUntraced(function* <E>(
       const page = yield* withDeadline(remote.pull(seen.seq === 0 ? undefined : seen, pullBytesMax), pullBytesMax)
       const continuation = continuePage(sealer, seen, page)
       if (continuation._tag !== "Next") return yield* otherLog(page.through)
-      const entries = continuation.items.flatMap(({ item }) =>
-        item._tag === "Entry" && wanted(item.bytes) ? [item] : []
-      )
+      const entries = continuation.items
+        .flatMap(({ item }) => entriesOf(item, seen.logId))
+        .filter(({ bytes }) => wanted(bytes))
+      const hasGaps = continuation.items.some(({ item }) => item._tag !== "Entry")
       const opened = yield* open(entries)
       const released = new Set(opened.flatMap((one) => (one._tag === "Item" ? one.release : [])))
       const held = opened.flatMap((one) => (one._tag === "Held" && one.entry.kind === "part" ? [one.entry] : []))
-      parts = [...parts, ...held].filter(({ seq }) => !released.has(seq))
-      yield* meet({ entries, items: opened.flatMap((one) => (one._tag === "Item" ? [one.item] : [])) })
+      const joined = new Set(opened.flatMap((one) => (one._tag === "Item" ? [one.item.seq] : [])))
+      parts = [...parts, ...held].filter(({ seq }) => !released.has(seq) && !joined.has(seq))
+      yield* meet({ entries, items: opened.flatMap((one) => (one._tag === "Item" ? [one.item] : [])), hasGaps })
       seen = continuation.items.at(-1)?.cursor ?? seen
       if (page.items.length === 0 || seen.seq >= page.head) return
     }

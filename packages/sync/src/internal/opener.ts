@@ -5,18 +5,31 @@
  * ahead after that is held as refused, with a sentence, and the page goes on [PULL-7].
  */
 import { Effect, Result } from "effect"
-import { decodeHeader, type Seq } from "@tidemark/protocol"
+import { decodeHeader, type LogId, type PageItem, type Seq } from "@tidemark/protocol"
 import type { RemoteItem } from "../Docs.ts"
 import { type HeldEntry, LocalStore, type StoreFailed } from "../LocalStore.ts"
 import { Remote } from "../Remote.ts"
 import { type Opened, Sealer } from "../Sealer.ts"
 import type { Behind, RemoteError } from "../SyncErrors.ts"
-import type { ChainedItem } from "./chainedPage.ts"
 import { withDeadline } from "./failures.ts"
 
-interface EntryToOpen {
+/** An entry at its place; of a checkpoint that is given in the place of others, the log for which it has to be made. */
+export interface EntryToOpen {
   readonly seq: Seq
   readonly bytes: Uint8Array
+  readonly standsIn?: LogId
+}
+
+/** What is to be opened of an item: the parts of a checkpoint all stand at its place. */
+export const entriesOf = (item: PageItem, logId: LogId): ReadonlyArray<EntryToOpen> => {
+  switch (item._tag) {
+    case "Entry":
+      return [{ seq: item.seq, bytes: item.bytes }]
+    case "Gap":
+      return []
+    case "Checkpoint":
+      return item.parts.map((bytes) => ({ seq: item.seq, bytes, standsIn: logId }))
+  }
 }
 
 /** What a slice takes of opened entries. */
@@ -35,17 +48,15 @@ export const makeOpener = Effect.gen(function* () {
   const remote = yield* Remote
   const sealer = yield* Sealer
 
-  return Effect.fnUntraced(function* (
-    items: ReadonlyArray<Pick<ChainedItem, "item">>
-  ): Effect.fn.Return<PageOpener, StoreFailed> {
-    let parts: ReadonlyArray<HeldEntry> = items.some(isPart)
+  return Effect.fnUntraced(function* (page: ReadonlyArray<EntryToOpen>): Effect.fn.Return<PageOpener, StoreFailed> {
+    let parts: ReadonlyArray<HeldEntry> = page.some(isPart)
       ? (yield* store.held).filter((entry) => entry.kind === "part")
       : []
     let isRosterFresh = false
 
     const openAll = Effect.fnUntraced(function* (entries: ReadonlyArray<EntryToOpen>) {
       const opened = yield* sealer.open(entries, parts)
-      const slice = toSlice(opened)
+      const slice = toSlice(opened.flatMap((one, index) => standingIn(one, entries[index])))
       const released = new Set(slice.release)
       parts = [...parts, ...slice.hold.filter((entry) => entry.kind === "part")].filter(({ seq }) => !released.has(seq))
       return slice
@@ -76,10 +87,22 @@ export const makeOpener = Effect.gen(function* () {
   })
 })
 
-const isPart = ({ item }: Pick<ChainedItem, "item">): boolean => {
-  if (item._tag !== "Entry") return false
-  const header = decodeHeader(item.bytes)
+const isPart = ({ bytes }: EntryToOpen): boolean => {
+  const header = decodeHeader(bytes)
   return Result.isSuccess(header) && header.success.parts > 1
+}
+
+/**
+ * A checkpoint in the place of others is taken where it says itself that it stands for that place, in this log [COMPACT-6]. Its
+ * parts come together, so none of them is kept by itself.
+ */
+const standingIn = (one: Opened, entry: EntryToOpen | undefined): ReadonlyArray<Opened> => {
+  if (entry?.standsIn === undefined) return [one]
+  if (one._tag === "Held") return one.entry.kind === "part" ? [] : [one]
+  const { checkpoint, device, deviceSeq, doc, seq } = one.item
+  if (checkpoint !== undefined && checkpoint.logId === entry.standsIn && checkpoint.seq >= seq) return [one]
+  const message = "The server gave a checkpoint in a place that it does not stand for. It was set aside."
+  return [{ _tag: "Held", entry: { seq, kind: "refused", doc, device, deviceSeq, bytes: entry.bytes, message } }]
 }
 
 /** Fails as before where the entry has no header to keep it under: then it is not the roster that is missing. */

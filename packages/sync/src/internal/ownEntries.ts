@@ -52,16 +52,14 @@ export const meetOwnEntries = Effect.fnUntraced(function* (
   from: { readonly cursor: Cursor; readonly ahead: Ahead },
   items: ReadonlyArray<ChainedItem>
 ): Effect.fn.Return<OwnEntries, StoreFailed | FenceLost> {
-  const through = items.at(-1)?.item.seq ?? from.cursor.seq
+  const through = items.at(-1)?.cursor.seq ?? from.cursor.seq
   const device = yield* sealer.device
   const entries = items.flatMap(({ item }) => (item._tag === "Entry" ? ownEntry(device, item.seq, item.bytes) : []))
-  // Of an entry that a checkpoint replaced nothing is left that could be compared.
-  const skeletons = new Set(items.flatMap(({ item }) => (item._tag === "Skeleton" ? [item.seq] : [])))
-  const promised = aheadWithin(from.ahead, from.cursor.seq, through).filter(({ seq }) => !skeletons.has(seq))
+  const promised = aheadWithin(from.ahead, from.cursor.seq, through)
   if (entries.length === 0 && promised.length === 0) return { known: new Set(), settle: new Map() }
   const sealed = [...new Set([...entries.flatMap(({ siblings }) => siblings), ...promised.map((one) => one.deviceSeq)])]
   return yield* fencedWrite(store, turn, { sealed }, (own, view) =>
-    decide(own, view.sealed, { entries, promised, through })
+    decide(own, view.sealed, { entries, promised, through, gapAt: gapsIn(items) })
   )
 })
 
@@ -142,13 +140,19 @@ const decide = (
     readonly entries: ReadonlyArray<OwnEntry>
     readonly promised: ReadonlyArray<Receipt>
     readonly through: Seq
+    readonly gapAt: (seq: Seq) => Seq | undefined
   }
 ): OwnDecision<OwnEntries> => {
-  const same = page.entries.filter(({ bytes, deviceSeq }) => sameBytes(sealed.get(deviceSeq)?.bytes, bytes))
+  const met = page.entries.filter(({ bytes, deviceSeq }) => sameBytes(sealed.get(deviceSeq)?.bytes, bytes))
+  // Of an entry that a checkpoint replaced nothing is left that could be compared: its receipt counts as borne out.
+  const replaced = page.promised.filter(
+    ({ deviceSeq, seq }) => page.gapAt(seq) !== undefined && sealed.get(deviceSeq)?.seq === seq
+  )
+  const same: ReadonlyArray<Receipt> = [...met, ...replaced].toSorted((a, b) => a.seq - b.seq)
   const shown = new Map(same.map(({ deviceSeq, seq }) => [seq, deviceSeq]))
   const { mark, settle } = settleOrMark(same, sealed, page.through)
   const lost = unmarked(
-    page.promised.filter(({ deviceSeq, seq }) => shown.get(seq) !== deviceSeq),
+    page.promised.filter(({ deviceSeq, seq }) => shown.get(seq) !== deviceSeq && page.gapAt(seq) === undefined),
     sealed
   )
   const passed = page.entries.filter(
@@ -156,7 +160,10 @@ const decide = (
   )
   const batch: OwnBatch | undefined = mark.length + lost.length > 0 ? { mark: [...mark, ...lost] } : undefined
   return {
-    value: { known: new Set([...same, ...passed].map(({ seq }) => seq)), settle: settleBySeq(settle, sealed, same) },
+    value: {
+      known: new Set([...met, ...passed].map(({ seq }) => seq)),
+      settle: settleBySeq(settle, sealed, same, page.gapAt)
+    },
     batch
   }
 }
@@ -165,7 +172,8 @@ const decide = (
 const settleBySeq = (
   settle: Slice["settle"],
   sealed: ReadonlyMap<DeviceSeq, SealedItem>,
-  shown: ReadonlyArray<OwnEntry>
+  shown: ReadonlyArray<Receipt>,
+  gapAt: (seq: Seq) => Seq | undefined
 ): ReadonlyMap<Seq, Slice["settle"]> => {
   const firstOf = ({ deviceSeq }: { readonly deviceSeq: DeviceSeq }) => sealed.get(deviceSeq)?.first
   const byFirst = Map.groupBy(settle, firstOf)
@@ -174,9 +182,15 @@ const settleBySeq = (
   return new Map(
     [...byFirst].flatMap(([first, parts]) => {
       const seq = lastSeqs.get(first)
-      return seq === undefined ? [] : [[seq, parts] as const]
+      return seq === undefined ? [] : [[gapAt(seq) ?? seq, parts] as const]
     })
   )
 }
+
+/** The Seq of the item that hides a place, where one does. */
+const gapsIn =
+  (items: ReadonlyArray<ChainedItem>) =>
+  (seq: Seq): Seq | undefined =>
+    items.find(({ cursor, item }) => item._tag !== "Entry" && seq >= item.seq && seq <= cursor.seq)?.item.seq
 
 const sameBytes = (a: Uint8Array | undefined, b: Uint8Array): boolean => a !== undefined && isSame(a, b)

@@ -11,11 +11,13 @@ import {
   type PushResult,
   Seq
 } from "@tidemark/protocol"
+import { encodeNote, historyKey } from "../HistoryKeys.ts"
 import type { SealedItem } from "../LocalStore.ts"
 import type { Behind } from "../SyncErrors.ts"
 import type { Failure, Place } from "../SyncEvent.ts"
 import { addAhead, aheadWithin, pruneAhead } from "./ahead.ts"
 import { type Chaining, otherLog } from "./chainedPage.ts"
+import { isPassed } from "./passed.ts"
 import type { OwnBatch, OwnDecision, OwnMeta } from "./turn.ts"
 
 /** What became of a push. */
@@ -81,7 +83,10 @@ export const settleReceipts = (
     // What lies ahead of the cursor stays, so that it can be sent again where the log turns out not to hold it.
     ...settleOrMark(stored, sealed, moved.seq),
     unseal: forked.map((part) => part.deviceSeq),
-    own: { cursor: moved, ahead, ...(stored.length > 0 ? { lastReceiptAt: at } : {}) }
+    own: {
+      ...{ cursor: moved, ahead, history: unseen(stored, input) },
+      ...(stored.length > 0 ? { lastReceiptAt: at } : {})
+    }
   }
   const marks = refused.flatMap((refusal) =>
     itemsOf([refusal], sealed).map((part) => ({
@@ -106,15 +111,28 @@ export const settleReceipts = (
 /**
  * The results that answer an item we sent and still have: one each, the first one, and with a Seq the log has and that lies
  * beyond our cursor [PUSH-4]. An own entry at or before the cursor was settled when the cursor passed it, so a receipt that
- * names such a place is somebody else's.
+ * names such a place is somebody else's; but not where the cursor passed entries of which nothing was left [COMPACT-7].
  */
 const believable = ({ answer, own, sealed, sent }: ReceiptsInput): ReadonlyArray<PushResult> => {
   const open = new Set(sent.map((item) => item.deviceSeq).filter((deviceSeq) => sealed.has(deviceSeq)))
   return answer.results.filter((result) => {
-    if (result._tag === "Stored" && (result.seq <= (own.cursor?.seq ?? 0) || result.seq > answer.head)) return false
+    if (result._tag === "Stored") {
+      const isBehind = result.seq <= (own.cursor?.seq ?? 0) && !isPassed(own.passed, answer.logId, result.seq)
+      if (isBehind || result.seq > answer.head) return false
+    }
     return open.delete(result.deviceSeq)
   })
 }
+
+/** The log itself did not bear these receipts out: their docs are compared with it once [COMPACT-8]. */
+const unseen = (stored: ReadonlyArray<Stored>, { own, sealed }: ReceiptsInput): ReadonlyMap<string, string> =>
+  new Map(
+    stored.flatMap(({ deviceSeq, seq }) => {
+      const item = sealed.get(deviceSeq)
+      const isUnseen = item !== undefined && item.covers.length > 0 && seq <= (own.cursor?.seq ?? 0)
+      return isUnseen ? [[historyKey("heard", item.doc), encodeNote(String(seq))] as const] : []
+    })
+  )
 
 /** The cursor after the receipts that follow it without a gap; undefined where the chain shows another log [PUSH-6]. */
 const advance = (

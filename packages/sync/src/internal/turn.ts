@@ -10,6 +10,7 @@ import { FenceLost } from "../SyncErrors.ts"
 import { DevicePlaces } from "../DevicePlaces.ts"
 import { Ahead } from "./ahead.ts"
 import { addMark, Marks } from "./marks.ts"
+import { Passed } from "./passed.ts"
 
 /** `lock` orders everything of this tab that reads the cursor or the next number and then moves it. */
 export interface Turn {
@@ -26,6 +27,7 @@ export interface OwnMeta {
   readonly lastReceiptAt: number | undefined
   readonly lastContactAt: number | undefined
   readonly marks: Marks | undefined
+  readonly passed: Passed | undefined
   /** The log that is to be compared with what this device holds. */
   readonly refill: LogId | undefined
   /** Another copy of this device writes: this one has to become a device of its own. */
@@ -39,6 +41,7 @@ const TextJson = Schema.fromJsonString(Schema.String)
 const AheadJson = Schema.fromJsonString(Ahead)
 const MillisJson = Schema.fromJsonString(Schema.Int)
 const MarksJson = Schema.fromJsonString(Marks)
+const PassedJson = Schema.fromJsonString(Passed)
 const LogIdJson = Schema.fromJsonString(LogId)
 const CopiedJson = Schema.fromJsonString(Schema.Literal(true))
 const DevicesJson = Schema.fromJsonString(DevicePlaces)
@@ -51,6 +54,7 @@ const encode = {
   lastReceiptAt: Schema.encodeSync(MillisJson),
   lastContactAt: Schema.encodeSync(MillisJson),
   marks: Schema.encodeSync(MarksJson),
+  passed: Schema.encodeSync(PassedJson),
   refill: Schema.encodeSync(LogIdJson),
   copied: Schema.encodeSync(CopiedJson),
   devices: Schema.encodeSync(DevicesJson)
@@ -79,6 +83,7 @@ const decodeMeta = (meta: ReadonlyMap<string, string>): Result.Result<OwnMeta, S
       lastReceiptAt: yield* read(MillisJson, metaKeys.lastReceiptAt),
       lastContactAt: yield* read(MillisJson, metaKeys.lastContactAt),
       marks: yield* read(MarksJson, metaKeys.marks),
+      passed: yield* read(PassedJson, metaKeys.passed),
       refill: yield* read(LogIdJson, metaKeys.refill),
       isCopied: (yield* read(CopiedJson, metaKeys.copied)) === true,
       devices: (yield* read(DevicesJson, metaKeys.devices)) ?? []
@@ -103,8 +108,12 @@ export interface OwnBatch extends Batch {
   }
 }
 
-/** The marks with that of a cursor, as a meta value: for the slice that moves the cursor. */
-export const marksMeta = (marks: Marks): ReadonlyMap<string, string> => new Map([[metaKeys.marks, encode.marks(marks)]])
+/** The marks with that of a cursor, and the gaps passed, as meta values: for the slice that moves the cursor. */
+export const placeMeta = (marks: Marks, passed: Passed | undefined): ReadonlyMap<string, string> =>
+  new Map([
+    [metaKeys.marks, encode.marks(marks)],
+    ...(passed === undefined ? [] : [[metaKeys.passed, encode.passed(passed)] as const])
+  ])
 
 const toBatch = ({ own = {}, ...batch }: OwnBatch, found: OwnMeta): Batch => {
   const meta = new Map<string, string | undefined>([...(batch.meta ?? []), ...(own.history ?? [])])

@@ -63,9 +63,9 @@ const linkFailed = (error: RemoteError | StoreFailed): SyncEvent => ({ _tag: "Li
 export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusBoard) {
   const store = yield* LocalStore
   const outbox = yield* makeOutbox(turn)
-  const pull = yield* makePull(turn)
-  const amnesia = yield* makeAmnesia(turn)
   const copies = yield* makeCopies(turn)
+  const pull = yield* makePull(turn, copies)
+  const amnesia = yield* makeAmnesia(turn)
   const hello = yield* makeHello(turn, { amnesia, copies, rosterMoved: pull.reopenHeld })
   const refill = yield* makeRefill(turn, Effect.asVoid(board.recount))
   const push = yield* makePush(turn, outbox, copies)

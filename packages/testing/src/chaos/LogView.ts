@@ -34,7 +34,7 @@ export class LogView {
     if (isOther || page.after !== this.seq) return false
     let chain = this.cursor?.chain ?? chainStart(page.through.logId)
     for (const item of page.items) {
-      if (item._tag === "Skeleton") return false
+      if (item._tag !== "Entry") return false
       const hash = hashOf(item.bytes)
       chain = chainNext(chain, hash)
       const header = decodeHeader(item.bytes)

@@ -38,6 +38,8 @@ export const readLog = (world: World, reader: SimulatedDevice): LogContent | und
     const items: Array<LoggedItem> = []
     const partsByItem = new Map<string, Array<OpenedPart>>()
     for (const { bytes, seq } of entries) {
+      // A checkpoint further on stands for it.
+      if (bytes === undefined) continue
       const opened = yield* Effect.result(openEntry({ workspace, roster, keyring, bytes }))
       if (Result.isFailure(opened)) {
         chronicle.violate("heldHonest", `entry ${seq} does not open: ${opened.failure.message}`)

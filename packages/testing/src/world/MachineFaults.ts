@@ -48,7 +48,7 @@ export const fillServer = (world: World): void => {
     chronicle.note("the server's disk is full")
     return chronicle.count("fault: server disk full for a while")
   }
-  const stored = server.storage.entries(workspace).reduce((sum, { bytes }) => sum + bytes.length, 0)
+  const stored = server.storage.entries(workspace).reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0)
   server.storage.quotaBytes = stored + random.below(roomBytesMax)
   chronicle.note(`the workspace may hold ${server.storage.quotaBytes} bytes`)
   chronicle.count("fault: quota of the server used up")

@@ -4,6 +4,7 @@ import type { WorkspaceId } from "@tidemark/protocol"
 import {
   Access,
   Callers,
+  CheckpointsMemory,
   FanOut,
   Live,
   LogMemory,
@@ -27,6 +28,7 @@ export const makeMemoryStorage = ({ primitives, secret: firstSecret }: StorageOp
       Layer.provideMerge(Access.layer),
       Layer.provideMerge(Callers.layer({ requestsPerSecondMax })),
       Layer.provideMerge(Tokens.layer(secret)),
+      Layer.provideMerge(CheckpointsMemory.layer()),
       Layer.provideMerge(LogMemory.layer({ workspaceBytesMax: storage.quotaBytes })),
       Layer.provideMerge(Roster.layerMemory),
       Layer.provide(RefillLeases.layerMemory),
@@ -74,6 +76,7 @@ const copyOf = (workspaces: Workspaces): Workspaces =>
       {
         row: held.row,
         entries: [...held.entries],
+        checkpoints: held.checkpoints,
         storedByDevice: new Map([...held.storedByDevice].map(([device, stored]) => [device, new Map(stored)])),
         statements: [...held.statements],
         lastSeenByDevice: new Map(held.lastSeenByDevice),

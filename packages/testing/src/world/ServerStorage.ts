@@ -15,7 +15,8 @@ export interface DurableEntry {
   readonly device: DeviceId
   readonly deviceSeq: DeviceSeq
   readonly hash: Hash
-  readonly bytes: Uint8Array
+  /** Undefined where a checkpoint has replaced it. */
+  readonly bytes: Uint8Array | undefined
 }
 
 /** Signs the server's tokens; a part of what it keeps. */

@@ -30,7 +30,7 @@ const entryOf = (row: Record<string, unknown>): DurableEntry => ({
   device: String(row["device"]) as DeviceId, // the server's own column
   deviceSeq: DeviceSeq.make(Number(row["device_seq"])),
   hash: Hash.make(String(row["hash"])),
-  bytes: row["entry"] instanceof Uint8Array ? row["entry"] : new Uint8Array(0)
+  bytes: row["entry"] instanceof Uint8Array ? row["entry"] : undefined
 })
 
 export const makeSqliteStorage = ({ primitives, secret: firstSecret }: StorageOptions): ServerStorage => {

@@ -1,5 +1,5 @@
 /** Fuzzes the page of one doc: what a device reads when it fetches a doc again whole. */
-import { bytesToId, decodeDocPage, DocId, encodeDocPage, Hash, type PageItem, Seq } from "@tidemark/protocol"
+import { bytesToId, decodeDocPage, DocId, encodeDocPage, Hash, type DocItem, Seq } from "@tidemark/protocol"
 import { layoutTarget } from "../internal/layoutTarget.ts"
 import { chunk, countUpTo, cursorOf, samplesOf } from "../internal/samples.ts"
 
@@ -13,12 +13,17 @@ export const docPageFrame = layoutTarget({
       const count = one.below(one.chance(0.05) ? 512 : 6)
       const after = countUpTo(one, Number.MAX_SAFE_INTEGER - 10_000)
       let last = after
-      const items = samplesOf(one, count, (stream): PageItem => {
+      const items = samplesOf(one, count, (stream): DocItem => {
         last += 1 + stream.below(8)
         const seq = Seq.make(last)
         return stream.chance(0.7)
           ? { _tag: "Entry", seq, bytes: chunk(stream) }
-          : { _tag: "Skeleton", seq, hash: Hash.make(bytesToId(stream.bytes(32))) }
+          : {
+              _tag: "Checkpoint",
+              seq,
+              chain: Hash.make(bytesToId(stream.bytes(32))),
+              parts: [chunk(stream), ...(stream.chance(0.3) ? [chunk(stream)] : [])]
+            }
       })
       const through = Seq.make(last + one.below(4))
       const { logId } = cursorOf(one)

@@ -20,6 +20,7 @@ import {
   DocId,
   encodeHeader,
   entryBytesMin,
+  entryKinds,
   KeyId,
   type LogHead,
   type Role,
@@ -105,13 +106,14 @@ export const makeEntry = (options: {
   readonly bytes?: number
   readonly version?: number
   readonly doc?: DocId
+  readonly kind?: number
 }): Uint8Array => {
   const entry = new Uint8Array(options.bytes ?? entryBytesMin).fill(options.fill ?? 1)
   entry.set(
     encodeHeader({
       version: options.version ?? 1,
       suite: 1,
-      kind: 1,
+      kind: options.kind ?? entryKinds.update,
       keyId: KeyId.make("AAAAAAAAAAA"),
       doc: options.doc ?? DocId.make("AAAAAAAAAAAAAAAAAAAAAA"),
       device: options.device,
