@@ -1,17 +1,20 @@
 /**
  * The live socket: pages that continue our cursor are stored at once; anything else is reported as a gap and pulled.
  *
- * The stream is read no faster than pages are stored. Rules: docs/spec/live.md.
+ * While one page is stored, at most `liveEventsMax` events are read ahead; pages among them that follow each other are stored
+ * as one. Rules: docs/spec/live.md.
  */
 import { Deferred, Effect, Stream } from "effect"
 import type { Seq } from "@tidemark/protocol"
 import { withDeadline } from "./internal/failures.ts"
+import { joinPages } from "./internal/joinPages.ts"
 import type { CursorReports } from "./CursorReports.ts"
 import type { Hello } from "./Hello.ts"
 import type { Pull, PullError } from "./Pull.ts"
 import { type LiveEvent, Remote } from "./Remote.ts"
 import { Unreachable } from "./SyncErrors.ts"
 import type { SyncEvent } from "./SyncEvent.ts"
+import { liveEventsMax } from "./SyncLimits.ts"
 
 /** What the socket reports to the machine. */
 export type LiveReport = Extract<SyncEvent, { readonly _tag: "LiveOpened" | "LiveGap" | "PageStored" }>
@@ -52,14 +55,22 @@ export const makeLive = Effect.fnUntraced(function* (
 
   const follow = Effect.fnUntraced(function* (report: (event: LiveReport) => Effect.Effect<void>) {
     const welcomed = yield* Deferred.make<void>()
-    const reading = Stream.runForEach(
-      remote.live,
-      Effect.fnUntraced(function* (event) {
+    const meetAll = Effect.fnUntraced(function* (events: ReadonlyArray<LiveEvent>) {
+      for (const { event, from } of joinPages(events)) {
         if (event._tag === "Welcome") yield* Deferred.succeed(welcomed, undefined)
         const met = yield* meet(event)
+        // One page that does not fit keeps none of those before it from being stored.
+        if (met?._tag === "LiveGap" && from.length > 1) yield* meetEach(from)
+        else if (met !== undefined) yield* report(met)
+      }
+    })
+    const meetEach = Effect.fnUntraced(function* (events: ReadonlyArray<LiveEvent>) {
+      for (const event of events) {
+        const met = yield* meet(event)
         if (met !== undefined) yield* report(met)
-      })
-    )
+      }
+    })
+    const reading = remote.live.pipe(Stream.buffer({ capacity: liveEventsMax }), Stream.runForEachArray(meetAll))
     const impatience = Effect.andThen(withDeadline(Deferred.await(welcomed)), Effect.never)
     yield* Effect.raceFirst(reading, impatience)
   })

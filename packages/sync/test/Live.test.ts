@@ -1,9 +1,9 @@
 /** The live socket, and what happens without it. Rules: docs/spec/live.md. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Deferred, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { LogId, RosterNumber, Seq } from "@tidemark/protocol"
-import { MemoryDisk, Refused } from "@tidemark/sync"
+import { liveEventsMax, MemoryDisk, Refused } from "@tidemark/sync"
 import { deviceTwo, entryOf, openTab, quiet } from "./device.ts"
 import { idText, ServerModel } from "./serverModel.ts"
 
@@ -87,6 +87,73 @@ describe("with a socket", () => {
       server.tell({ _tag: "Entries", page: server.page(1, 3) })
       yield* quiet
       assert.deepStrictEqual(yield* tab.received, ["t1", "t2", "t3"])
+    })
+  )
+
+  /** Holds up the storing of the first page, and lets `happen` go on meanwhile. Gives the slices stored. */
+  const whileStoring = Effect.fnUntraced(function* (
+    server: ServerModel,
+    tab: Effect.Success<ReturnType<typeof openTab>>,
+    happen: () => void
+  ) {
+    const release = yield* Deferred.make<void>()
+    tab.settings.beforeApply = Deferred.await(release)
+    const before = tab.settings.slices.length
+    server.append([theirs(1)])
+    yield* quiet
+    happen()
+    yield* quiet
+    yield* Deferred.succeed(release, undefined)
+    yield* quiet
+    return tab.settings.slices.slice(before).map(({ items }) => items.length)
+  })
+
+  it.effect("LIVE-10 pages that came while one was stored are stored as one", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      const { tab } = yield* start(server)
+      const pulls = server.pulls
+      const slices = yield* whileStoring(server, tab, () => {
+        for (let number = 2; number <= 9; number++) server.append([theirs(number)])
+        server.tell({ _tag: "CursorsMoved" })
+        for (let number = 10; number <= 12; number++) server.append([theirs(number)])
+      })
+      assert.deepStrictEqual(slices, [1, 8, 3])
+      assert.strictEqual((yield* tab.received).length, 12)
+      assert.deepStrictEqual(yield* tab.cursor, server.cursorAt(12))
+      assert.strictEqual(server.pulls, pulls)
+    })
+  )
+
+  it.effect("LIVE-10 however many wait, they are read ahead by liveEventsMax at most", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      const { tab } = yield* start(server)
+      const slices = yield* whileStoring(server, tab, () => {
+        for (let number = 2; number <= 3 * liveEventsMax; number++) server.append([theirs(number)])
+      })
+      assert.isAtMost(Math.max(...slices), liveEventsMax)
+      assert.isAtMost(slices.length, 40)
+      assert.strictEqual((yield* tab.received).length, 3 * liveEventsMax)
+    })
+  )
+
+  it.effect("LIVE-10 of joined pages those before one that does not fit are stored, and the rest is pulled", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      const { tab } = yield* start(server)
+      const pulls = server.pulls
+      const slices = yield* whileStoring(server, tab, () => {
+        server.append([theirs(2)])
+        server.tellsSockets = false
+        server.append([theirs(3), theirs(4)])
+        const page = server.page(2, 4)
+        // Its chain is not the one that leads there.
+        server.tell({ _tag: "Entries", page: { ...page, through: { ...page.through, chain: server.cursorAt(1).chain } } })
+      })
+      assert.deepStrictEqual(slices, [1, 1, 2])
+      assert.deepStrictEqual(yield* tab.received, ["t1", "t2", "t3", "t4"])
+      assert.strictEqual(server.pulls, pulls + 1)
     })
   )
 
