@@ -23,9 +23,11 @@ import {
   type LocalStore,
   type NewUpdate,
   type RowChange,
+  type SealAhead,
   StoreFailed,
   type WriteView
 } from "@tidemark/sync"
+import { type Ahead, prepareAhead, type Ran } from "./CommitAhead.ts"
 import { catchUp, type LiveDoc, type LiveDocs, peerOf } from "./LiveDocs.ts"
 import { leaseFor, type LeaseSeed } from "./Leases.ts"
 import { isSameBytes } from "./internal/sameBytes.ts"
@@ -51,6 +53,7 @@ const offerSchedule = Schedule.concat(
 export interface CommitContext {
   readonly store: LocalStore["Service"]
   readonly live: LiveDocs
+  readonly ahead: SealAhead["Service"]
   readonly tab: string
   readonly docIdOf: DocIdOf
   /** The wall clock, epoch milliseconds. */
@@ -95,7 +98,7 @@ export const commitChanges = Effect.fn("commitChanges")(function* (
   requests: ReadonlyArray<ChangeRequest>
 ): Effect.fn.Return<ReadonlyArray<LiveDoc>, StoreFailed> {
   // Each time one request is out, or a doc was opened anew, which a panic asks for at most once or twice.
-  const attemptsMax = requests.length + 8
+  const attemptsMax = requests.length + 9
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     const docsOf = ({ mutations }: ChangeRequest) => mutations.map((one) => docOf(one, context.docIdOf))
     const open = requests.filter(({ refusal }) => refusal === undefined)
@@ -103,11 +106,9 @@ export const commitChanges = Effect.fn("commitChanges")(function* (
     for (const request of open) {
       request.refusal = docsOf(request).flatMap((doc) => unreadable.get(doc) ?? [])[0]
     }
-    const outcome = yield* writeOnce(
-      context,
-      open.filter(({ refusal }) => refusal === undefined),
-      docs
-    )
+    const readable = open.filter(({ refusal }) => refusal === undefined)
+    const outcome =
+      (yield* writeAhead(context, attempt === 0 ? readable : [], docs)) ?? (yield* writeOnce(context, readable, docs))
     if (outcome._tag === "Done") return [...outcome.writes.values()].map(({ live }) => live)
     for (const { doc } of docs) context.live.drop(doc)
     if (outcome._tag === "Overtaken") return yield* overtaken()
@@ -143,13 +144,55 @@ const outcomeUnknown = (cause: StoreFailed) =>
     cause
   })
 
+const dirty: Attempt = { _tag: "Dirty" }
+
 /** Whether a new connection may help. */
 const isPassing = ({ reason }: StoreFailed): boolean => reason === "aborted" || reason === "disconnected"
 
-const writeOnce = Effect.fnUntraced(function* (
+/** A single change of the tab that syncs, while nothing else waits: sealed first [REPLICA-17]. Undefined in every other case. */
+const writeAhead = (
   context: CommitContext,
   requests: ReadonlyArray<ChangeRequest>,
   docs: ReadonlyArray<LiveDoc>
+): Effect.Effect<Attempt | undefined, StoreFailed> => {
+  if (requests.length !== 1) return Effect.undefined
+  return context.ahead.whileIdle((ticket) =>
+    prepareAhead(context.store, ticket, context.live.requestOf(docs), (view) =>
+      ranOn(context, requests, docs, view)
+    ).pipe(
+      Effect.mapError((failure) => (isPassing(failure) ? notBegun(failure) : failure)),
+      Effect.onError(() => dropped(context, docs)),
+      Effect.flatMap((ahead) => (ahead === undefined ? Effect.undefined : writeOnce(context, requests, docs, ahead)))
+    )
+  )
+}
+
+/** Runs the mutations outside of a transaction; they hold where its leases and tails are still as in `view`. */
+const ranOn = (
+  context: CommitContext,
+  requests: ReadonlyArray<ChangeRequest>,
+  docs: ReadonlyArray<LiveDoc>,
+  view: WriteView
+): Ran<Attempt> => {
+  const attempt = runMutations(context, requests, docs, view)
+  const writes = attempt._tag === "Done" ? [...attempt.writes.values()] : []
+  return {
+    attempt,
+    items: writes.flatMap(({ applied, live }) => applied.map(({ update }) => ({ doc: live.doc, bytes: update }))),
+    isStill: (now) =>
+      now.tails.every(({ snapshot, updates }) => snapshot === undefined && updates.length === 0) && areOurs(writes, now)
+  }
+}
+
+const dropped = ({ live }: CommitContext, docs: ReadonlyArray<LiveDoc>) =>
+  Effect.sync(() => docs.forEach(({ doc }) => live.drop(doc)))
+
+/** `ahead`: the mutations have run already. */
+const writeOnce = Effect.fnUntraced(function* (
+  context: CommitContext,
+  requests: ReadonlyArray<ChangeRequest>,
+  docs: ReadonlyArray<LiveDoc>,
+  ahead?: Ahead<Attempt>
 ): Effect.fn.Return<Attempt, StoreFailed> {
   let attempt: Attempt | undefined
   const request = { docs: context.live.requestOf(docs), meta: [] }
@@ -161,9 +204,12 @@ const writeOnce = Effect.fnUntraced(function* (
     }
     return done
   }
-  const first = context.store.write(request, (view): Decision<Attempt> => {
-    attempt = runMutations(context, requests, docs, view)
-    return decisionOf(context, attempt)
+  const first = context.store.write({ ...request, ...ahead?.request }, (view): Decision<Attempt> => {
+    attempt = ahead === undefined ? runMutations(context, requests, docs, view) : (ahead.attemptFor(view) ?? dirty)
+    const decision = decisionOf(context, attempt)
+    return ahead === undefined || decision._tag === "Abort"
+      ? decision
+      : { ...decision, batch: ahead.sealedInto(decision.batch, view) }
   })
   return yield* first.pipe(
     Effect.catchIf(isPassing, (failure) => {
@@ -188,7 +234,7 @@ const writeOnce = Effect.fnUntraced(function* (
       return value
     }),
     // Failed, died or interrupted: the docs in memory may be ahead of the log.
-    Effect.onError(() => Effect.sync(() => docs.forEach(({ doc }) => context.live.drop(doc))))
+    Effect.onError(() => dropped(context, docs))
   )
 })
 
@@ -317,6 +363,13 @@ export const rowsOf = (live: LiveDoc, ids: ReadonlySet<RecordId>): ReadonlyArray
 const storedLease = (view: WriteView, { doc, peer }: Lease): Lease | undefined =>
   view.leases.find((lease) => lease.doc === doc && lease.peer === peer)
 
+/** Whether no lease has moved since the mutations ran. */
+const areOurs = (writes: ReadonlyArray<DocWrite>, view: WriteView): boolean =>
+  writes.every(({ lease, leaseBefore }) => {
+    const stored = storedLease(view, lease)
+    return stored?.nonce === leaseBefore?.nonce && stored?.end === leaseBefore?.end
+  })
+
 /**
  * The same bytes once more, after a transaction whose outcome is unknown: where they are in the log already, nothing is
  * written. Where another tab has taken a peer of ours meanwhile they must not be written, and the caller is told.
@@ -328,11 +381,7 @@ const appendAgain = (
   view: WriteView
 ): Decision<Attempt> => {
   const isThere = [...writes.values()].every((write) => isWritten(write, view))
-  const isOurs = [...writes.values()].every(({ lease, leaseBefore }) => {
-    const stored = storedLease(view, lease)
-    return stored?.nonce === leaseBefore?.nonce && stored?.end === leaseBefore?.end
-  })
-  if (!isThere && !isOurs) return { _tag: "Abort", value: { _tag: "Overtaken" } }
+  if (!isThere && !areOurs([...writes.values()], view)) return { _tag: "Abort", value: { _tag: "Overtaken" } }
   const behind = docs.flatMap((live, index) => {
     const tail = view.tails[index]
     return tail !== undefined && !catchUp(live, tail) ? live.doc : []

@@ -14,6 +14,7 @@ import {
   type FenceLost,
   LocalStore,
   type OutboxCounts,
+  SealAhead,
   type StoreFailed,
   SyncEngine,
   type SyncStatus
@@ -102,6 +103,7 @@ export class Replica extends Context.Service<
       Layer.provide([layerDocs, Sharing.layer, Receipts.layer, SelfRepair.layer]),
       Layer.provide([layerRemote, layerSealer]),
       Layer.provide([RemoteSession.layer, layerWritePath(options)]),
+      Layer.provide(SealAhead.layer.pipe(Layer.provide(layerSealer))),
       Layer.provide(Layer.unwrap(Effect.as(membersAnew, Membership.layer)))
     )
 

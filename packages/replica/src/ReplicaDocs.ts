@@ -4,11 +4,12 @@
  * Rules: docs/spec/replica.md.
  */
 import { Effect, Layer, Result, Schema } from "effect"
-import { type DocId, partCountMax, updateBytesMax } from "@tidemark/protocol"
-import { partBytesMax, Primitives } from "@tidemark/crypto"
+import type { DocId } from "@tidemark/protocol"
+import { Primitives } from "@tidemark/crypto"
 import { OperationSpan } from "@tidemark/model"
 import { Docs, type ItemToSeal, type Slice, type Span, type StoredUpdate } from "@tidemark/sync"
 import { joinSpans } from "./internal/joinSpans.ts"
+import { sealableBytesMax } from "./CommitAhead.ts"
 import { catchUp } from "./LiveDocs.ts"
 import { commitSlice } from "./PullCommit.ts"
 import { makeLogSurvey } from "./LogSurvey.ts"
@@ -16,9 +17,6 @@ import { mendDoc } from "./MendDoc.ts"
 import { WritePath } from "./WritePath.ts"
 
 const decodeSpans = Schema.decodeUnknownResult(Schema.Array(OperationSpan))
-
-/** An item up to this size can be sealed, whether or not it can be compressed. */
-const sealableBytesMax = Math.min(updateBytesMax, partCountMax * partBytesMax)
 
 export const layer: Layer.Layer<Docs, never, WritePath | Primitives> = Layer.effect(
   Docs,

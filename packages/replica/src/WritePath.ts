@@ -20,7 +20,7 @@ import {
   UnknownTable,
   type Workspace
 } from "@tidemark/model"
-import { LocalStore, localSeqsToEditId, type StoreFailed } from "@tidemark/sync"
+import { LocalStore, localSeqsToEditId, SealAhead, type StoreFailed } from "@tidemark/sync"
 import { type Change, type Changed, ChangeRefused } from "./Change.ts"
 import { type ChangeRequest, commitChanges, unbegun } from "./ChangeCommit.ts"
 import { foldTail, type Unfolded } from "./FoldTail.ts"
@@ -57,7 +57,9 @@ export class WritePath extends Context.Service<
     readonly release: Effect.Effect<void, StoreFailed>
   }
 >()("@tidemark/replica/WritePath") {
-  static readonly layer = (options: WritePathOptions): Layer.Layer<WritePath, never, LocalStore | Primitives> =>
+  static readonly layer = (
+    options: WritePathOptions
+  ): Layer.Layer<WritePath, never, LocalStore | Primitives | SealAhead> =>
     Layer.effect(WritePath, makeWritePath(options))
 }
 
@@ -74,6 +76,7 @@ const tooLarge = (changes: ReadonlyArray<Change>): ChangeTooLarge | undefined =>
 const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: WritePathOptions) {
   const store = yield* LocalStore
   const primitives = yield* Primitives
+  const ahead = yield* SealAhead
   const semaphore = yield* Semaphore.make(1)
   const live = new LiveDocs(schema, store)
   const openShards = new OpenShards(store, primitives)
@@ -126,7 +129,7 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
     const seedOf = yield* drawSeeds([...new Set(mutations.map((one) => docOf(one, nameToDoc)))])
     const now = yield* Clock.currentTimeMillis
     const opened = new Map(openShards.opened)
-    const context = { store, live, tab, docIdOf: nameToDoc, now, seedOf, meta: opened }
+    const context = { store, live, ahead, tab, docIdOf: nameToDoc, now, seedOf, meta: opened }
     const written = yield* commitChanges(context, requests)
     if (written.length > 0) openShards.settle(opened)
     const again: Array<Waiting> = []

@@ -123,6 +123,8 @@ export interface WriteRequest {
   readonly docs: ReadonlyArray<{ readonly doc: DocId; readonly applied: LocalSeq }>
   /** Meta keys `decide` needs. */
   readonly meta: ReadonlyArray<string>
+  /** Whether `decide` needs to know if an own update of these docs has no Seq. */
+  readonly waits?: boolean
   /** Sealed items `decide` needs, by DeviceSeq. */
   readonly sealed?: ReadonlyArray<DeviceSeq>
   /** Rows `decide` needs, to compare them with their docs. */
@@ -137,6 +139,8 @@ export interface WriteView {
   readonly leases: ReadonlyArray<Lease>
   /** The requested keys that exist. */
   readonly meta: ReadonlyMap<string, string>
+  /** Whether an own update of the requested docs has no Seq, sealed or not [STORE-44]; false where the request does not ask. */
+  readonly waits: boolean
   /** The requested sealed items that exist. */
   readonly sealed: ReadonlyMap<DeviceSeq, SealedItem>
   /** In the order of the request; `row` undefined where there is none that can be read. */
@@ -168,6 +172,11 @@ export interface Batch {
   readonly meta?: ReadonlyMap<string, string | undefined>
   /** Puts sealed items and takes what they cover out of the unsealed updates. */
   readonly seal?: ReadonlyArray<SealedItem>
+  /**
+   * Puts sealed items that stand for updates of this very batch: each covers those of its doc, whatever `covers` says, since
+   * their LocalSeqs are given in this transaction [STORE-43].
+   */
+  readonly sealNew?: ReadonlyArray<SealedItem>
   /** Removes sealed items without settling what they cover: those updates are unsealed again. */
   readonly unseal?: ReadonlyArray<DeviceSeq>
   /** Removes sealed items and marks what they cover as stored under `seq`. */
@@ -184,6 +193,15 @@ export interface Batch {
   /** Says of damages in quarantine how they were healed. */
   readonly heal?: ReadonlyArray<{ readonly id: number; readonly healed: string }>
 }
+
+/** What a batch seals, with what it covers, once the LocalSeqs of its updates are known. For the stores. */
+export const itemsToSeal = (
+  { seal = [], sealNew = [], updates = [] }: Batch,
+  localSeqs: ReadonlyArray<LocalSeq>
+): ReadonlyArray<SealedItem> => [
+  ...seal,
+  ...sealNew.map((item) => ({ ...item, covers: localSeqs.filter((_, index) => updates[index]?.doc === item.doc) }))
+]
 
 /** What `decide` returns: commit this batch, or touch nothing. `value` is handed back either way. */
 export type Decision<A> =

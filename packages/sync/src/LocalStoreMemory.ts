@@ -146,6 +146,7 @@ const touchesOutbox = (batch: Batch): boolean =>
     batch.replace,
     batch.updates,
     batch.seal,
+    batch.sealNew,
     batch.unseal,
     batch.settle,
     batch.mark,

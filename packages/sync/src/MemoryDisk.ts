@@ -11,6 +11,7 @@ import {
   type Batch,
   type DocTail,
   type HeldEntry,
+  itemsToSeal,
   type Lease,
   lostSeqStart,
   type OutboxCounts,
@@ -85,6 +86,7 @@ export class MemoryDisk {
         ...(this.leases.get(doc)?.values() ?? [])
       ]),
       meta: this.metaOf(request.meta),
+      waits: request.waits === true && request.docs.some(({ doc }) => this.#waitsIn(doc)),
       sealed: new Map(
         (request.sealed ?? []).flatMap((deviceSeq) => {
           const item = this.sealed.get(deviceSeq)
@@ -113,6 +115,10 @@ export class MemoryDisk {
       if (update !== undefined) found.push(update)
     }
     return found
+  }
+
+  #waitsIn(doc: DocId): boolean {
+    return this.updatesAfter(doc, LocalSeq.make(0)).some(({ own, seq }) => own && seq === noSeq)
   }
 
   metaOf(keys: ReadonlyArray<string>): ReadonlyMap<string, string> {
@@ -176,7 +182,7 @@ export class MemoryDisk {
   /** Throws where the batch is a mistake of the caller, before anything is changed [STORE-22]. */
   checkUnsafe(batch: Batch): void {
     const given = new Set<DeviceSeq>()
-    for (const { deviceSeq } of batch.seal ?? []) {
+    for (const { deviceSeq } of [...(batch.seal ?? []), ...(batch.sealNew ?? [])]) {
       if (this.sealed.has(deviceSeq) || given.has(deviceSeq)) {
         throw new Error(`DeviceSeq ${deviceSeq} is sealed already, and the bytes under a number never change`)
       }
@@ -216,7 +222,7 @@ export class MemoryDisk {
         else values.set(key, value)
       }
     }
-    for (const item of batch.seal ?? []) this.#seal(item)
+    for (const item of itemsToSeal(batch, localSeqs)) this.#seal(item)
     for (const deviceSeq of batch.unseal ?? []) this.#unseal(deviceSeq)
     for (const { deviceSeq, seq } of batch.settle ?? []) this.#settle(deviceSeq, seq)
     for (const { deviceSeq, seq, refusal } of batch.mark ?? []) {

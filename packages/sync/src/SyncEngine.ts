@@ -15,11 +15,12 @@ import { takeOver, type Turn } from "./internal/turn.ts"
 import { makeWorks, type Work, type Works } from "./internal/works.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
 import type { Remote } from "./Remote.ts"
+import { SealAhead } from "./SealAhead.ts"
 import type { Sealer } from "./Sealer.ts"
 import type { FenceLost } from "./SyncErrors.ts"
 import type { SyncCommand, SyncEvent } from "./SyncEvent.ts"
 
-import { isAtHead, isReady, placeOf, type SyncState, stoppedState, transition } from "./SyncState.ts"
+import { isAtHead, isIdle, isReady, placeOf, type SyncState, stoppedState, transition } from "./SyncState.ts"
 import { type SyncStatus, untilStatusTurnsMillis } from "./SyncStatus.ts"
 
 /** How the start is repeated while the store fails: nothing can be sent without it. */
@@ -43,11 +44,12 @@ export class SyncEngine extends Context.Service<
     readonly networkChanged: (online: boolean) => Effect.Effect<void>
   }
 >()("@tidemark/sync/SyncEngine") {
-  static readonly layer: Layer.Layer<SyncEngine, never, LocalStore | Docs | Sealer | Remote> = Layer.effect(
+  static readonly layer: Layer.Layer<SyncEngine, never, LocalStore | Docs | Sealer | Remote | SealAhead> = Layer.effect(
     SyncEngine,
     Effect.gen(function* () {
       const store = yield* LocalStore
       const ports = yield* Effect.context<LocalStore | Docs | Sealer | Remote>()
+      const ahead = yield* SealAhead
       const board = yield* makeStatusBoard
       let inbox: Inbox | undefined
 
@@ -69,6 +71,7 @@ export class SyncEngine extends Context.Service<
         const queue: Inbox = yield* Queue.unbounded<Letter, FenceLost>()
         yield* Effect.addFinalizer(() => {
           if (inbox === queue) inbox = undefined
+          ahead.offer(undefined)
           return board.show(stoppedState)
         })
         const works = yield* makeWorks(turn, board)
@@ -105,6 +108,7 @@ export class SyncEngine extends Context.Service<
           const [before, now] = [isReady(state.link), isReady(next.link)]
           if (placeOf(next.link)?.through !== placeOf(state.link)?.through) yield* works.cursorMoved
           state = next
+          ahead.offer(isIdle(state) ? turn : undefined)
           for (const command of commands) yield* carryOut(command)
           if (now !== before) yield* now ? crew.start("reports", works.reports) : crew.stop("reports")
           const left = untilStatusTurnsMillis(state, at)

@@ -158,6 +158,10 @@ export const isAtHead = ({ link }: SyncState): boolean => {
   return place !== undefined && place.through >= place.head
 }
 
+/** Whether an edit could go out at once: a connection over a verified log, and nothing of this device on its way or waiting. */
+export const isIdle = ({ link, push, waiting }: SyncState): boolean =>
+  isReady(link) && push._tag === "idle" && !push.dirty && waiting === 0
+
 /** Looks a cell up. The table's type guarantees that the cell takes exactly this state and this event. */
 const stepIn = <S extends { readonly _tag: string }>(
   table: Table<S>,

@@ -149,7 +149,10 @@ describe("with a socket", () => {
         server.append([theirs(3), theirs(4)])
         const page = server.page(2, 4)
         // Its chain is not the one that leads there.
-        server.tell({ _tag: "Entries", page: { ...page, through: { ...page.through, chain: server.cursorAt(1).chain } } })
+        server.tell({
+          _tag: "Entries",
+          page: { ...page, through: { ...page.through, chain: server.cursorAt(1).chain } }
+        })
       })
       assert.deepStrictEqual(slices, [1, 1, 2])
       assert.deepStrictEqual(yield* tab.received, ["t1", "t2", "t3", "t4"])

@@ -40,6 +40,7 @@ import {
   type SealedItem,
   Sealer,
   type Slice,
+  SealAhead,
   SyncEngine,
   type SyncStatus,
   type WriteView
@@ -329,8 +330,10 @@ export const openTab = Effect.fnUntraced(function* (options: {
     Layer.succeed(Sealer, makeSealer(who, settings)),
     Layer.succeed(Remote, Remote.of(remote))
   )
-  const context = yield* Layer.build(SyncEngine.layer.pipe(Layer.provide(ports)))
+  const layer = SyncEngine.layer.pipe(Layer.provideMerge(SealAhead.layer), Layer.provide(ports))
+  const context = yield* Layer.build(layer)
   const engine = yield* Effect.provideContext(SyncEngine, context)
+  const ahead = yield* Effect.provideContext(SealAhead, context)
 
   const edit = (text: string, doc: DocId = docA) =>
     store.write({ docs: [], meta: [] }, () => ({
@@ -350,6 +353,7 @@ export const openTab = Effect.fnUntraced(function* (options: {
 
   return {
     engine,
+    ahead,
     store,
     settings,
     edit,

@@ -2,7 +2,7 @@
 import { Context, Effect, Exit, Layer, Schema, Scope } from "effect"
 import { Primitives } from "@tidemark/crypto"
 import { RecordId, Table, Workspace } from "@tidemark/model"
-import { Docs, type LocalStore, LocalStoreMemory, type MemoryDisk } from "@tidemark/sync"
+import { Docs, type LocalStore, LocalStoreMemory, type MemoryDisk, SealAhead } from "@tidemark/sync"
 import { layer as layerDocs } from "../../src/ReplicaDocs.ts"
 import { WritePath } from "../../src/WritePath.ts"
 
@@ -21,6 +21,9 @@ export interface Tab {
   readonly crash: Effect.Effect<void>
 }
 
+/** A tab that does not sync: nothing is sealed ahead. */
+const neverIdle = SealAhead.of({ whileIdle: () => Effect.undefined, offer: () => undefined })
+
 const idKey = new Uint8Array(32).fill(7)
 
 /** Opens a tab over a disk. */
@@ -32,6 +35,7 @@ export const openTab = Effect.fnUntraced(function* (
   const scope = yield* Scope.make()
   const layer = layerDocs.pipe(
     Layer.provideMerge(WritePath.layer({ schema: Notes, tab: name, idKey })),
+    Layer.provide(Layer.succeed(SealAhead, neverIdle)),
     Layer.provideMerge(LocalStoreMemory.layer(disk, hooks)),
     Layer.provideMerge(Primitives.layerWebCrypto)
   )

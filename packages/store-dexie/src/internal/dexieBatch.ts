@@ -4,6 +4,7 @@ import { Array as Arr } from "effect"
 import { type DocId, LocalSeq, Seq } from "@tidemark/protocol"
 import {
   type Batch,
+  itemsToSeal,
   lostSeqStart,
   type NewUpdate,
   type RowChange,
@@ -29,7 +30,7 @@ import {
 
 /** Returns the LocalSeqs of the batch's updates. A rejection must abort the transaction. */
 export const applyBatch = async (db: WorkspaceDb, batch: Batch): Promise<ReadonlyArray<LocalSeq>> => {
-  const { updates = [], rows = [], leases = [], meta, seal = [], unseal = [], settle = [] } = batch
+  const { updates = [], rows = [], leases = [], meta, unseal = [], settle = [] } = batch
   const { confirm = [], mark = [], hold = [], release = [], snapshots = [], aside = [], heal = [] } = batch
   const reading = new Reading()
   if (batch.forget !== undefined) await forget(db, reading, batch.forget.above)
@@ -45,6 +46,7 @@ export const applyBatch = async (db: WorkspaceDb, batch: Batch): Promise<Readonl
   if (rows.length > 0) await putRows(db, rows)
   if (leases.length > 0) await db.leases.bulkPut(leases.map(leaseToRow))
   if (meta !== undefined && meta.size > 0) await putMeta(db, meta)
+  const seal = itemsToSeal(batch, localSeqs)
   if (seal.length > 0) await sealItems(db, reading, seal)
   for (const deviceSeq of unseal) await unsealItem(db, reading, deviceSeq)
   for (const { deviceSeq, seq } of settle) {

@@ -32,15 +32,16 @@ import {
 export const viewOf = async (db: WorkspaceDb, reading: Reading, request: WriteRequest): Promise<WriteView> => {
   const docs = [...new Set(request.docs.map(({ doc }) => doc))]
   const deviceSeqs = request.sealed ?? []
-  const [tails, leases, meta, items, rows] = await Promise.all([
+  const [tails, leases, meta, items, waitingCount, rows] = await Promise.all([
     Promise.all(request.docs.map(({ doc, applied }) => tailOf(db, reading, doc, applied))),
     docs.length === 0 ? ([] as ReadonlyArray<Lease>) : leasesOf(db, reading, docs),
     metaOf(db, reading, request.meta),
     deviceSeqs.length === 0 ? [] : db.sealed.bulkGet([...deviceSeqs]),
+    request.waits === true ? db.updates.where("unacknowledged").anyOf(docs).count() : 0,
     rowsOf(db, request.rows ?? [])
   ])
   const sealed = new Map(reading.all(keptSealed, items).map((item) => [item.deviceSeq, item]))
-  return { tails, leases, meta, sealed, rows }
+  return { tails, leases, meta, waits: waitingCount > 0, sealed, rows }
 }
 
 const rowsOf = async (

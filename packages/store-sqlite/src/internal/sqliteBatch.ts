@@ -2,6 +2,7 @@
 import { type DeviceSeq, type DocId, LocalSeq, Seq } from "@tidemark/protocol"
 import {
   type Batch,
+  itemsToSeal,
   lostSeqStart,
   type NewUpdate,
   type RowChange,
@@ -38,7 +39,7 @@ export const applyBatch = (sql: SqliteConnection, batch: Batch): ReadonlyArray<L
       putCopy(sql, key, value)
     }
   }
-  for (const item of batch.seal ?? []) seal(sql, reading, item)
+  for (const item of itemsToSeal(batch, localSeqs)) seal(sql, reading, item)
   for (const deviceSeq of batch.unseal ?? []) unseal(sql, reading, deviceSeq)
   for (const { deviceSeq, seq } of batch.settle ?? []) settle(sql, reading, deviceSeq, seq)
   for (const { deviceSeq, seq, refusal } of batch.mark ?? []) {

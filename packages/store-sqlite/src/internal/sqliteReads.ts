@@ -53,6 +53,7 @@ export const viewOf = (sql: SqliteConnection, reading: Reading, request: WriteRe
     reading.all(keptLease, sql.rows("SELECT * FROM leases WHERE doc = ?", doc))
   ),
   meta: metaOf(sql, reading, request.meta),
+  waits: request.waits === true && request.docs.some(({ doc }) => waitsIn(sql, doc)),
   sealed: new Map(
     (request.sealed ?? []).flatMap((deviceSeq) => {
       const item = reading.one(keptSealed, sql.row("SELECT * FROM sealed WHERE deviceSeq = ?", deviceSeq))
@@ -61,6 +62,14 @@ export const viewOf = (sql: SqliteConnection, reading: Reading, request: WriteRe
   ),
   rows: (request.rows ?? []).map(({ id, table }) => ({ table, id, row: rowOf(sql, table, id) }))
 })
+
+/** The updates of a doc are looked through only where one of its items is sealed. */
+const waitsIn = (sql: SqliteConnection, doc: DocId): boolean => {
+  const waiting = "SELECT 1 FROM updates WHERE own = 1 AND seq = 0 AND doc = ?"
+  if (sql.row(`${waiting} AND sealedUnder = 0 LIMIT 1`, doc) !== undefined) return true
+  if (sql.row("SELECT 1 FROM sealed WHERE doc = ? LIMIT 1", doc) === undefined) return false
+  return sql.row(`${waiting} LIMIT 1`, doc) !== undefined
+}
 
 /** Undefined where there is none, or none that can be read. */
 const rowOf = (sql: SqliteConnection, table: string, id: string): RowChange["row"] => {

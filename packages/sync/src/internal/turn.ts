@@ -60,7 +60,8 @@ const encode = {
   devices: Schema.encodeSync(DevicesJson)
 } as const
 
-const keys: ReadonlyArray<string> = Object.values(metaKeys)
+/** Where they are kept. */
+export const ownKeys: ReadonlyArray<string> = Object.values(metaKeys)
 
 const damaged = (key: string) =>
   new StoreFailed({
@@ -68,7 +69,8 @@ const damaged = (key: string) =>
     message: `The stored value of ${key} cannot be read. Your edits are kept; reload, and export your data if this stays.`
   })
 
-const decodeMeta = (meta: ReadonlyMap<string, string>): Result.Result<OwnMeta, StoreFailed> =>
+/** Fails with `damaged` where a value does not decode. */
+export const decodeMeta = (meta: ReadonlyMap<string, string>): Result.Result<OwnMeta, StoreFailed> =>
   Result.gen(function* () {
     const read = <A>(schema: Schema.Codec<A, string>, key: string): Result.Result<A | undefined, StoreFailed> => {
       const text = meta.get(key)
@@ -115,6 +117,10 @@ export const placeMeta = (marks: Marks, passed: Passed | undefined): ReadonlyMap
     ...(passed === undefined ? [] : [[metaKeys.passed, encode.passed(passed)] as const])
   ])
 
+/** The next number to give, as a meta value: for the transaction of an edit that is sealed already. */
+export const nextNumberMeta = (next: DeviceSeq): ReadonlyMap<string, string> =>
+  new Map([[metaKeys.nextDeviceSeq, encode.nextDeviceSeq(next)]])
+
 const toBatch = ({ own = {}, ...batch }: OwnBatch, found: OwnMeta): Batch => {
   const meta = new Map<string, string | undefined>([...(batch.meta ?? []), ...(own.history ?? [])])
   if (own.cursor !== undefined) meta.set(metaKeys.cursor, encode.cursor(own.cursor))
@@ -147,7 +153,7 @@ export const fencedWrite = Effect.fnUntraced(function* <A>(
   decide: (own: OwnMeta, view: WriteView) => OwnDecision<A>
 ): Effect.fn.Return<A, StoreFailed | FenceLost> {
   const written = yield* store.write<Result.Result<A, StoreFailed | FenceLost>>(
-    { docs: [], meta: keys, ...request },
+    { docs: [], meta: ownKeys, ...request },
     (view) => {
       const own = decodeMeta(view.meta)
       if (Result.isFailure(own)) return { _tag: "Abort", value: Result.fail(own.failure) }
