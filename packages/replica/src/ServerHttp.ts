@@ -153,12 +153,22 @@ const liveStream = (socket: Socket.Socket, { token, workspace }: Session): Strea
       const frames = Effect.timeoutOption(pull, Duration.millis(livePingMillis)).pipe(
         Effect.flatMap(Option.match({ onNone: () => Effect.andThen(ping, answered), onSome: Effect.succeed }))
       )
-      return Stream.fromEffectRepeat(frames).pipe(
-        Stream.flatMap((batch) => Stream.fromIterable(batch)),
-        Stream.mapEffect(liveEventOf),
-        Stream.flatMap((event) => Stream.fromIterable(Option.toArray(event)))
-      )
+      return Stream.fromEffectRepeat(frames).pipe(Stream.flatMap(liveEventsOf))
     }).pipe(Effect.catchTag("SocketError", () => Effect.fail(socketClosed())))
+  )
+
+/** What the frames tell that waited together, as one chunk; the first that ends the socket comes after what was told before it. */
+const liveEventsOf = (frames: ReadonlyArray<Uint8Array | string>): Stream.Stream<LiveEvent, ServerError> =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      const events: Array<LiveEvent> = []
+      for (const frame of frames) {
+        const event = yield* Effect.result(liveEventOf(frame))
+        if (Result.isFailure(event)) return Stream.concat(Stream.fromArray(events), Stream.fail(event.failure))
+        events.push(...Option.toArray(event.success))
+      }
+      return Stream.fromArray(events)
+    })
   )
 
 /** What one frame tells; a pong tells nothing, a goodbye is the error in it. */

@@ -1,8 +1,8 @@
 /**
  * The live socket: pages that continue our cursor are stored at once; anything else is reported as a gap and pulled.
  *
- * While one page is stored, at most `liveEventsMax` events are read ahead; pages among them that follow each other are stored
- * as one. Rules: docs/spec/live.md.
+ * What came while a page was being stored is met together: pages among it that follow each other are stored as one. Rules:
+ * docs/spec/live.md.
  */
 import { Deferred, Effect, Stream } from "effect"
 import type { Seq } from "@tidemark/protocol"
@@ -14,7 +14,6 @@ import type { Pull, PullError } from "./Pull.ts"
 import { type LiveEvent, Remote } from "./Remote.ts"
 import { Unreachable } from "./SyncErrors.ts"
 import type { SyncEvent } from "./SyncEvent.ts"
-import { liveEventsMax } from "./SyncLimits.ts"
 
 /** What the socket reports to the machine. */
 export type LiveReport = Extract<SyncEvent, { readonly _tag: "LiveOpened" | "LiveGap" | "PageStored" }>
@@ -70,7 +69,7 @@ export const makeLive = Effect.fnUntraced(function* (
         if (met !== undefined) yield* report(met)
       }
     })
-    const reading = remote.live.pipe(Stream.buffer({ capacity: liveEventsMax }), Stream.runForEachArray(meetAll))
+    const reading = remote.live.pipe(Stream.runForEachArray(meetAll))
     const impatience = Effect.andThen(withDeadline(Deferred.await(welcomed)), Effect.never)
     yield* Effect.raceFirst(reading, impatience)
   })

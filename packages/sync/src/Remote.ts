@@ -48,7 +48,7 @@ export class Remote extends Context.Service<
      * store that device's, for the caller to put. May be repeated: the keys stay the same [CLONE-3].
      */
     readonly becomeNew: Effect.Effect<ReadonlyMap<string, string | undefined>, RemoteError>
-    /** Opens a live socket; closing the stream closes it. */
+    /** Opens a live socket; closing the stream closes it. A chunk is all that waited when it was pulled [LIVE-10]. */
     readonly live: Stream.Stream<LiveEvent, RemoteError>
     /** Leases the right to refill the log, or gives it back [AMNESIA-7]. */
     readonly refill: (done: boolean) => Effect.Effect<RefillAnswer, RemoteError>

@@ -1,5 +1,5 @@
 /**
- * Lets an edit be sealed before it is stored, so that the update and its sealed item go in one transaction [PUSH-14].
+ * Lets an edit be sealed before it is stored, so that the update and its sealed item go in one transaction [PUSH-15].
  *
  * Possible only in the tab that syncs, and only while nothing waits there: then the next DeviceSeq is nobody else's. The
  * turn's lock is held meanwhile, without waiting for it, and the transaction itself compares everything again; where

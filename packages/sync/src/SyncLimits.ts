@@ -63,9 +63,6 @@ export const attemptCountMax = 4
 /** How far the next DeviceSeq moves at most on the word of the server alone. No device is that far behind itself. */
 export const deviceSeqJumpMax = 1_000_000
 
-/** How many events of the socket are read ahead while a page is stored. */
-export const liveEventsMax = 64
-
 /** How long one call to the server, or the opening of a socket, may take, in milliseconds; bytes to move come on top. */
 export const callMillisMax = 20_000
 

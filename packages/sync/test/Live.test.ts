@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { LogId, RosterNumber, Seq } from "@tidemark/protocol"
-import { liveEventsMax, MemoryDisk, Refused } from "@tidemark/sync"
+import { MemoryDisk, Refused } from "@tidemark/sync"
 import { deviceTwo, entryOf, openTab, quiet } from "./device.ts"
 import { idText, ServerModel } from "./serverModel.ts"
 
@@ -122,19 +122,6 @@ describe("with a socket", () => {
       assert.strictEqual((yield* tab.received).length, 12)
       assert.deepStrictEqual(yield* tab.cursor, server.cursorAt(12))
       assert.strictEqual(server.pulls, pulls)
-    })
-  )
-
-  it.effect("LIVE-10 however many wait, they are read ahead by liveEventsMax at most", () =>
-    Effect.gen(function* () {
-      const server = new ServerModel()
-      const { tab } = yield* start(server)
-      const slices = yield* whileStoring(server, tab, () => {
-        for (let number = 2; number <= 3 * liveEventsMax; number++) server.append([theirs(number)])
-      })
-      assert.isAtMost(Math.max(...slices), liveEventsMax)
-      assert.isAtMost(slices.length, 40)
-      assert.strictEqual((yield* tab.received).length, 3 * liveEventsMax)
     })
   )
 

@@ -87,6 +87,54 @@ export const localStoreOutbox = (makeStorage: MakeStorage): void => {
     })
   )
 
+  it.effect("STORE-43 an item sealed with the update it stands for covers exactly the new updates of its doc", () =>
+    Effect.gen(function* () {
+      const storage = yield* makeStorage
+      const store = yield* storage.open
+      const [a1 = start] = yield* commit(store, { updates: [own(docA)] })
+      const item = { ...sealedItem(1, []), covers: [LocalSeq.make(77)] }
+      const [b1 = start, a2 = start, a3 = start] = yield* commit(store, {
+        updates: [own(docB), own(docA), own(docA)],
+        sealNew: [item]
+      })
+      assert.deepStrictEqual(yield* unsealedOf(store), [a1, b1])
+      const kept = { ...item, covers: [a2, a3] }
+      assert.deepStrictEqual(yield* (yield* storage.open).sealed(all), [kept])
+      const exit = yield* Effect.exit(commit(store, { updates: [own(docA)], sealNew: [item] }))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause), "the bytes under a number never change")
+      yield* commit(store, { settle: [{ deviceSeq: n(1), seq: Seq.make(4) }] })
+      const { updates } = yield* store.tail(docA, start)
+      assert.deepStrictEqual(
+        updates.map(({ localSeq, seq }) => [localSeq, seq]),
+        [
+          [a1, Seq.make(0)],
+          [a2, Seq.make(4)],
+          [a3, Seq.make(4)]
+        ]
+      )
+    })
+  )
+
+  it.effect("STORE-44 a transaction is told whether an own update of its docs has no Seq, sealed or not", () =>
+    Effect.gen(function* () {
+      const store = yield* (yield* makeStorage).open
+      const waits = Effect.fnUntraced(function* (...docs: ReadonlyArray<typeof docA>) {
+        const asked = docs.map((doc) => ({ doc, applied: start }))
+        return (yield* look(store, { docs: asked, meta: [], waits: true })).waits
+      })
+      yield* commit(store, { updates: [received(docA, 1), { ...own(docA), seq: Seq.make(2) }] })
+      assert.isFalse(yield* waits(docA))
+      const [a1 = start] = yield* commit(store, { updates: [own(docA)] })
+      assert.isTrue(yield* waits(docB, docA))
+      assert.isFalse(yield* waits(docB))
+      assert.isFalse((yield* look(store, { docs: [{ doc: docA, applied: start }], meta: [] })).waits, "not asked")
+      yield* commit(store, { seal: [sealedItem(1, [a1])] })
+      assert.isTrue(yield* waits(docA), "sealed")
+      yield* commit(store, { settle: [{ deviceSeq: n(1), seq: Seq.make(3) }] })
+      assert.isFalse(yield* waits(docA), "settled")
+    })
+  )
+
   it.effect(
     "STORE-22 sealing a number that the store holds dies and changes nothing: bytes under a number never change",
     () =>
