@@ -149,13 +149,13 @@ const dirty: Attempt = { _tag: "Dirty" }
 /** Whether a new connection may help. */
 const isPassing = ({ reason }: StoreFailed): boolean => reason === "aborted" || reason === "disconnected"
 
-/** A single change of the tab that syncs, while nothing else waits: sealed first [REPLICA-17]. Undefined in every other case. */
+/** Changes of the tab that syncs, while nothing waits to be sent: sealed first [REPLICA-17]. Undefined in every other case. */
 const writeAhead = (
   context: CommitContext,
   requests: ReadonlyArray<ChangeRequest>,
   docs: ReadonlyArray<LiveDoc>
 ): Effect.Effect<Attempt | undefined, StoreFailed> => {
-  if (requests.length !== 1) return Effect.undefined
+  if (requests.length === 0) return Effect.undefined
   return context.ahead.whileIdle((ticket) =>
     prepareAhead(context.store, ticket, context.live.requestOf(docs), (view) =>
       ranOn(context, requests, docs, view)
@@ -178,7 +178,9 @@ const ranOn = (
   const writes = attempt._tag === "Done" ? [...attempt.writes.values()] : []
   return {
     attempt,
-    items: writes.flatMap(({ applied, live }) => applied.map(({ update }) => ({ doc: live.doc, bytes: update }))),
+    items: writes.flatMap(({ applied, live }) =>
+      applied === undefined ? [] : [{ doc: live.doc, bytes: applied.update }]
+    ),
     isStill: (now) =>
       now.tails.every(({ snapshot, updates }) => snapshot === undefined && updates.length === 0) && areOurs(writes, now)
   }

@@ -14,6 +14,8 @@ import type { Batch, StoreFailed, WriteView } from "./LocalStore.ts"
 import { Sealer } from "./Sealer.ts"
 import type { Behind } from "./SyncErrors.ts"
 
+export type { Turn }
+
 /** An item's doc and bytes; what it covers is known only to the transaction. */
 export type ItemAhead = Pick<ItemToSeal, "doc" | "bytes">
 

@@ -67,9 +67,13 @@ export interface Device {
 }
 
 /** Opens what a disk holds, and syncs it for as long as the scope lasts. */
-export const openDevice = Effect.fnUntraced(function* (disk: MemoryDisk, fetched?: Fetched) {
+export const openDevice = Effect.fnUntraced(function* (
+  disk: MemoryDisk,
+  fetched?: Fetched,
+  hooks?: LocalStoreMemory.MemoryHooks
+) {
   const layer = Replica.layerHttp({ schema: Notes, tab: "only" }).pipe(
-    Layer.provide(LocalStoreMemory.layer(disk)),
+    Layer.provide(LocalStoreMemory.layer(disk, hooks)),
     Layer.provide(platform(fetched))
   )
   const replica = Context.get(yield* Layer.build(layer), Replica)

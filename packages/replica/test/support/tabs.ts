@@ -30,12 +30,13 @@ const idKey = new Uint8Array(32).fill(7)
 export const openTab = Effect.fnUntraced(function* (
   disk: MemoryDisk,
   name: string,
-  hooks: LocalStoreMemory.MemoryHooks = {}
+  hooks: LocalStoreMemory.MemoryHooks = {},
+  ahead: SealAhead["Service"] = neverIdle
 ) {
   const scope = yield* Scope.make()
   const layer = layerDocs.pipe(
     Layer.provideMerge(WritePath.layer({ schema: Notes, tab: name, idKey })),
-    Layer.provide(Layer.succeed(SealAhead, neverIdle)),
+    Layer.provide(Layer.succeed(SealAhead, ahead)),
     Layer.provideMerge(LocalStoreMemory.layer(disk, hooks)),
     Layer.provideMerge(Primitives.layerWebCrypto)
   )

@@ -105,7 +105,12 @@ export const settleReceipts = (
     place: { through: moved.seq, head: Seq.make(Math.max(answer.head, moved.seq)) },
     ...(blocked === undefined ? {} : { blocked })
   }
-  return { batch: { ...batch, mark: [...(batch.mark ?? []), ...marks] }, value: Result.succeed(settled) }
+  const value = Result.succeed(settled)
+  // The log brought everything before the answer came: there is nothing to write.
+  if (refusals.length === 0 && stored.length === 0 && moved === cursor && ahead.length === own.ahead.length) {
+    return { value }
+  }
+  return { batch: { ...batch, mark: [...(batch.mark ?? []), ...marks] }, value }
 }
 
 /**
