@@ -41,11 +41,8 @@ export const startClient = (
     clients: system.clients,
     isDurableOnClients: system.isDurableOnClients === true
   }
-  // Peers' clients print as they please; what they say is not ours.
-  const child = fork(program, [JSON.stringify(whole)], {
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-    env: { ...process.env, NODE_NO_WARNINGS: "1" }
-  })
+  // What peers' clients print is theirs.
+  const child = fork(program, [JSON.stringify(whole)], { stdio: ["ignore", "ignore", "ignore", "ipc"] })
   const waiting: Array<{ readonly name: string; readonly resolve: () => void; readonly reject: (e: Error) => void }> =
     []
   const met: Array<string> = []

@@ -33,6 +33,8 @@ export interface Results {
   readonly rows: ReadonlyArray<Row>
 }
 
+export const readResults = (path: string): Results => JSON.parse(readFileSync(path, "utf8")) as Results
+
 /** One figure of one system over its runs; `undefined` where no run came so far. */
 export const summaryIn = (results: Results, system: string, figure: string): Summary | undefined =>
   summaryOf(

@@ -14,8 +14,6 @@ export interface RunSettings {
   readonly dataFolder: string | undefined
   /** The parts asked for, such as W3; `undefined` for all. */
   readonly parts: ReadonlyArray<string> | undefined
-  /** A run that takes longer has failed. */
-  readonly runMillisMax: number
 }
 
 export interface RunEnd {
@@ -30,7 +28,7 @@ export const runOnce = async (workload: Workload, system: System, settings: RunS
   const folder = mkdtempSync(join(tmpdir(), "tidemark-bench-"))
   const ending: Array<() => unknown> = [() => rmSync(folder, { recursive: true, force: true })]
   try {
-    await within(settings.runMillisMax, (ended) => runIn(folder, workload, system, settings, figures, ending, ended))
+    await within(workload.secondsMax, (ended) => runIn(folder, workload, system, settings, figures, ending, ended))
     return { figures, millis: Date.now() - began }
   } catch (error) {
     return { figures, failure: error instanceof Error ? error.message : String(error), millis: Date.now() - began }
@@ -74,11 +72,11 @@ const runIn = async (
   await Promise.race([work(), ...ends])
 }
 
-const within = async (millis: number, work: (ended: Promise<never>) => Promise<void>): Promise<void> => {
+const within = async (seconds: number, work: (ended: Promise<never>) => Promise<void>): Promise<void> => {
   let tell: (error: Error) => void = () => undefined
   const ended = new Promise<never>((_, reject) => (tell = reject))
   ended.catch(() => undefined)
-  const limit = setTimeout(() => tell(new Error(`not done after ${millis / 1_000} s`)), millis)
+  const limit = setTimeout(() => tell(new Error(`not done after ${seconds} s`)), seconds * 1_000)
   try {
     await work(ended)
   } finally {

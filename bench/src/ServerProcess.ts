@@ -59,11 +59,14 @@ export const startServer = async (system: System, folder: string): Promise<Runni
         ...backing?.environment,
         ...{ PORT: String(port), FOLDER: folder, NODE_ENV: "production" }
       },
-      stdio: ["ignore", "ignore", "inherit", "ipc"]
+      stdio: ["ignore", "ignore", "pipe", "ipc"]
     })
+    // What peers print is theirs; only the reason why one ends is wanted.
+    let complaint = ""
+    child.stderr?.on("data", (text: Buffer) => (complaint = (complaint + text.toString()).slice(-4_000)))
     isStopping = false
     child.once("exit", (code, signal) => {
-      if (!isStopping) tellDeath(new Error(`the server ended by itself (${signal ?? code})`))
+      if (!isStopping) tellDeath(new Error(`the server ended by itself (${signal ?? code})${errorIn(complaint)}`))
     })
     for (const end = Date.now() + startMillisMax; !(await answers(port)); await pause(lookMillis)) {
       if (Date.now() > end || child.exitCode !== null) throw new Error(`the server of ${system.name} does not start`)
@@ -116,6 +119,11 @@ const backingOf = async (system: System, folder: string): Promise<Backing | unde
     readonly start: (folder: string) => Promise<Backing>
   }
   return start(folder)
+}
+
+const errorIn = (complaint: string): string => {
+  const line = /^.*Error.*$/m.exec(complaint)?.[0]
+  return line === undefined ? "" : `: ${line.trim()}`
 }
 
 const bytesIn = (folder: string): number =>

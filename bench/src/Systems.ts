@@ -63,6 +63,15 @@ export const systems: ReadonlyArray<System> = [
     clients: "loroCoalescingClients.ts"
   },
   {
+    name: "hocuspocus",
+    kind: "peer",
+    packages: ["@hocuspocus/server", "@hocuspocus/provider", "@hocuspocus/extension-database", "yjs"],
+    durability: "the whole document into SQLite 2 s after its last change (at most 10 s), after it was forwarded",
+    note: "its Database extension over node:sqlite, with the statements of its SQLite extension, whose native module is not built for this version of Node; all docs on one socket",
+    server: "hocuspocusServer.ts",
+    clients: "hocuspocusClients.ts"
+  },
+  {
     name: "y-websocket",
     kind: "peer",
     packages: ["y-websocket", "y-leveldb", "yjs"],
@@ -70,5 +79,29 @@ export const systems: ReadonlyArray<System> = [
     note: "2.1.0, because the later server package needs a pre-release of Yjs; a socket for each doc",
     server: "yWebsocketServer.ts",
     clients: "yWebsocketClients.ts"
+  },
+  {
+    name: "automerge-repo",
+    kind: "peer",
+    packages: [
+      "@automerge/automerge-repo",
+      "@automerge/automerge-repo-network-websocket",
+      "@automerge/automerge-repo-storage-nodefs",
+      "@automerge/automerge"
+    ],
+    durability: "into files, not synced, up to 100 ms after it was forwarded",
+    note: "as its sync server is set up: file storage, a share policy that announces nothing; all docs on one socket",
+    server: "automergeServer.ts",
+    clients: "automergeClients.ts"
+  },
+  {
+    name: "loro-websocket",
+    kind: "peer",
+    packages: ["loro-websocket", "loro-adaptors", "loro-protocol", "loro-crdt"],
+    durability:
+      "the whole document into a file, not synced, each second (by default each minute), after it was forwarded",
+    note: "its SimpleServer; all docs on one socket",
+    server: "loroWebsocketServer.ts",
+    clients: "loroWebsocketClients.ts"
   }
 ]

@@ -38,6 +38,8 @@ export interface Workload {
   readonly name: string
   readonly parts: Readonly<Record<string, Part>>
   readonly roles: Readonly<Record<string, Role>>
+  /** A run that takes longer has failed. */
+  readonly secondsMax: number
   /** Throws where an output is not what it must be. */
   readonly run: (context: RunContext) => Promise<void>
 }

@@ -31,6 +31,13 @@ const connectWith = async (clients: SystemClients, place: Place): Promise<Sessio
 /** The role every system has: what must be there before anybody comes. */
 const prepare: Role = async ({ clients, place }) => ({ invitation: await clients.prepare?.(place()) })
 
+const fail = (error: unknown): void =>
+  say({ _tag: "Failed", error: error instanceof Error ? error.message : String(error) }, 1)
+
+// What a peer's client throws out of a socket's event ends its role, with its words.
+process.on("uncaughtException", fail)
+process.on("unhandledRejection", fail)
+
 try {
   const { clients } = (await import(`./systems/${task.clients}`)) as { readonly clients: SystemClients }
   const role =
@@ -46,5 +53,5 @@ try {
   }
   say({ _tag: "Done", result: await role(context) }, 0)
 } catch (error) {
-  say({ _tag: "Failed", error: error instanceof Error ? error.message : String(error) }, 1)
+  fail(error)
 }

@@ -4,13 +4,13 @@
  *   --only W1,W3        workloads (default: all)      --systems floor,hocuspocus   (default: all)
  *   --runs N            runs of each (default 5)      --data FOLDER   where automerge-paper.trace.gz lies
  *   --out FILE          results as JSON (default bench/results/last.json)
- *   --run-seconds N     a run that takes longer has failed (default 180)
+ *   --add               keeps what the file holds of other workloads and systems
  *   --cell-seconds N    a system that needs longer for its runs of one workload has fewer of them (default 60)
  */
-import { mkdirSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { parseArgs } from "node:util"
-import { type Row, resultsOf } from "./Results.ts"
+import { readResults, type Row, resultsOf } from "./Results.ts"
 import { runOnce } from "./Run.ts"
 import { medianOf } from "./Statistics.ts"
 import type { System } from "./System.ts"
@@ -26,7 +26,7 @@ const { values } = parseArgs({
     runs: { type: "string", default: "5" },
     data: { type: "string" },
     out: { type: "string", default: join(import.meta.dirname, "..", "results", "last.json") },
-    "run-seconds": { type: "string", default: "180" },
+    add: { type: "boolean", default: false },
     "cell-seconds": { type: "string", default: "60" }
   }
 })
@@ -53,7 +53,7 @@ const chosenSystems = systems.filter(({ name }) => systemNames === undefined || 
 
 const dataFolder = values.data ?? join(import.meta.dirname, "..", "..", "..", "shared", "data")
 const trace = readTrace(dataFolder)
-const settings = { trace, dataFolder, parts, runMillisMax: Number(values["run-seconds"]) * 1_000 }
+const settings = { trace, dataFolder, parts }
 const cellMillisMax = Number(values["cell-seconds"]) * 1_000
 const runs = Number(values.runs)
 
@@ -99,9 +99,12 @@ const print = (title: string, figures: ReadonlyArray<string>, cells: ReadonlyArr
   }
 }
 
-const rows: Array<Row> = []
+const before = values.add && existsSync(values.out) ? readResults(values.out).rows : []
+const isTakenAnew = ({ system, workload }: Row): boolean =>
+  chosenSystems.some(({ name }) => name === system) && chosenWorkloads.some(({ name }) => name === workload)
+const rows: Array<Row> = before.filter((row) => !isTakenAnew(row))
 for (const workload of chosenWorkloads) {
   rows.push(...(await runAll(workload)))
   mkdirSync(dirname(values.out), { recursive: true })
-  writeFileSync(values.out, `${JSON.stringify(resultsOf(chosenSystems, trace.name, rows), undefined, 2)}\n`)
+  writeFileSync(values.out, `${JSON.stringify(resultsOf(systems, trace.name, rows), undefined, 2)}\n`)
 }

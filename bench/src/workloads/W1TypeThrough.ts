@@ -23,6 +23,7 @@ const writer: Role = async ({ barrier, connect, parameters }) => {
   const { edits, endText } = traceOf(parameters)
   const session = await connect()
   const client = await session.create(doc)
+  await session.flushed()
   await barrier("ready")
   const began = now()
   for (let start = 0; start < edits.length; start += editsPerCommit) {
@@ -122,7 +123,9 @@ const smallReader: Role = async ({ barrier, connect, parameters }) => {
 }
 
 const typeThrough = async ({ client, dataFolder, report, server }: RunContext): Promise<void> => {
-  const both = [client("writer", { dataFolder }), client("reader", { dataFolder })]
+  const writing = client("writer", { dataFolder })
+  await writing.reached("ready")
+  const both = [writing, client("reader", { dataFolder })]
   await allReached(both, "ready")
   const before = await server.use()
   await goTo(both, "done")
@@ -192,6 +195,7 @@ export const W1TypeThrough: Workload = {
     }
   },
   roles: { writer, reader, joiner, smallWriter, smallReader },
+  secondsMax: 180,
   run: async (context) => {
     await typeThrough(context)
     if (context.wants("W2")) {

@@ -83,6 +83,7 @@ export const W6Subscribers: Workload = {
     }
   },
   roles: { writer, watcher },
+  secondsMax: 60,
   run: async ({ client, report, server }) => {
     const writing = client("writer")
     await writing.reached("ready")

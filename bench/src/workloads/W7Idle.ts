@@ -59,6 +59,7 @@ export const W7Idle: Workload = {
     }
   },
   roles: { seeder, idler },
+  secondsMax: 60,
   run: async ({ client, report, server }) => {
     await client("seeder").result
     const idling = Array.from({ length: processes }, () =>

@@ -58,6 +58,7 @@ export const W9Pushing: Workload = {
     }
   },
   roles: { pusher },
+  secondsMax: 60,
   run: async ({ client, report, server }) => {
     const pushing = Array.from({ length: processes }, (_, index) =>
       client("pusher", { index, count: workspaces / processes })
