@@ -44,6 +44,18 @@ export const systems: ReadonlyArray<System> = [
     clients: "plainClients.ts"
   },
   {
+    name: "floor-3-syncs",
+    kind: "floor",
+    packages: ["ws"],
+    durability: "every frame by fdatasync on the writer, the server and the reader, one after the other",
+    note: "for W3 alone: the syncs on the way of an edit between durable clients",
+    server: "relayServer.ts",
+    environment: { FDATASYNC: "1" },
+    clients: "plainDurableClients.ts",
+    isDurableOnClients: true,
+    leavesOut: Object.fromEntries(["W4", "W5", "W6", "W7", "W8", "W9"].map((one) => [one, "it is the floor of W3"]))
+  },
+  {
     name: "loro-floor",
     kind: "floor",
     packages: ["ws", "loro-crdt"],

@@ -1,7 +1,7 @@
 /** The floor's clients: a plain text, and splices as frames. Two writers at once would disagree; the workloads have one. */
 import type { BenchRecord } from "../BenchRecord.ts"
 import { decodeSplices, encodeSplices, type Splice } from "../Splice.ts"
-import type { RecordsClient, SystemClients, TextClient } from "../System.ts"
+import type { RecordsClient, Session, SystemClients, TextClient } from "../System.ts"
 import { type CarriedDoc, makeListeners, perDocSession } from "./perDocSession.ts"
 import { connectRelay } from "./relayConnection.ts"
 
@@ -38,7 +38,10 @@ class ChunkedText {
   }
 }
 
-const openText = async (url: string, doc: string): Promise<CarriedDoc<TextClient>> => {
+/** Keeps frames on the client before they are sent or shown. */
+type Keep = (frames: ReadonlyArray<Uint8Array>) => void
+
+const openText = async (url: string, doc: string, keep: Keep): Promise<CarriedDoc<TextClient>> => {
   let text = new ChunkedText()
   const { onChange, tell } = makeListeners()
   const apply = (frames: ReadonlyArray<Uint8Array>): void => {
@@ -46,6 +49,7 @@ const openText = async (url: string, doc: string): Promise<CarriedDoc<TextClient
   }
   const connection = await connectRelay(url, doc, (frames, unsent) => {
     if (unsent !== undefined) text = new ChunkedText()
+    keep(frames)
     apply(frames)
     apply(unsent ?? [])
     tell()
@@ -56,7 +60,9 @@ const openText = async (url: string, doc: string): Promise<CarriedDoc<TextClient
       length: () => text.length,
       edit: (splices) => {
         for (const splice of splices) text.splice(splice)
-        connection.send(encodeSplices(splices))
+        const frame = encodeSplices(splices)
+        keep([frame])
+        connection.send(frame)
       },
       onChange
     },
@@ -93,10 +99,12 @@ const openRecords = async (url: string) => {
   return { client, carried: [connection] }
 }
 
+export const plainSession = (url: string, keep: Keep): Session =>
+  perDocSession(
+    (doc) => openText(url, doc, keep),
+    () => openRecords(url)
+  )
+
 export const clients: SystemClients = {
-  connect: async ({ url }) =>
-    perDocSession(
-      (doc) => openText(url, doc),
-      () => openRecords(url)
-    )
+  connect: async ({ url }) => plainSession(url, () => undefined)
 }
