@@ -6,7 +6,9 @@
  * again. Rules: docs/spec/amnesia.md.
  */
 import { Effect, Random, type Scope } from "effect"
+import type { Cursor } from "@tidemark/protocol"
 import { Docs, type Survey } from "./Docs.ts"
+import { withDeadline } from "./internal/failures.ts"
 import { makeLease } from "./internal/lease.ts"
 import { logStart, makeLogReader } from "./internal/logReader.ts"
 import { fencedWrite, type Turn } from "./internal/turn.ts"
@@ -58,6 +60,24 @@ export const makeRefill = Effect.fnUntraced(function* (
     }
   })
 
+  /**
+   * Waits until this device has itself stored the log up to the place it compared with, and that place is still the log's:
+   * what a server loses before that is noticed by nobody else, since no cursor has come there [PULL-12].
+   */
+  const borneOut = Effect.fnUntraced(function* (place: Cursor, meanwhile: Drain) {
+    const hasCome = Effect.map(ownMeta, ({ cursor }) => cursor !== undefined && cursor.seq >= place.seq)
+    let isThere = yield* hasCome
+    for (let millis = refillWaitMillisMin; !isThere; millis = Math.min(2 * millis, refillAskMillis)) {
+      yield* Effect.sleep(millis)
+      const blocked = yield* meanwhile
+      if (blocked !== undefined) return blocked
+      isThere = yield* hasCome
+      // Fails where the place is no longer the log's: then the next hello begins anew.
+      yield* withDeadline(remote.pull(place, 1))
+    }
+    return undefined
+  })
+
   /** The log holds everything now: edits whose updates are folded have their receipts again with the end of it. */
   const finish = Effect.fnUntraced(function* (survey: Survey) {
     const confirm = yield* survey.confirmed
@@ -67,7 +87,7 @@ export const makeRefill = Effect.fnUntraced(function* (
   })
 
   /** With the lease: what is still missing is appended and sent, and the log read again, until nothing is. */
-  const give = Effect.fnUntraced(function* (drain: Drain, read: Effect.Effect<void, RefillError>, survey: Survey) {
+  const give = Effect.fnUntraced(function* (drain: Drain, read: Effect.Effect<unknown, RefillError>, survey: Survey) {
     const given = new Set<string>()
     for (;;) {
       yield* read
@@ -86,10 +106,13 @@ export const makeRefill = Effect.fnUntraced(function* (
     drain: Drain
   ): Effect.fn.Return<Failure | undefined, RefillError, Scope.Scope> {
     const survey = yield* docs.survey
-    const read = yield* makeReader(survey)
-    yield* read
+    const reader = yield* makeReader(survey)
+    let place = yield* reader
+    const read = Effect.map(reader, (through) => (place = through))
     const confirm = yield* survey.confirmed
     if (confirm.length > 0) {
+      // Nothing of it goes out meanwhile: the log has it.
+      yield* borneOut(place, Effect.undefined)
       yield* turn.lock.withPermit(fencedWrite(store, turn, {}, () => ({ value: undefined, batch: { confirm } })))
     }
     const blocked = yield* drain
@@ -111,6 +134,8 @@ export const makeRefill = Effect.fnUntraced(function* (
       if (refused !== undefined) return refused
       break
     }
+    const held = yield* borneOut(place, drain)
+    if (held !== undefined) return held
     yield* finish(survey)
     yield* finished
     return undefined

@@ -281,6 +281,45 @@ describe("the refill", () => {
       })
   )
 
+  for (const whose of ["own", "another's"]) {
+    it.effect(
+      `AMNESIA-6 PULL-12 ${whose} edits a log held beyond the cursor, and lost before it came there, are sent`,
+      () =>
+        Effect.gen(function* () {
+          const server = new ServerModel()
+          const disk = new MemoryDisk()
+          const author = deviceTwo
+          if (whose !== "own") server.append([entryOf({ device: author, deviceSeq: 90, doc: docB, text: "kept;" })])
+          const before = yield* running({ disk, server })
+          if (whose === "own") yield* before.edit("kept;", docB)
+          yield* quiet
+          yield* before.becomes("Synced")
+          yield* before.end
+          // Another device fills the new server: when this one compares, there is more in the log than it has stored.
+          server.fork(LogId.make(idText(9)), 0)
+          server.pageCount = 1
+          server.append(theirs(4))
+          server.append([entryOf({ device: author, deviceSeq: 91, doc: docB, text: "kept;" })])
+          server.changeHead = (head) => ({ ...head, head: Seq.make(1), chain: server.cursorAt(1).chain })
+          server.changePage = (page) => (server.pulls === 1 ? { ...page, head: page.through.seq } : page)
+          server.pulls = 0
+          const device = yield* running({ disk, server })
+          yield* quiet
+          assert.strictEqual((yield* device.cursor)?.seq, 1)
+          assert.isAbove(server.pulls, 5, "the comparison has read the whole log")
+          server.changeHead = (head) => head
+          server.fork(server.logId, 3)
+          server.disconnect()
+          yield* settled
+          yield* settled
+          yield* device.becomes("Synced")
+          assert.strictEqual(occurrences(textsOn(server), "kept;"), 1)
+          assert.isFalse([...disk.updates.values()].some(({ seq }) => seq > server.head))
+          yield* device.end
+        })
+    )
+  }
+
   it.effect("AMNESIA-6 while another device holds the lease nothing of others is sent, and own edits still are", () =>
     Effect.gen(function* () {
       const server = new ServerModel()

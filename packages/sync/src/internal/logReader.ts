@@ -28,10 +28,10 @@ export interface ReadPage {
 }
 
 /**
- * Reads from where it stopped the last time (at first: after `from`) up to the head, and hands over page by page. `wanted`
- * names the entries that need to be opened.
+ * Reads from where it stopped the last time (at first: after `from`) up to the head, and hands over page by page; gives the
+ * place it has come to. `wanted` names the entries that need to be opened.
  */
-export type LogReader<E = never> = Effect.Effect<void, RemoteError | E>
+export type LogReader<E = never> = Effect.Effect<Cursor, RemoteError | E>
 
 export const makeLogReader = Effect.fnUntraced(function* <E>(
   from: Cursor,
@@ -73,7 +73,7 @@ export const makeLogReader = Effect.fnUntraced(function* <E>(
       parts = [...parts, ...held].filter(({ seq }) => !released.has(seq) && !joined.has(seq))
       yield* meet({ entries, items: opened.flatMap((one) => (one._tag === "Item" ? [one.item] : [])), hasGaps })
       seen = continuation.items.at(-1)?.cursor ?? seen
-      if (page.items.length === 0 || seen.seq >= page.head) return
+      if (page.items.length === 0 || seen.seq >= page.head) return seen
     }
   })
 })
