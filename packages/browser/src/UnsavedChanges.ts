@@ -49,6 +49,12 @@ interface Call<E> {
   message: string
 }
 
+/** A call that was sent and is not answered yet; `answered` comes when it is, or waits here. */
+interface Sent {
+  readonly changes: ReadonlyArray<Change>
+  readonly answered: Deferred.Deferred<void>
+}
+
 const slowMessage =
   "This device's storage has not answered for some seconds. Keep this page open: it is stored as soon as it answers. If it lasts, close other tabs of this app."
 
@@ -58,6 +64,8 @@ export const makeUnsavedChanges = <E>(
 ): Effect.Effect<UnsavedChanges<E | StoreFailed>, never, Scope.Scope> =>
   Effect.gen(function* () {
     const waiting: Array<Call<E | StoreFailed>> = []
+    /** Calls on their way to the store. */
+    const sent = new Set<Sent>()
     const slow = new Set<ReadonlyArray<Change>>()
     const cell = watchedCell<Unsaved | undefined>(undefined)
     const wake = yield* Queue.sliding<void>(1)
@@ -70,9 +78,9 @@ export const makeUnsavedChanges = <E>(
     }
 
     /** Sends once; shown as unsaved while it takes long. */
-    const sendWatched = (changes: ReadonlyArray<Change>) =>
+    const sendWatched = <F>(changes: ReadonlyArray<Change>, sending: Effect.Effect<Changed, F>) =>
       Effect.raceFirst(
-        send(changes),
+        sending,
         Effect.sleep(slowMillis).pipe(
           Effect.andThen(
             Effect.sync(() => {
@@ -90,24 +98,49 @@ export const makeUnsavedChanges = <E>(
         )
       )
 
-    const keep = (changes: ReadonlyArray<Change>, message: string) =>
-      Effect.suspend(() => {
-        const characters = JSON.stringify(changes).length
-        const kept = waiting.reduce((sum, call) => sum + call.characters, characters)
-        if (waiting.length >= unsavedCountMax || kept > unsavedCharactersMax) return Effect.fail(tooMany())
-        const answer = Deferred.makeUnsafe<Changed, E | StoreFailed>()
-        if (waiting.push({ changes, characters, answer, message }) === 1) saveNow()
-        show()
-        return Deferred.await(answer)
-      })
+    const keep = (changes: ReadonlyArray<Change>, message: string): Effect.Effect<Changed, E | StoreFailed> => {
+      const characters = JSON.stringify(changes).length
+      const kept = waiting.reduce((sum, call) => sum + call.characters, characters)
+      if (waiting.length >= unsavedCountMax || kept > unsavedCharactersMax) return Effect.fail(tooMany())
+      const answer = Deferred.makeUnsafe<Changed, E | StoreFailed>()
+      if (waiting.push({ changes, characters, answer, message }) === 1) saveNow()
+      show()
+      return Deferred.await(answer)
+    }
+
+    /** Sends when the calls about the same record that were sent before are answered; not where one of them waits now. */
+    const sendInTurn = (changes: ReadonlyArray<Change>, before: ReadonlyArray<Sent>) =>
+      Effect.forEach(before, ({ answered }) => Deferred.await(answered), { discard: true }).pipe(
+        Effect.andThen(
+          Effect.suspend((): Effect.Effect<Changed, E | StoreFailed> => {
+            const ahead = aboutSame(waiting, changes)[0]
+            return ahead === undefined
+              ? send(changes)
+              : Effect.fail(new StoreFailed({ reason: "full", message: ahead.message }))
+          })
+        )
+      )
 
     const change = (changes: ReadonlyArray<Change>): Effect.Effect<Changed, E | StoreFailed> =>
       Effect.suspend(() => {
-        const before = waiting.find((call) => isAboutSame(call.changes, changes))
-        if (before !== undefined) return keep(changes, before.message)
-        return sendWatched(changes).pipe(
+        const ahead = aboutSame(waiting, changes)[0]
+        if (ahead !== undefined) return keep(changes, ahead.message)
+        const call: Sent = { changes, answered: Deferred.makeUnsafe() }
+        const turn = sendInTurn(changes, aboutSame(sent, changes))
+        sent.add(call)
+        const isAnswered = Effect.sync(() => {
+          sent.delete(call)
+          Deferred.doneUnsafe(call.answered, Effect.void)
+        })
+        // Kept before the next one may go: it finds this one waiting.
+        return sendWatched(changes, turn).pipe(
           Effect.tap(() => Effect.sync(saveNow)),
-          Effect.catch((error) => (isUnsaved(error) ? keep(changes, error.message) : Effect.fail(error)))
+          Effect.map((changed): Effect.Effect<Changed, E | StoreFailed> => Effect.succeed(changed)),
+          Effect.catch((error) =>
+            isUnsaved(error) ? Effect.sync(() => keep(changes, error.message)) : Effect.fail(error)
+          ),
+          Effect.ensuring(isAnswered),
+          Effect.flatten
         )
       })
 
@@ -117,7 +150,7 @@ export const makeUnsavedChanges = <E>(
       const failed: Array<ReadonlyArray<Change>> = []
       for (const call of [...waiting]) {
         if (failed.some((changes) => isAboutSame(changes, call.changes))) continue
-        const exit = yield* Effect.exit(sendWatched(call.changes))
+        const exit = yield* Effect.exit(sendWatched(call.changes, send(call.changes)))
         const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.findErrorOption(exit.cause)) : undefined
         if (isUnsaved(error)) {
           call.message = error.message
@@ -154,12 +187,19 @@ const isUnsaved = (error: unknown): error is StoreFailed | WorkerStopped =>
     ? error.reason === "full" || error.reason === "aborted"
     : error instanceof WorkerStopped && !error.outcomeUnknown
 
+/** The calls among these that touch a record of `changes`, in their order. */
+const aboutSame = <A extends { readonly changes: ReadonlyArray<Change> }>(
+  calls: Iterable<A>,
+  changes: ReadonlyArray<Change>
+): ReadonlyArray<A> => [...calls].filter((call) => isAboutSame(call.changes, changes))
+
 /** Whether two calls touch a record in common, as far as can be told from outside. */
 const isAboutSame = (a: ReadonlyArray<Change>, b: ReadonlyArray<Change>): boolean =>
   a.some((one) => b.some((other) => isSameRecord(one, other)))
 
 const isSameRecord = (a: Change, b: Change): boolean => {
   if (a.table !== b.table || a._tag === "Insert" || b._tag === "Insert") return false
+  if (a._tag === "Ensure" && b._tag === "Ensure") return a.key === b.key
   // Only the worker knows which record a key stands for.
   return a._tag === "Ensure" || b._tag === "Ensure" || a.id === b.id
 }

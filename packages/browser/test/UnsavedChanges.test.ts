@@ -109,6 +109,57 @@ describe("makeUnsavedChanges", () => {
     })
   )
 
+  it.effect("TAB-17 lets no change overtake one about the same record that is on its way and will not be stored", () =>
+    Effect.gen(function* () {
+      const disk = makeDisk()
+      const gates = new Map<string, Deferred.Deferred<void>>()
+      const made = yield* makeUnsavedChanges((changes) => {
+        const gate = gates.get(titleOf(changes[0]))
+        return gate === undefined ? disk.send(changes) : Effect.andThen(Deferred.await(gate), disk.send(changes))
+      })
+      const gate = yield* Deferred.make<void>()
+      gates.set("much too long", gate)
+      disk.room = 10
+      const long = yield* start(made.change([update(milk, "much too long")]))
+      const behind = yield* start(made.change([update(milk, "short")]))
+      const last = yield* start(made.change([update(milk, "last")]))
+      // Others do not wait for it.
+      yield* made.change([update(bread, "Bread")])
+      yield* Deferred.succeed(gate, undefined)
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(unsavedTitles(made), ["much too long", "short", "last"])
+      disk.room = Infinity
+      made.saveNow()
+      yield* TestClock.adjust(againMillisMax)
+      for (const change of [long, behind, last]) yield* Fiber.join(change)
+      assert.deepStrictEqual(disk.stored, ["Bread", "much too long", "short", "last"])
+    })
+  )
+
+  it.effect("TAB-17 sends what waited for one on its way as soon as that is answered, also where it was given up", () =>
+    Effect.gen(function* () {
+      const disk = makeDisk()
+      let gate = yield* Deferred.make<void>()
+      const made = yield* makeUnsavedChanges((changes) =>
+        titleOf(changes[0]) === "first" ? Effect.andThen(Deferred.await(gate), disk.send(changes)) : disk.send(changes)
+      )
+      const first = yield* start(made.change([update(milk, "first")]))
+      const second = yield* start(made.change([update(milk, "second")]))
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(disk.asked, [])
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(first)
+      yield* Fiber.join(second)
+      assert.deepStrictEqual(disk.stored, ["first", "second"])
+      gate = yield* Deferred.make<void>()
+      const givenUp = yield* start(made.change([update(milk, "first")]))
+      const third = yield* start(made.change([update(milk, "third")]))
+      yield* Fiber.interrupt(givenUp)
+      yield* Fiber.join(third)
+      assert.deepStrictEqual(disk.stored, ["first", "second", "third"])
+    })
+  )
+
   it.effect("TAB-17 tries again less and less often, and at once where another change found room", () =>
     Effect.gen(function* () {
       const disk = makeDisk()
