@@ -15,6 +15,13 @@ export interface Row {
   readonly failures: ReadonlyArray<string>
 }
 
+/** How often, and for how long at most. */
+export interface RunsSettings {
+  readonly runs: number
+  /** A system that needs longer for its runs of one workload has fewer of them. */
+  readonly cellSeconds: number
+}
+
 export interface Results {
   /** ISO 8601. */
   readonly takenAt: string
@@ -25,6 +32,7 @@ export interface Results {
     readonly node: string
   }
   readonly trace: string
+  readonly settings: RunsSettings
   readonly systems: ReadonlyArray<
     Pick<System, "name" | "kind" | "durability" | "note" | "leavesOut"> & {
       readonly versions: Readonly<Record<string, string>>
@@ -56,7 +64,12 @@ const versionOf = (name: string): string => {
   return "?"
 }
 
-export const resultsOf = (systems: ReadonlyArray<System>, trace: string, rows: ReadonlyArray<Row>): Results => ({
+export const resultsOf = (
+  systems: ReadonlyArray<System>,
+  trace: string,
+  settings: RunsSettings,
+  rows: ReadonlyArray<Row>
+): Results => ({
   takenAt: new Date().toISOString(),
   machine: {
     processor: cpus()[0]?.model ?? "?",
@@ -65,6 +78,7 @@ export const resultsOf = (systems: ReadonlyArray<System>, trace: string, rows: R
     node: process.version
   },
   trace,
+  settings,
   systems: systems.map(({ durability, kind, leavesOut, name, note, packages }) => ({
     name,
     kind,

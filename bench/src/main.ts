@@ -10,6 +10,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { parseArgs } from "node:util"
+import { comparisonsOf } from "./Comparison.ts"
 import { readResults, type Row, resultsOf } from "./Results.ts"
 import { runOnce } from "./Run.ts"
 import { medianOf } from "./Statistics.ts"
@@ -106,5 +107,6 @@ const rows: Array<Row> = before.filter((row) => !isTakenAnew(row))
 for (const workload of chosenWorkloads) {
   rows.push(...(await runAll(workload)))
   mkdirSync(dirname(values.out), { recursive: true })
-  writeFileSync(values.out, `${JSON.stringify(resultsOf(systems, trace.name, rows), undefined, 2)}\n`)
+  const results = resultsOf(systems, trace.name, { runs, cellSeconds: cellMillisMax / 1_000 }, rows)
+  writeFileSync(values.out, `${JSON.stringify({ ...results, comparisons: comparisonsOf(results) }, undefined, 2)}\n`)
 }
