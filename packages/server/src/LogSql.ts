@@ -5,10 +5,12 @@
  * row is taken last and held shortest; what is sent is decided under it. A receipt, and the fan-out, come after the
  * commit. Rules: docs/spec/log.md.
  */
-import { Array as Arr, Effect, Layer, Metric } from "effect"
+import { Effect, Layer, Metric } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
+import type { RosterState } from "@tidemark/crypto"
 import {
   type DeviceId,
+  type DeviceSeq,
   type PushAnswer,
   type StorageFailed,
   type WorkspaceId,
@@ -19,8 +21,10 @@ import {
   decideAppend,
   type HeadRow,
   type IncomingItem,
-  readItems
+  readItems,
+  type StoredItem
 } from "./internal/appendDecision.ts"
+import { type ItemKey, makeAppendStatements, ownerKey, type PlacedEntry } from "./internal/appendStatements.ts"
 import { makeGroupCommit } from "./internal/groupCommit.ts"
 import { forkByChain, forkByHead, pagesOfCommit } from "./internal/logPages.ts"
 import { makeLogStatements } from "./internal/logStatements.ts"
@@ -49,15 +53,6 @@ interface Committed {
   readonly decision: AppendDecision
 }
 
-const countStored = (entries: AppendDecision["entries"]) =>
-  Effect.andThen(
-    Metric.update(entriesStored, entries.length),
-    Metric.update(
-      entryBytesStored,
-      entries.reduce((sum, { bytes }) => sum + bytes.length, 0)
-    )
-  )
-
 type Outcome = Committed | WorkspaceUnknown
 
 /** Another process was faster: the same item stored in between, or its locks were in the way. */
@@ -72,16 +67,19 @@ const jobBytes = (job: Job): number =>
 
 const unknownWorkspace = () => new WorkspaceUnknown({ message: "This server holds no such workspace" })
 
-/** Jobs by workspace, in the order of their ids, so that two processes never wait for each other in a circle. */
-const byWorkspace = (jobs: ReadonlyArray<Job>): ReadonlyArray<readonly [WorkspaceId, ReadonlyArray<Job>]> => {
+/** Jobs by workspace, in the order they came. */
+const byWorkspace = (jobs: ReadonlyArray<Job>): ReadonlyMap<WorkspaceId, ReadonlyArray<Job>> => {
   const groups = new Map<WorkspaceId, Array<Job>>()
   for (const job of jobs) {
     const group = groups.get(job.workspace)
     if (group === undefined) groups.set(job.workspace, [job])
     else group.push(job)
   }
-  return [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return groups
 }
+
+const keysOf = ({ device, items, workspace }: Job): ReadonlyArray<ItemKey> =>
+  items.map(({ deviceSeq }) => ({ workspace, device, deviceSeq }))
 
 /** The log over the SQL store of either dialect. */
 export const layer = (options: LogOptions) =>
@@ -94,61 +92,87 @@ export const layer = (options: LogOptions) =>
       const statements = makeLogStatements(sql)
       const pages = makeSqlPages(sql, statements)
 
-      /** One workspace's jobs within the group's transaction. */
-      const appendTo = (workspace: WorkspaceId, jobs: ReadonlyArray<Job>) =>
-        Effect.gen(function* (): Effect.fn.Return<ReadonlyArray<Outcome>, StorageFailed | SqlError.SqlError> {
-          // Looked up before the head row is taken: an item stored in between breaks the unique index, and the group is
-          // tried again item by item, which then finds it.
-          const stored = yield* Effect.forEach(jobs, ({ device, items }) =>
-            statements.storedItems(
-              workspace,
-              device,
-              items.map(({ deviceSeq }) => deviceSeq)
-            )
-          )
-          const before = yield* statements.headRow(workspace, true)
-          if (before === undefined) return jobs.map(unknownWorkspace)
-          const state = yield* roster.stateAt(workspace, before.roster)
-          let row = before
-          const answers: Array<Committed> = []
-          for (const [index, { device, items }] of jobs.entries()) {
-            const known = new Map(stored[index])
-            for (const { decision } of answers) {
-              for (const entry of decision.entries) if (entry.device === device) known.set(entry.deviceSeq, entry)
-            }
-            const appender = { device, role: activeRole(state, device) }
-            const decision = decideAppend({ row, appender, items, stored: known, bytesMax: options.workspaceBytesMax })
-            answers.push({ _tag: "Committed", workspace, before: row, decision })
-            row = decision.row
+      const appending = makeAppendStatements(sql)
+
+      /** One workspace's jobs under its head row; what is decided for the first is known to the next. */
+      const decideJobs = (
+        jobs: ReadonlyArray<Job>,
+        before: HeadRow,
+        state: RosterState,
+        storedByOwner: ReadonlyMap<string, ReadonlyMap<DeviceSeq, StoredItem>>
+      ): ReadonlyArray<Committed> => {
+        let row = before
+        const answers: Array<Committed> = []
+        for (const { device, items, workspace } of jobs) {
+          const stored = new Map(storedByOwner.get(ownerKey(workspace, device)))
+          for (const { decision } of answers) {
+            for (const entry of decision.entries) if (entry.device === device) stored.set(entry.deviceSeq, entry)
           }
-          const entries = answers.flatMap(({ decision }) => decision.entries)
-          if (entries.length > 0) yield* statements.insert(workspace, { row, entries, results: [] })
-          return answers
+          const appender = { device, role: activeRole(state, device) }
+          const decision = decideAppend({ row, appender, items, stored, bytesMax: options.workspaceBytesMax })
+          answers.push({ _tag: "Committed", workspace, before: row, decision })
+          row = decision.row
+        }
+        return answers
+      }
+
+      /** A group within its transaction. */
+      const appendGroup = (jobs: ReadonlyArray<Job>) =>
+        Effect.gen(function* (): Effect.fn.Return<Map<Job, Outcome>, StorageFailed | SqlError.SqlError> {
+          const groups = byWorkspace(jobs)
+          // Looked up before the head rows are taken: an item stored in between breaks the unique index, and the group
+          // is tried again, which then finds it.
+          const stored = yield* appending.storedItems(jobs.flatMap(keysOf))
+          const heads = yield* appending.lockHeads([...groups.keys()])
+          const outcomes = new Map<Job, Outcome>()
+          const entries: Array<PlacedEntry> = []
+          const moved = new Map<WorkspaceId, HeadRow>()
+          for (const [workspace, group] of groups) {
+            const before = heads.get(workspace)
+            if (before === undefined) {
+              for (const job of group) outcomes.set(job, unknownWorkspace())
+              continue
+            }
+            const answers = decideJobs(group, before, yield* roster.stateAt(workspace, before.roster), stored)
+            for (const [index, answer] of answers.entries()) {
+              const job = group[index]
+              if (job !== undefined) outcomes.set(job, answer)
+              for (const entry of answer.decision.entries) {
+                entries.push({ ...entry, workspace })
+                moved.set(workspace, answer.decision.row)
+              }
+            }
+          }
+          if (entries.length > 0) {
+            yield* appending.insert(entries)
+            yield* appending.moveHeads(moved)
+          }
+          return outcomes
         })
 
-      const publish = (outcome: Outcome) =>
-        outcome._tag === "WorkspaceUnknown"
-          ? Effect.void
-          : Effect.andThen(
-              countStored(outcome.decision.entries),
-              Effect.forEach(
-                pagesOfCommit(outcome.before, outcome.decision.entries),
-                (page) => fanOut.publish(outcome.workspace, page),
-                { discard: true }
-              )
-            )
+      const publish = (outcomes: Iterable<Outcome>) =>
+        Effect.gen(function* () {
+          let count = 0
+          let bytes = 0
+          for (const outcome of outcomes) {
+            if (outcome._tag === "WorkspaceUnknown") continue
+            const { entries } = outcome.decision
+            count += entries.length
+            for (const entry of entries) bytes += entry.bytes.length
+            for (const page of pagesOfCommit(outcome.before, entries)) yield* fanOut.publish(outcome.workspace, page)
+          }
+          yield* Metric.update(entriesStored, count)
+          yield* Metric.update(entryBytesStored, bytes)
+          yield* Metric.update(appendCommits, 1)
+        })
 
       const commit = (
         jobs: ReadonlyArray<Job>
       ): Effect.Effect<ReadonlyArray<Outcome>, StorageFailed | SqlError.SqlError> =>
-        Effect.forEach(byWorkspace(jobs), ([workspace, group]) =>
-          Effect.map(appendTo(workspace, group), (outcomes) => Arr.zip(group, outcomes))
-        ).pipe(
+        appendGroup(jobs).pipe(
           sql.withTransaction,
           Effect.retry({ times: transactionRetryCount, while: isRace }),
-          Effect.map((groups) => new Map(groups.flat())),
-          Effect.tap(() => Metric.update(appendCommits, 1)),
-          Effect.tap((outcomes) => Effect.forEach(outcomes.values(), publish, { discard: true })),
+          Effect.tap((outcomes) => publish(outcomes.values())),
           Effect.map((outcomes) => jobs.map((job) => outcomes.get(job) ?? unknownWorkspace()))
         )
 
@@ -159,7 +183,7 @@ export const layer = (options: LogOptions) =>
       const writerOf = (workspace: WorkspaceId) => writers[workspace.charCodeAt(0) % writers.length]
 
       const headOf = (workspace: WorkspaceId) =>
-        Effect.flatMap(statements.headRow(workspace, false), (row) =>
+        Effect.flatMap(statements.headRow(workspace), (row) =>
           row === undefined ? Effect.fail(unknownWorkspace()) : Effect.succeed(row)
         )
 

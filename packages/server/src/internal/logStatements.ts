@@ -1,5 +1,5 @@
-/** The SQL of the log, one text for both dialects. A row that does not decode is a broken database and dies. */
-import { Array as Arr, Effect, Schema } from "effect"
+/** The SQL that reads the log, one text for both dialects. A row that does not decode is a broken database and dies. */
+import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import {
   batchCountMax,
@@ -13,12 +13,9 @@ import {
   Seq,
   type WorkspaceId
 } from "@tidemark/protocol"
-import type { AppendDecision, HeadRow } from "./appendDecision.ts"
+import type { HeadRow } from "./appendDecision.ts"
 import { chainBefore } from "./logPages.ts"
 import { decodeRows, wholeNumber } from "./sqlRows.ts"
-
-/** Rows of one INSERT; ten values each, far below both dialects' limits. */
-const insertRowsMax = 100
 
 const whole = <S extends Schema.Codec<number & {}, number>>(schema: S) => wholeNumber.pipe(Schema.decodeTo(schema))
 const seqColumn = whole(Seq)
@@ -31,9 +28,6 @@ const decodeHeads = decodeRows(
     stored_bytes: wholeNumber,
     roster_number: whole(RosterNumber)
   })
-)
-const decodeStored = decodeRows(
-  Schema.Struct({ device_seq: whole(DeviceSeq), hash: Hash, seq: seqColumn, chain: Hash })
 )
 const decodeLast = decodeRows(Schema.Struct({ device_seq: whole(DeviceSeq), hash: Hash }))
 const decodeSizes = decodeRows(Schema.Struct({ seq: seqColumn, entry_bytes: wholeNumber }))
@@ -52,11 +46,10 @@ const decodePlaces = decodeRows(Schema.Struct({ seq: seqColumn, chain: Hash }))
 
 /** The statements of the log over one client. */
 export const makeLogStatements = (sql: SqlClient.SqlClient) => {
-  const forUpdate = sql.onDialectOrElse({ pg: () => sql`FOR UPDATE`, orElse: () => sql`` })
   const columns = sql`log_id, head, chain, stored_bytes, roster_number`
 
-  const headRow = (workspace: WorkspaceId, lock: boolean) =>
-    sql`SELECT ${columns} FROM workspaces WHERE workspace = ${workspace} ${lock ? forUpdate : sql``}`.pipe(
+  const headRow = (workspace: WorkspaceId) =>
+    sql`SELECT ${columns} FROM workspaces WHERE workspace = ${workspace}`.pipe(
       Effect.flatMap(decodeHeads),
       Effect.map(([row]): HeadRow | undefined =>
         row === undefined
@@ -70,36 +63,6 @@ export const makeLogStatements = (sql: SqlClient.SqlClient) => {
             }
       )
     )
-
-  const storedItems = (workspace: WorkspaceId, device: DeviceId, numbers: ReadonlyArray<DeviceSeq>) => {
-    return sql`SELECT device_seq, hash, seq, chain FROM entries
-      WHERE workspace = ${workspace} AND device = ${device} AND ${sql.in("device_seq", numbers)}`.pipe(
-      Effect.flatMap(decodeStored),
-      Effect.map((rows) => new Map(rows.map(({ device_seq, ...item }) => [device_seq, item] as const)))
-    )
-  }
-
-  const insert = (workspace: WorkspaceId, { entries, row }: AppendDecision) =>
-    Effect.gen(function* () {
-      for (const chunk of Arr.chunksOf(entries, insertRowsMax)) {
-        yield* sql`INSERT INTO entries ${sql.insert(
-          Arr.map(chunk, (entry) => ({
-            workspace,
-            seq: entry.seq,
-            device: entry.device,
-            device_seq: entry.deviceSeq,
-            doc: entry.doc,
-            kind: entry.kind,
-            hash: entry.hash,
-            chain: entry.chain,
-            entry_bytes: entry.bytes.length,
-            entry: entry.bytes
-          }))
-        )}`
-      }
-      yield* sql`UPDATE workspaces SET head = ${row.head}, chain = ${row.chain}, stored_bytes = ${row.storedBytes}
-        WHERE workspace = ${workspace}`
-    })
 
   const chainAt = (workspace: WorkspaceId, row: HeadRow, seq: Seq) =>
     seq === 0
@@ -144,5 +107,5 @@ export const makeLogStatements = (sql: SqlClient.SqlClient) => {
       Effect.map(([last]) => (last === undefined ? {} : { lastItem: { deviceSeq: last.device_seq, hash: last.hash } }))
     )
 
-  return { headRow, storedItems, insert, chainAt, chainsAt, sizesAfter, entriesBetween, lastItem }
+  return { headRow, chainAt, chainsAt, sizesAfter, entriesBetween, lastItem }
 }
