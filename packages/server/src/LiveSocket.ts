@@ -78,6 +78,13 @@ const readText = (data: Buffer, isBinary: boolean): ClientMessage | undefined =>
   return Result.isSuccess(message) ? message.success : undefined
 }
 
+/** What a device is sent of one commit, its page and the answers to its pushes, goes out in one write. */
+const gather = (stream: Duplex): void => {
+  if (stream.writableCorked > 0) return
+  stream.cork()
+  process.nextTick(() => stream.uncork())
+}
+
 /** What carries a session's messages; `false` where the connection waits to drain and has no room left. */
 const sinkOf = (connection: Connection, goodbye: (text: string) => void): Sink => {
   const { socket, stream } = connection
@@ -87,6 +94,7 @@ const sinkOf = (connection: Connection, goodbye: (text: string) => void): Sink =
       // Only a connection that waits to drain can be too full: its `drain` then tells when there is room.
       const isFull = stream.writableNeedDrain && stream.writableLength + message.length > liveBufferedBytesMax
       if (isFull) return false
+      if (connection.unanswered > 0) gather(stream)
       if (typeof message === "string") socket.send(message)
       // Whole frames, one after the other, as the library writes them itself without compression.
       else stream.write(sharedMessage(message))

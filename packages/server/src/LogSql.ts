@@ -21,6 +21,7 @@ import {
   decideAppend,
   type HeadRow,
   type IncomingItem,
+  type NewEntry,
   readItems,
   type StoredItem
 } from "./internal/appendDecision.ts"
@@ -154,12 +155,19 @@ export const layer = (options: LogOptions) =>
         Effect.gen(function* () {
           let count = 0
           let bytes = 0
+          // What several pushes of a group added to one log goes out as one page.
+          const byId = new Map<WorkspaceId, { readonly before: HeadRow; readonly entries: Array<NewEntry> }>()
           for (const outcome of outcomes) {
             if (outcome._tag === "WorkspaceUnknown") continue
             const { entries } = outcome.decision
             count += entries.length
             for (const entry of entries) bytes += entry.bytes.length
-            for (const page of pagesOfCommit(outcome.before, entries)) yield* fanOut.publish(outcome.workspace, page)
+            const grown = byId.get(outcome.workspace)
+            if (grown === undefined) byId.set(outcome.workspace, { before: outcome.before, entries: [...entries] })
+            else grown.entries.push(...entries)
+          }
+          for (const [workspace, { before, entries }] of byId) {
+            for (const page of pagesOfCommit(before, entries)) yield* fanOut.publish(workspace, page)
           }
           yield* Metric.update(entriesStored, count)
           yield* Metric.update(entryBytesStored, bytes)
@@ -173,7 +181,9 @@ export const layer = (options: LogOptions) =>
           sql.withTransaction,
           Effect.retry({ times: transactionRetryCount, while: isRace }),
           Effect.tap((outcomes) => publish(outcomes.values())),
-          Effect.map((outcomes) => jobs.map((job) => outcomes.get(job) ?? unknownWorkspace()))
+          Effect.map((outcomes) => jobs.map((job) => outcomes.get(job) ?? unknownWorkspace())),
+          // A span a statement costs as much as the statement.
+          Effect.withTracerEnabled(false)
         )
 
       const writerCount = sql.onDialectOrElse({ pg: () => pgWriterCount, orElse: () => 1 })
@@ -194,7 +204,7 @@ export const layer = (options: LogOptions) =>
           return { logId, head, chain, roster: number, ...last }
         }, toStorageFailed),
 
-        append: Effect.fn("Log.append")(function* (workspace, device, entries) {
+        append: Effect.fnUntraced(function* (workspace, device, entries) {
           const items = yield* Effect.fromResult(readItems(entries, device))
           const writer = writerOf(workspace)
           if (writer === undefined) return yield* Effect.die(new Error("a log has a writer"))

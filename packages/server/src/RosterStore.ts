@@ -78,7 +78,7 @@ const make = Effect.gen(function* () {
     })
 
   /** Folds what is missing up to `number`. A stored statement that does not fold is a broken store. */
-  const stateAt = Effect.fn("Roster.stateAt")(function* (workspace: WorkspaceId, number: RosterNumber) {
+  const stateAt = Effect.fnUntraced(function* (workspace: WorkspaceId, number: RosterNumber) {
     const cached = cache.get(workspace)
     if (cached !== undefined && cached.number >= number) return yield* remember(cached)
     let state = cached

@@ -16,6 +16,14 @@ const busyTimeoutMillis = 5_000
 /** Prepared statements kept; the least recently used one goes first. */
 const statementCountMax = 256
 
+/**
+ * Pages of the write-ahead log before it is folded into the file: 32 MiB. The pages that many workspaces touch again and
+ * again are then copied once for many commits.
+ */
+const walPagesMax = 8_000
+/** Pages kept in memory, in KiB, whatever is stored: enough for the ends of some thousand logs. */
+const cacheKibibytes = 32_768
+
 /** Options of the embedded store. */
 export interface SqliteOptions {
   /** The database file, or `:memory:`. */
@@ -116,7 +124,8 @@ const open = (options: SqliteOptions) =>
         })
         database.exec("PRAGMA journal_mode = WAL")
         database.exec("PRAGMA synchronous = FULL")
-        database.exec("PRAGMA wal_autocheckpoint = 1000")
+        database.exec(`PRAGMA wal_autocheckpoint = ${walPagesMax}`)
+        database.exec(`PRAGMA cache_size = -${cacheKibibytes}`)
         return database
       },
       catch: (cause) => toSqlError(cause, "open")

@@ -79,9 +79,37 @@ const chunksOf = <A>(rows: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
 /** Devices of two workspaces are never the same, but nothing here depends on it. */
 export const ownerKey = (workspace: WorkspaceId, device: DeviceId): string => `${workspace}/${device}`
 
+/** The two dialects take JSON apart in different words, and only one locks rows. */
+export const appendTexts = {
+  sqlite: {
+    storedItems: `SELECT e.workspace, e.device, e.device_seq, e.hash, e.seq, e.chain
+      FROM (SELECT value ->> 0 AS workspace, value ->> 1 AS device, value ->> 2 AS device_seq FROM json_each(?)) AS w
+      CROSS JOIN entries AS e
+      WHERE e.workspace = w.workspace AND e.device = w.device AND e.device_seq = w.device_seq`,
+    lockHeads: `SELECT workspace, log_id, head, chain, stored_bytes, roster_number FROM workspaces
+      WHERE workspace IN (SELECT value FROM json_each(?))`,
+    moveHeads: `UPDATE workspaces SET head = k.value ->> 1, chain = k.value ->> 2, stored_bytes = k.value ->> 3
+      FROM json_each(?) AS k WHERE workspaces.workspace = k.value ->> 0`
+  },
+  pg: {
+    storedItems: `SELECT e.workspace, e.device, e.device_seq, e.hash, e.seq, e.chain
+      FROM (SELECT k ->> 0 AS workspace, k ->> 1 AS device, CAST(k ->> 2 AS BIGINT) AS device_seq
+        FROM json_array_elements(CAST($1 AS json)) AS k) AS w
+      CROSS JOIN entries AS e
+      WHERE e.workspace = w.workspace AND e.device = w.device AND e.device_seq = w.device_seq`,
+    lockHeads: `SELECT workspace, log_id, head, chain, stored_bytes, roster_number FROM workspaces
+      WHERE workspace IN (SELECT value FROM json_array_elements_text(CAST($1 AS json)))
+      ORDER BY workspace FOR UPDATE`,
+    moveHeads: `UPDATE workspaces AS w
+      SET head = CAST(k ->> 1 AS BIGINT), chain = k ->> 2, stored_bytes = CAST(k ->> 3 AS BIGINT)
+      FROM json_array_elements(CAST($1 AS json)) AS k WHERE w.workspace = k ->> 0`
+  }
+} as const
+
 /** The statements of an append over one client. */
 export const makeAppendStatements = (sql: SqlClient.SqlClient) => {
   const isPg = sql.onDialectOrElse({ pg: () => true, orElse: () => false })
+  const texts = isPg ? appendTexts.pg : appendTexts.sqlite
   const insertTexts = new Map<number, string>()
 
   const insertText = (rows: number): string => {
@@ -100,12 +128,7 @@ export const makeAppendStatements = (sql: SqlClient.SqlClient) => {
   /** Which of these items are stored already, by `ownerKey`. */
   const storedItems = (keys: ReadonlyArray<ItemKey>) => {
     const asked = JSON.stringify(keys.map(({ device, deviceSeq, workspace }) => [workspace, device, deviceSeq]))
-    const wanted = isPg
-      ? sql`(SELECT k ->> 0 AS workspace, k ->> 1 AS device, CAST(k ->> 2 AS BIGINT) AS device_seq
-          FROM json_array_elements(CAST(${asked} AS json)) AS k)`
-      : sql`(SELECT value ->> 0 AS workspace, value ->> 1 AS device, value ->> 2 AS device_seq FROM json_each(${asked}))`
-    return sql`SELECT e.workspace, e.device, e.device_seq, e.hash, e.seq, e.chain FROM ${wanted} AS w CROSS JOIN entries AS e
-      WHERE e.workspace = w.workspace AND e.device = w.device AND e.device_seq = w.device_seq`.pipe(
+    return sql.unsafe(texts.storedItems, [asked]).pipe(
       Effect.flatMap(decodeStored),
       Effect.map((rows) => {
         const byOwner = new Map<string, Map<DeviceSeq, StoredItem>>()
@@ -121,13 +144,7 @@ export const makeAppendStatements = (sql: SqlClient.SqlClient) => {
 
   /** Takes the head rows of these workspaces, in the order of their ids, until the transaction ends. */
   const lockHeads = (workspaces: ReadonlyArray<WorkspaceId>) => {
-    const asked = JSON.stringify(workspaces)
-    const wanted = isPg
-      ? sql`SELECT value FROM json_array_elements_text(CAST(${asked} AS json))`
-      : sql`SELECT value FROM json_each(${asked})`
-    const lock = isPg ? sql`ORDER BY workspace FOR UPDATE` : sql``
-    return sql`SELECT workspace, log_id, head, chain, stored_bytes, roster_number FROM workspaces
-      WHERE workspace IN (${wanted}) ${lock}`.pipe(
+    return sql.unsafe(texts.lockHeads, [JSON.stringify(workspaces)]).pipe(
       Effect.flatMap(decodeHeads),
       Effect.map(
         (rows) =>
@@ -155,12 +172,7 @@ export const makeAppendStatements = (sql: SqlClient.SqlClient) => {
   /** Moves the heads of logs that have grown. */
   const moveHeads = (rows: ReadonlyMap<WorkspaceId, HeadRow>) => {
     const moved = JSON.stringify([...rows].map(([id, { chain, head, storedBytes }]) => [id, head, chain, storedBytes]))
-    return isPg
-      ? sql`UPDATE workspaces AS w SET head = CAST(k ->> 1 AS BIGINT), chain = k ->> 2,
-          stored_bytes = CAST(k ->> 3 AS BIGINT)
-          FROM json_array_elements(CAST(${moved} AS json)) AS k WHERE w.workspace = k ->> 0`
-      : sql`UPDATE workspaces SET head = k.value ->> 1, chain = k.value ->> 2, stored_bytes = k.value ->> 3
-          FROM json_each(${moved}) AS k WHERE workspaces.workspace = k.value ->> 0`
+    return sql.unsafe(texts.moveHeads, [moved])
   }
 
   return { storedItems, lockHeads, insert, moveHeads }
