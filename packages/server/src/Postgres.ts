@@ -14,14 +14,20 @@ import { decodeRows } from "./internal/sqlRows.ts"
 
 /** Connections of one process: a few writers, readers, and one that listens. */
 const connectionCountMax = 12
-/** Session limits, PostgreSQL syntax. */
-const sessionLimits = {
+/**
+ * Settings of a session, PostgreSQL syntax: its limits; and no plan but index lookups. Every query of ours leads with a
+ * workspace's id, and a plan that was made while a table was small is kept while it grows [DISK-10].
+ */
+const sessionSettings = {
   lock_timeout: "5s",
   statement_timeout: "15s",
   idle_in_transaction_session_timeout: "10s",
-  synchronous_commit: "on"
+  synchronous_commit: "on",
+  enable_seqscan: "off",
+  enable_hashjoin: "off",
+  enable_mergejoin: "off"
 }
-/** How long a database may say nothing to a statement, in milliseconds: more than the session limits above take. */
+/** How long a database may say nothing to a statement, in milliseconds: more than the limits above take. */
 const answerMillisMaxDefault = 20_000
 /** PostgreSQL's own port. */
 const portDefault = 5_432
@@ -85,7 +91,7 @@ export const layer = (url: Redacted.Redacted<string>, options: PostgresOptions =
         url,
         applicationName: "tidemark",
         maxConnections: connectionCountMax,
-        startupParameters: sessionLimits,
+        startupParameters: sessionSettings,
         ...streamOf(url, options.answerMillisMax ?? answerMillisMaxDefault)
       })
       yield* checkDurable(client)

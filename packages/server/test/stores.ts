@@ -24,7 +24,8 @@ export const sqliteStore = (limits: Limits = {}) =>
     Layer.provide(NodeServices.layer)
   )
 
-const temporarySqlite = Layer.unwrap(
+/** An SQLite file in a folder that goes with the scope. */
+export const temporarySqlite = Layer.unwrap(
   Effect.gen(function* () {
     const fs = yield* FileSystem.FileSystem
     const path = yield* Path.Path
