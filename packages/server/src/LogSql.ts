@@ -193,7 +193,7 @@ export const layer = (options: LogOptions) =>
       const writerOf = (workspace: WorkspaceId) => writers[workspace.charCodeAt(0) % writers.length]
 
       const headOf = (workspace: WorkspaceId) =>
-        Effect.flatMap(statements.headRow(workspace), (row) =>
+        Effect.flatMap(statements.headRow(workspace, false), (row) =>
           row === undefined ? Effect.fail(unknownWorkspace()) : Effect.succeed(row)
         )
 

@@ -6,9 +6,9 @@ import { Context, Effect, Layer } from "effect"
 import { SqlClient, type SqlError } from "effect/sql"
 import { TestClock } from "effect/testing"
 import { Primitives } from "@tidemark/crypto"
-import { DocId, encodePush, RosterNumber, Seq } from "@tidemark/protocol"
+import { DeviceSeq, DocId, encodePush, entryKinds, RosterNumber, Seq } from "@tidemark/protocol"
 import { Health, Migrations, Postgres, PostgresFollower, Server, SyncService } from "@tidemark/server"
-import { makeEntries } from "@tidemark/testing/suites/internal/serverFixtures"
+import { makeEntries, makeEntry } from "@tidemark/testing/suites/internal/serverFixtures"
 import { asked, from, makeMember, makeOwner, prove, push, revoke } from "./people.ts"
 import { temporarySchema, temporarySqlite, testSecret } from "./stores.ts"
 
@@ -65,6 +65,16 @@ const useEverything = Effect.gen(function* () {
   yield* sync.pull({ ...(yield* asked(reader)), after: head, logId, chain })
   const doc = DocId.make("AAAAAAAAAAAAAAAAAAAAAA")
   yield* sync.doc({ ...(yield* asked(reader)), doc, logId, after: Seq.make(0) })
+  const checkpoint = makeEntry({ device: owner.device, deviceSeq: 71, kind: entryKinds.checkpoint })
+  yield* sync.push({ ...(yield* asked(owner)), frame: encodePush([checkpoint]) })
+  const naming = { doc, first: DeviceSeq.make(71), parts: 1, through: at }
+  yield* sync.tail({ ...(yield* asked(owner)), doc })
+  assert.isTrue((yield* sync.nameCheckpoint({ ...(yield* asked(owner)), naming })).named)
+  const [open] = yield* sync.checkpoints(yield* asked(editor))
+  const verdict = { doc, seq: open?.seq ?? head, isSound: true }
+  yield* sync.judgeCheckpoint({ ...(yield* asked(editor)), verdict })
+  yield* sync.pull({ ...(yield* asked(reader)), after: Seq.make(0) })
+  yield* sync.doc({ ...(yield* asked(reader)), doc, logId, after: Seq.make(0) })
   yield* sync.report({ ...(yield* asked(editor)), signed: { cursor: at, signature: "A".repeat(86) } })
   yield* sync.cursors(yield* asked(reader))
   yield* sync.refill({ ...(yield* asked(editor)), done: false })
@@ -74,7 +84,7 @@ const useEverything = Effect.gen(function* () {
   const proof = yield* prove(editor, "renew")
   yield* sync.renew({ workspace: editor.workspace, device: editor.device, proof, from })
   yield* revoke(owner, { device: editor.device })
-  yield* sync.push({ ...(yield* asked(owner)), frame: encodePush(makeEntries(owner.device, 71, 1)) })
+  yield* sync.push({ ...(yield* asked(owner)), frame: encodePush(makeEntries(owner.device, 72, 1)) })
   // The follower's first look at what is watched here.
   yield* TestClock.adjust("600 millis")
 })
@@ -88,7 +98,7 @@ const namesOf = (text: string, tables: ReadonlyArray<string>): ReadonlySet<strin
   return names
 }
 
-const tables = ["workspaces", "entries", "statements", "cursors", "devices_seen", "refill_leases"]
+const tables = ["workspaces", "entries", "statements", "cursors", "devices_seen", "refill_leases", "checkpoints"]
 
 /** What SQLite does that does not begin with a workspace's id, in its own words. */
 const sqliteFaults = (sql: SqlClient.SqlClient, { text, values }: Asked) =>
@@ -129,7 +139,7 @@ const postgresFaults = (sql: SqlClient.SqlClient, { text, values }: Asked) =>
 
 const checkPlans = (
   statements: ReadonlyArray<Asked>,
-  faultsOf: (asked: Asked) => Effect.Effect<ReadonlyArray<string>, SqlError.SqlError>
+  faultsOf: (one: Asked) => Effect.Effect<ReadonlyArray<string>, SqlError.SqlError>
 ) =>
   Effect.gen(function* () {
     const ours = statements.filter(({ text }) => namesOf(text, tables).size > 0)
@@ -152,7 +162,7 @@ describe("query plans", () => {
         Layer.provide(Layer.succeed(SqlClient.SqlClient, recording(sql, statements)))
       )
       yield* Effect.provide(useEverything, server)
-      yield* checkPlans([...statements.values()], (asked) => sqliteFaults(sql, asked))
+      yield* checkPlans([...statements.values()], (one) => sqliteFaults(sql, one))
       // A query that does not is found out.
       const all = { text: "SELECT seq FROM entries WHERE doc = ?", values: ["x"] }
       assert.isNotEmpty(yield* sqliteFaults(sql, all))
@@ -186,7 +196,7 @@ describe("query plans", () => {
           Layer.provide(spied)
         )
         yield* Effect.provide(useEverything, server)
-        yield* checkPlans([...statements.values()], (asked) => postgresFaults(client, asked))
+        yield* checkPlans([...statements.values()], (one) => postgresFaults(client, one))
         const all = { text: "SELECT seq FROM entries WHERE doc = $1", values: ["x"] }
         assert.isNotEmpty(yield* postgresFaults(client, all))
         const indexes = yield* client<{ readonly name: string; readonly definition: string }>`

@@ -48,7 +48,18 @@ export interface PlacedEntry extends NewEntry {
   readonly workspace: WorkspaceId
 }
 
-const columns = ["workspace", "seq", "device", "device_seq", "doc", "hash", "chain", "entry_bytes", "entry"] as const
+const columns = [
+  "workspace",
+  "seq",
+  "device",
+  "device_seq",
+  "doc",
+  "kind",
+  "hash",
+  "chain",
+  "entry_bytes",
+  "entry"
+] as const
 
 const valuesOf = (entry: PlacedEntry): ReadonlyArray<unknown> => [
   entry.workspace,

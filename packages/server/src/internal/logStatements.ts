@@ -46,10 +46,11 @@ const decodePlaces = decodeRows(Schema.Struct({ seq: seqColumn, chain: Hash }))
 
 /** The statements of the log over one client. */
 export const makeLogStatements = (sql: SqlClient.SqlClient) => {
+  const forUpdate = sql.onDialectOrElse({ pg: () => sql`FOR UPDATE`, orElse: () => sql`` })
   const columns = sql`log_id, head, chain, stored_bytes, roster_number`
 
-  const headRow = (workspace: WorkspaceId) =>
-    sql`SELECT ${columns} FROM workspaces WHERE workspace = ${workspace}`.pipe(
+  const headRow = (workspace: WorkspaceId, lock: boolean) =>
+    sql`SELECT ${columns} FROM workspaces WHERE workspace = ${workspace} ${lock ? forUpdate : sql``}`.pipe(
       Effect.flatMap(decodeHeads),
       Effect.map(([row]): HeadRow | undefined =>
         row === undefined
