@@ -47,7 +47,10 @@ const personWithTasks = async () => {
   return person
 }
 
-/** Changes every record of these tables as a rotten disk would: a bit of its bytes, or a letter of the field named. */
+/**
+ * Changes every record of these tables as a rotten disk would: a bit of its bytes, or a letter of the field named; or takes
+ * all of them away, where that is "nothing".
+ */
 const damage = (page: Page, fieldByTable: Readonly<Record<string, string>>): Promise<number> =>
   page.evaluate(
     async ({ fields, name }) => {
@@ -61,6 +64,11 @@ const damage = (page: Page, fieldByTable: Readonly<Record<string, string>>): Pro
       let count = 0
       for (const [table, field] of Object.entries(fields)) {
         const store = transaction.objectStore(table)
+        if (field === "nothing") {
+          count += await done(store.count())
+          await done(store.clear())
+          continue
+        }
         for (const row of await done<Array<Record<string, unknown>>>(store.getAll())) {
           const value = row[field]
           row[field] =
@@ -129,6 +137,23 @@ describe("check my data", () => {
     await addTask(page, "after")
     await untilStatus(page, /^Sync status: Synced$/)
     assert.deepStrictEqual([...(await shownTasks(page))].toSorted(), ["o after", ...tasks])
+  })
+
+  it("CHECK-19 documents that vanished whole are missed, and fetched again", async () => {
+    const { page } = await personWithTasks()
+    assert.isAbove(await damage(page, { tm_updates: "nothing" }), 1)
+    await page.reload()
+    const words = await reportOf(page)
+    assert.match(words, /Damage was found/)
+    assert.match(words, /\d edits?: /)
+    await untilStatus(page, /^Sync status: Synced/)
+    assert.notMatch(await reportOf(page), /could not be repaired|being repaired/)
+    await page.reload()
+    await go(page, "Tasks")
+    await untilTasks(page, tasks)
+    await addTask(page, "after")
+    await untilStatus(page, /^Sync status: Synced$/)
+    assert.match(await reportOf(page), /Everything is whole/)
   })
 
   it("CHECK-16 an edit that only this device had is called lost, never repaired, and the app goes on", async () => {

@@ -33,6 +33,7 @@ import {
   viewOf
 } from "./internal/dexieReads.ts"
 import { docsOf, quarantinedOf, Reading, setAside, verifyStep } from "./internal/dexieQuarantine.ts"
+import { missingOf } from "./internal/dexieTallies.ts"
 import { keptHeld } from "./internal/engineTables.ts"
 import { type WorkspaceDb, workspaceDbName, type WorkspaceDbOptions } from "./WorkspaceDb.ts"
 
@@ -46,16 +47,16 @@ export const open = Effect.fnUntraced(function* (
     withDb((db) =>
       db.transaction("r", db.engineTables, async () => {
         const reading = new Reading()
-        return { value: await body(db, reading), finds: reading.finds }
+        return { value: await body(db, reading), reading }
       })
     )
   // An async function each time: only then does Dexie follow what is awaited inside.
   /** What a read finds damaged is set aside, and the read is repeated: then it is not there. */
   const read = Effect.fnUntraced(function* <A>(body: (db: WorkspaceDb, reading: Reading) => Promise<A>) {
     for (let round = 0; round < setAsideRoundsMax; round++) {
-      const { finds, value } = yield* readOnce(body)
-      if (finds.length === 0) return value
-      yield* withDb((db) => db.transaction("rw", db.engineTables, async () => await setAside(db, finds)))
+      const { reading, value } = yield* readOnce(body)
+      if (reading.isSound) return value
+      yield* withDb((db) => db.transaction("rw", db.engineTables, async () => await setAside(db, reading)))
     }
     return yield* storeFailed("damaged")
   })
@@ -104,7 +105,12 @@ export const open = Effect.fnUntraced(function* (
 
   return LocalStore.of({
     write,
-    tail: (doc, applied) => read((db, reading) => tailOf(db, reading, doc, applied)),
+    tail: (doc, applied) =>
+      read(async (db, reading) => {
+        // Whoever begins with a doc hears of what is missing.
+        if (applied === 0 && (await missingOf(db, doc)) !== undefined) reading.missing.add(doc)
+        return await tailOf(db, reading, doc, applied)
+      }),
     docs: read(docsOf),
     tailSize: (doc) => read((db) => tailSizeOf(db, doc)),
     unsealed: (bytesMax, except) => read((db, reading) => unsealedOf(db, reading, bytesMax, except)),
@@ -136,8 +142,8 @@ const soundView = async (db: WorkspaceDb, request: WriteRequest): Promise<WriteV
   for (let round = 0; round < setAsideRoundsMax; round++) {
     const reading = new Reading()
     const view = await viewOf(db, reading, request)
-    if (reading.finds.length === 0) return view
-    await setAside(db, reading.finds)
+    if (reading.isSound) return view
+    await setAside(db, reading)
   }
   throw new DamagedRow("A damaged row cannot be set aside")
 }

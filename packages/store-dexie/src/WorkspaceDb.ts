@@ -22,6 +22,7 @@ import {
   type QuarantineRow,
   type SealedRow,
   type SnapshotRow,
+  type TallyRow,
   type UpdatePlace,
   type UpdateRow
 } from "./internal/engineTables.ts"
@@ -68,6 +69,7 @@ export class WorkspaceDb extends Dexie {
   readonly sealed: Table<SealedRow, number>
   readonly held: Table<HeldRow, number>
   readonly edits: Table<EditRow, number>
+  readonly tallies: Table<TallyRow, string>
   readonly quarantine: Table<QuarantineRow, number, NewQuarantineRow>
 
   /** All of the above. */
@@ -91,6 +93,7 @@ export class WorkspaceDb extends Dexie {
     this.sealed = this.table("tm_sealed")
     this.held = this.table("tm_held")
     this.edits = this.table("tm_edits")
+    this.tallies = this.table("tm_tallies")
     this.quarantine = this.table("tm_quarantine")
     this.engineTables = engineTables.map(({ name }) => this.table(name))
     this.mayBeMade = options.mustExist !== true

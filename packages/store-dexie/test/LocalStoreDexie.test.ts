@@ -27,5 +27,6 @@ localStoreSuite(
       ),
       damage: (damage) => damageRow(options, damage)
     }
-  })
+  }),
+  { noticesLoss: true }
 )

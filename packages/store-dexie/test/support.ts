@@ -179,6 +179,7 @@ export const damageRow = (options: WorkspaceDbOptions, { key, part, table }: Dam
     Effect.flatMap((db) =>
       Effect.promise(async () => {
         const rows = db.table<RawRow>(`tm_${table}`)
+        if (part === "gone") return rows.delete(JSON.parse(key))
         const row = (await rows.get(JSON.parse(key))) ?? {}
         const field = part === "fields" ? fieldByTable[table] : "bytes" in row ? "bytes" : "value"
         await rows.put({ ...row, [field]: changed(row[field]) })

@@ -62,7 +62,8 @@ localStoreSuite(
       return count
     }),
     damage: (damage) => Effect.sync(() => damageRow(path, damage))
-  }))
+  })),
+  { noticesLoss: false }
 )
 
 const doc = DocId.make(bytesToId(new Uint8Array(16)))

@@ -68,6 +68,17 @@ export const heldCheck = (entry: Omit<HeldEntry, "doc" | "bytes">, sum: number):
     .sum()
 }
 
+/** What should be there of a doc: its updates, counted and with their numbers added up, and how far its snapshot goes, 0 without one. */
+export interface Tally {
+  readonly doc: DocId
+  readonly count: number
+  readonly sum: number
+  readonly through: number
+}
+
+export const tallyCheck = ({ count, doc, sum, through }: Tally): number =>
+  new Checksum().text("tallies").text(doc).number(count).number(sum).number(through).sum()
+
 export const editCheck = ({ carrier, doc, localSeq, rows, seq, spans }: StoredEdit): number => {
   const check = withSpans(new Checksum().text("edits").number(localSeq).number(carrier).text(doc).number(seq), spans)
   check.list(rows.length)

@@ -13,9 +13,12 @@ localStoreSuite(
       rows: (table) => Effect.sync(() => [...(disk.rowsByTable.get(table)?.values() ?? [])]),
       keptUpdateCount: Effect.sync(() => disk.updates.size),
       damage: ({ key, part, table }) =>
-        Effect.sync(() => disk.quarantine.spoil({ table, key, isContentWhole: part === "fields" }))
+        Effect.sync(() =>
+          disk.quarantine.spoil({ table, key, isContentWhole: part === "fields", isGone: part === "gone" })
+        )
     }
-  })
+  }),
+  { noticesLoss: true }
 )
 
 const doc = DocId.make(bytesToId(new Uint8Array(16)))

@@ -48,6 +48,10 @@ export const twoDevices = Effect.gen(function* () {
   return { server, owner, guest }
 })
 
+/** Takes a record away whole. */
+export const vanish = (disk: MemoryDisk, table: CheckedTable, key: unknown) =>
+  disk.quarantine.spoil({ table, key: JSON.stringify(key), isContentWhole: false, isGone: true })
+
 /** Damages a meta value with its second copy. */
 export const spoilBoth = (disk: MemoryDisk, key: string) => {
   spoil(disk, "meta", key, false)

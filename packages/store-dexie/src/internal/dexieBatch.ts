@@ -15,6 +15,7 @@ import {
 import type { WorkspaceDb } from "../WorkspaceDb.ts"
 import { appendEdits, forgetEdits, moveEdits, pruneEdits } from "./dexieEdits.ts"
 import { damageToRow, Reading, setAside } from "./dexieQuarantine.ts"
+import { tallyAdded, tallyAnew, tallyFolded } from "./dexieTallies.ts"
 import {
   heldToRow,
   keptHeld,
@@ -73,7 +74,7 @@ export const applyBatch = async (db: WorkspaceDb, batch: Batch): Promise<Readonl
     const { healed: _healed, open: _open, ...rest } = row
     await db.quarantine.put({ ...rest, healed })
   }
-  await setAside(db, reading.finds)
+  await setAside(db, reading)
   return localSeqs
 }
 
@@ -83,6 +84,14 @@ const isUnsealed = ({ sealedUnder, update }: KeptUpdate): boolean => update.own 
 const addUpdates = async (db: WorkspaceDb, updates: ReadonlyArray<NewUpdate>): Promise<ReadonlyArray<LocalSeq>> => {
   const first = await db.updates.add({})
   const stored = updates.map((update, index) => ({ ...update, localSeq: LocalSeq.make(first + index) }))
+  // The place that is kept has no doc yet, so no tally counts it.
+  for (const [doc, ofDoc] of Map.groupBy(stored, (one) => one.doc)) {
+    await tallyAdded(
+      db,
+      doc,
+      ofDoc.map(({ localSeq }) => localSeq)
+    )
+  }
   await db.updates.bulkPut(stored.map((update) => updateToRow(update, 0)))
   return stored.map(({ localSeq }) => localSeq)
 }
@@ -168,6 +177,7 @@ const replace = async (db: WorkspaceDb, doc: DocId, bytes: Uint8Array): Promise<
   await db.updates.where("doc").equals(doc).delete()
   await db.sealed.bulkDelete(await db.sealed.filter((item) => item.doc === doc).primaryKeys())
   await db.snapshots.put(snapshotToRow({ doc, through, bytes }))
+  await tallyAnew(db, doc)
 }
 
 const putSnapshot = async (db: WorkspaceDb, snapshot: Snapshot): Promise<void> => {
@@ -180,5 +190,7 @@ const putSnapshot = async (db: WorkspaceDb, snapshot: Snapshot): Promise<void> =
     .between([doc, Dexie.minKey], [doc, through, Dexie.maxKey])
     .primaryKeys()
   const kept = new Set(await db.updates.where("unacknowledged").equals(doc).primaryKeys())
-  await db.updates.bulkDelete(stoodFor.filter((localSeq) => !kept.has(localSeq)))
+  const removed = stoodFor.filter((localSeq) => !kept.has(localSeq))
+  await db.updates.bulkDelete(removed)
+  await tallyFolded(db, doc, removed, through)
 }

@@ -41,6 +41,8 @@ import {
   updateToRow
 } from "./engineTables.ts"
 
+import { missingOf, tallyAnew } from "./dexieTallies.ts"
+
 type RawRow = Readonly<Record<string, unknown>>
 
 /** A row that did not pass, with its key. */
@@ -52,6 +54,13 @@ interface Find {
 /** Reads rows and remembers those that are damaged; for the caller they are not there. */
 export class Reading {
   readonly finds: Array<Find> = []
+  /** Docs of which something is missing that was stored. */
+  readonly missing = new Set<DocId>()
+
+  /** Nothing of what was read is damaged or missing. */
+  get isSound(): boolean {
+    return this.finds.length === 0 && this.missing.size === 0
+  }
 
   /** Undefined for no row, and for a damaged one. */
   one<A>(kept: Kept<A>, row: object | undefined): A | undefined {
@@ -81,6 +90,9 @@ const keptByTable: Readonly<Record<CheckedTable, Kept<unknown>>> = {
   edits: keptEdit
 }
 
+/** Received updates of one doc that vanished at once are named up to this number. */
+const goneShownMax = 20
+
 type AnyTable = Table<object, IDBValidKey>
 
 const tableOf = (db: WorkspaceDb, table: CheckedTable): AnyTable => db.table<object, IDBValidKey>(`tm_${table}`)
@@ -89,7 +101,7 @@ const keyOf = (table: AnyTable, row: object): IDBValidKey =>
   Dexie.getByKeyPath(row, table.schema.primKey.keyPath ?? "") as IDBValidKey
 
 /** Moves what was found into quarantine, and heals what heals at once. Inside a transaction that may write all tables. */
-export const setAside = async (db: WorkspaceDb, finds: ReadonlyArray<Find>): Promise<void> => {
+export const setAside = async (db: WorkspaceDb, { finds, missing }: Reading): Promise<void> => {
   for (const { row, table } of finds) {
     const own = tableOf(db, table)
     const key = keyOf(own, row)
@@ -99,7 +111,49 @@ export const setAside = async (db: WorkspaceDb, finds: ReadonlyArray<Find>): Pro
     await own.delete(key)
     const damage = damageOf(table, key, stored, await docsNamed(db))
     await db.quarantine.add(damageToRow(damage, await healAtOnce(db, damage, String(key))))
+    if (table !== "updates" && table !== "snapshots") continue
+    // Where its doc cannot be told, no tally says what is there any more.
+    if (damage.doc === undefined) await db.tallies.clear()
+    else await tallyAnew(db, damage.doc)
   }
+  for (const doc of missing) await noteMissing(db, doc)
+}
+
+/** What the quarantine keeps of a record that is not there: whose it was. */
+const goneFields = (isOwn: boolean): string => JSON.stringify({ missing: true, own: isOwn ? 1 : 0, seq: isOwn ? 0 : 1 })
+
+/** Puts a mark into quarantine for each record that vanished, and has its doc fetched again [CHECK-19]. */
+const noteMissing = async (db: WorkspaceDb, doc: DocId): Promise<void> => {
+  const missing = await missingOf(db, doc)
+  // Another tab may have been here before.
+  if (missing === undefined) return
+  const { count, isSnapshotMissing, kept, number } = missing
+  const there = new Set(kept.numbers)
+  // An edit that waits for a receipt is in an update of its own that is kept until there is one.
+  const waiting = await db.edits.where("waiting").equals(1).toArray()
+  const unsent = new Set(
+    new Reading()
+      .all(keptEdit, waiting)
+      .flatMap((edit) => (edit.doc === doc && !there.has(edit.carrier) ? [edit.carrier] : []))
+  )
+  const own =
+    number === undefined
+      ? [...unsent].toSorted((a, b) => b - a).slice(0, count)
+      : [...unsent].filter((one) => one === number)
+  const gone = (table: CheckedTable, key: unknown, isOwn: boolean): Damage => ({
+    ...{ table, key: fieldsToText(key), doc, bytes: undefined, fields: goneFields(isOwn), isContentWhole: false }
+  })
+  const others = Array.from({ length: Math.min(count - own.length, goneShownMax) }, () =>
+    gone("updates", number ?? null, false)
+  )
+  const damages = [
+    ...own.map((one) => gone("updates", one, true)),
+    ...others,
+    ...(isSnapshotMissing ? [gone("snapshots", doc, false)] : [])
+  ]
+  await db.quarantine.bulkAdd(damages.map((damage) => damageToRow(damage, undefined)))
+  await noteDamaged(db, doc)
+  await tallyAnew(db, doc)
 }
 
 const isDamaged = (kept: Kept<unknown>, row: object): boolean => {
@@ -198,8 +252,11 @@ const docsNamed = async (db: WorkspaceDb): Promise<ReadonlySet<DocId>> => {
   return new Set([...(await docsOf(db)), ...leased])
 }
 
-/** Takes the other parts of an item away that lost one, and unseals every update that no item covers any more. */
-const unsealBroken = async (db: WorkspaceDb, lost: number): Promise<void> => {
+/**
+ * Takes the other parts of an item away that lost one, and unseals every update that no item covers any more. Returns the items
+ * that covered them.
+ */
+const unsealBroken = async (db: WorkspaceDb, lost: number): Promise<ReadonlyArray<number>> => {
   const reading = new Reading()
   const items = reading.all(keptSealed, await db.sealed.toArray())
   const broken = items.filter(({ first, parts }) => first <= lost && lost < first + parts)
@@ -208,8 +265,23 @@ const unsealBroken = async (db: WorkspaceDb, lost: number): Promise<void> => {
   const waiting = reading.all(keptUpdate, await db.updates.orderBy("unacknowledged").toArray())
   const uncovered = waiting.filter(({ sealedUnder }) => sealedUnder !== 0 && !firsts.has(sealedUnder))
   await db.updates.bulkPut(uncovered.map(({ update }) => updateToRow(update, 0)))
-  await setAside(db, reading.finds)
+  await setAside(db, reading)
+  return uncovered.map(({ sealedUnder }) => sealedUnder)
 }
+
+/** Sealed items that vanished: what they covered is packed and sent again. Returns how many they were. */
+const noteUncovered = async (db: WorkspaceDb): Promise<number> => {
+  const firsts = new Set(await unsealBroken(db, noDeviceSeq))
+  const damages = [...firsts].map((first) => ({
+    ...({ table: "sealed", key: String(first), doc: undefined, bytes: undefined } as const),
+    ...{ fields: goneFields(true), isContentWhole: false }
+  }))
+  await db.quarantine.bulkAdd(damages.map((damage) => damageToRow(damage, healedAtOnce.sealed)))
+  return firsts.size
+}
+
+/** Lies in no item. */
+const noDeviceSeq = 0
 
 /** Whether a value was ever stored under this key: one that never had a copy stands under a damaged key. */
 const hadCopy = async (db: WorkspaceDb, key: string): Promise<boolean> => {
@@ -257,8 +329,22 @@ export const verifyStep = async (db: WorkspaceDb, from: VerifyPlace): Promise<Ve
     })
     .each(() => undefined)
   if (from.table === "copies") await restoreMissing(db)
-  await setAside(db, reading.finds)
+  await setAside(db, reading)
   const isMore = checked === verifyCountMax || bytes > verifyBytesMax
+  const gone = isMore ? 0 : await vanishedFrom(db, from.table)
   const next = isMore ? { table: from.table, after: JSON.stringify(after) } : verifyAfter(from.table)
-  return { checked, damaged: reading.finds.length, next }
+  return { checked, damaged: reading.finds.length + gone, next }
+}
+
+/** At a table's end: docs, or items, of which something is not there any more, and is set aside as that. */
+const vanishedFrom = async (db: WorkspaceDb, table: CheckedTable): Promise<number> => {
+  if (table === "sealed") return noteUncovered(db)
+  if (table !== "snapshots") return 0
+  const reading = new Reading()
+  for (const doc of await db.tallies.toCollection().primaryKeys()) {
+    const known = docOfKey(doc)
+    if (known !== undefined && (await missingOf(db, known)) !== undefined) reading.missing.add(known)
+  }
+  await setAside(db, reading)
+  return reading.missing.size
 }

@@ -5,7 +5,7 @@
  * for by "is not yet …" is a property that exists only until then. Every row is checked on its way in, its checksums
  * included; one that does not pass is damaged.
  */
-import { Schema } from "effect"
+import { Option, Schema } from "effect"
 import { DeviceId, DeviceSeq, DocId, LocalSeq, Seq } from "@tidemark/protocol"
 import {
   type CheckedTable,
@@ -23,6 +23,8 @@ import {
   snapshotCheck,
   type StoredEdit,
   type StoredUpdate,
+  type Tally,
+  tallyCheck,
   updateCheck
 } from "@tidemark/sync"
 import { DamagedRow } from "./dexieFailures.ts"
@@ -43,6 +45,7 @@ export const engineTables: ReadonlyArray<{ readonly name: string; readonly index
   { name: "tm_sealed", indexes: "deviceSeq, first, [state+deviceSeq], [state+sealedAt]" },
   { name: "tm_held", indexes: "seq, kind" },
   { name: "tm_edits", indexes: "localSeq, carrier, *rows, *waitingRows, waiting" },
+  { name: "tm_tallies", indexes: "doc" },
   { name: "tm_quarantine", indexes: "++id, open" }
 ]
 
@@ -130,6 +133,16 @@ const EditRow = Schema.Struct({
   check: Schema.Int
 })
 export type EditRow = typeof EditRow.Type
+
+/** What should be there of a doc; `rowToTally` says of one that is damaged that it is not there. */
+const TallyRow = Schema.Struct({
+  doc: DocId,
+  count: Schema.Int,
+  sum: Schema.Int,
+  through: Schema.Int,
+  check: Schema.Int
+})
+export type TallyRow = typeof TallyRow.Type
 
 /** A damaged record in quarantine. */
 const QuarantineRow = Schema.Struct({
@@ -243,6 +256,14 @@ export const keptHeld: Kept<HeldEntry> = {
     compare("tm_held", sum === written.sum && check === written.check)
     return entry
   }
+}
+
+const decodeTally = Schema.decodeUnknownOption(TallyRow)
+
+/** Undefined for no row, and for one that is not what was written. */
+export const rowToTally = (row: TallyRow | undefined): Tally | undefined => {
+  const tally = Option.getOrUndefined(decodeTally(row))
+  return tally !== undefined && tally.check === tallyCheck(tally) ? tally : undefined
 }
 
 export const rowToQuarantine: (row: unknown) => QuarantineRow = decoder("tm_quarantine", QuarantineRow)

@@ -20,11 +20,12 @@ import {
   type VerifyPlace
 } from "../Quarantine.ts"
 
-/** Which record, by its key as JSON text; and whether the damage spares its doc and bytes. */
+/** Which record, by its key as JSON text; whether the damage spares its doc and bytes, or nothing of the record is there. */
 export interface Spoil {
   readonly table: CheckedTable
   readonly key: string
   readonly isContentWhole: boolean
+  readonly isGone?: boolean
 }
 
 const decodeKey = Schema.decodeOption(Schema.fromJsonString(Schema.Unknown))
@@ -70,14 +71,16 @@ export class MemoryQuarantine {
       count += 1
       const { bytes, doc, ...fields } = found
       const named = Option.getOrUndefined(decodeDoc(doc))
-      const content = bytes instanceof Uint8Array ? (spoil.isContentWhole ? bytes : flipped(bytes)) : undefined
+      const isGone = spoil.isGone === true
+      const content =
+        bytes instanceof Uint8Array && !isGone ? (spoil.isContentWhole ? bytes : flipped(bytes)) : undefined
       this.add(
         {
           table: spoil.table,
           key: spoil.key,
           doc: named,
           bytes: content,
-          fields: fieldsToText({ doc, ...fields }),
+          fields: isGone ? fieldsToText({ missing: true, ...goneFields(fields) }) : fieldsToText({ doc, ...fields }),
           isContentWhole: content !== undefined && spoil.isContentWhole
         },
         this.#healAtOnce(disk, spoil, named)
@@ -123,6 +126,9 @@ export class MemoryQuarantine {
     return { checked, damaged: this.collect(disk, table), next: verifyAfter(table) }
   }
 }
+
+/** What a store can tell of an update that is not there: whether it was one of this device that no server had. */
+const goneFields = ({ own, seq }: Found) => (own === true && seq === 0 ? { own: 1, seq: 0 } : { own: 0, seq: 1 })
 
 const flipped = (bytes: Uint8Array): Uint8Array => bytes.map((byte, index) => (index === 0 ? byte ^ 1 : byte))
 

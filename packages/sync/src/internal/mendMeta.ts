@@ -31,6 +31,8 @@ export const mendMeta = Effect.fnUntraced(function* (
   store: LocalStore["Service"],
   turn: Turn
 ): Effect.fn.Return<void, StoreFailed | FenceLost> {
+  // Without the item that covered it an own edit would wait for ever, and nothing would count it [CHECK-19].
+  yield* store.verify({ table: "sealed", after: undefined })
   const lost = (yield* store.quarantined).filter(
     ({ healed: how, key, table }) =>
       table === "meta" && how === undefined && (ownKeys.has(key) || docNoted(key) !== undefined)

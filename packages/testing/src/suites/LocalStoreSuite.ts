@@ -8,6 +8,7 @@ import { Effect, Exit, Scope } from "effect"
 import { LocalSeq } from "@tidemark/protocol"
 import { commit, docA, type MakeStorage, own } from "./internal/localStoreFixtures.ts"
 import { localStoreEdits } from "./internal/localStoreEdits.ts"
+import { localStoreVanished } from "./internal/localStoreVanished.ts"
 import { localStoreChecks } from "./internal/localStoreChecks.ts"
 import { localStoreOutbox } from "./internal/localStoreOutbox.ts"
 import { localStoreTails } from "./internal/localStoreTails.ts"
@@ -21,14 +22,22 @@ export const localStoreSuiteTables: ReadonlyArray<{ readonly name: string; reado
   { name: "contacts", indexes: "id" }
 ]
 
-/** Runs the contract against stores opened over storages that `makeStorage` makes, a new one for each test. */
-export const localStoreSuite = (name: string, makeStorage: MakeStorage): void => {
+/**
+ * Runs the contract against stores opened over storages that `makeStorage` makes, a new one for each test. `noticesLoss`: the
+ * storage may lose whole records, and the store has to notice.
+ */
+export const localStoreSuite = (
+  name: string,
+  makeStorage: MakeStorage,
+  { noticesLoss }: { readonly noticesLoss: boolean }
+): void => {
   describe(`LocalStore: ${name}`, () => {
     localStoreTransactions(makeStorage)
     localStoreTails(makeStorage)
     localStoreOutbox(makeStorage)
     localStoreEdits(makeStorage)
     localStoreChecks(makeStorage)
+    if (noticesLoss) localStoreVanished(makeStorage)
 
     it.effect("STORE-31 a closed store fails with `disconnected`, and the others go on", () =>
       Effect.gen(function* () {

@@ -2,14 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { LocalSeq, Seq } from "@tidemark/protocol"
-import {
-  type Batch,
-  type CheckedTable,
-  checkedTables,
-  historyKey,
-  type Quarantined,
-  type VerifyPlace
-} from "@tidemark/sync"
+import { type Batch, type CheckedTable, checkedTables, historyKey, type Quarantined } from "@tidemark/sync"
 import {
   bytesOf,
   commit,
@@ -24,8 +17,8 @@ import {
   own,
   received,
   sealedItem,
-  type Store,
-  unsealedOf
+  unsealedOf,
+  verifyAll
 } from "./localStoreFixtures.ts"
 
 const start = LocalSeq.make(0)
@@ -51,19 +44,6 @@ const keys: Readonly<Record<CheckedTable, string>> = {
   held: "9",
   edits: "1"
 }
-
-/** Walks through the whole store. */
-const verifyAll = Effect.fnUntraced(function* (store: Store) {
-  let [checked, damaged] = [0, 0]
-  let place: VerifyPlace | undefined
-  do {
-    const step = yield* store.verify(place)
-    checked += step.checked
-    damaged += step.damaged
-    place = step.next
-  } while (place !== undefined)
-  return { checked, damaged }
-})
 
 const named = (found: ReadonlyArray<Quarantined>) =>
   found.map(({ healed, isContentWhole, key, table }) => [table, key, isContentWhole, healed !== undefined])

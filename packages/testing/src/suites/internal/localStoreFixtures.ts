@@ -9,6 +9,7 @@ import type {
   NewUpdate,
   SealedItem,
   StoreFailed,
+  VerifyPlace,
   WriteRequest,
   WriteView
 } from "@tidemark/sync"
@@ -27,11 +28,11 @@ export interface StoreStorage {
   readonly damage: (damage: DamageToDo) => Effect.Effect<void>
 }
 
-/** Which record, by its key as JSON text, and what of it. */
+/** Which record, by its key as JSON text, and what of it; `gone`: it is taken away whole. */
 export interface DamageToDo {
   readonly table: CheckedTable
   readonly key: string
-  readonly part: "content" | "fields"
+  readonly part: "content" | "fields" | "gone"
 }
 
 /** Makes a new, empty storage; it is thrown away with the scope. */
@@ -110,3 +111,16 @@ export const localSeqsOf = (updates: ReadonlyArray<{ readonly localSeq: LocalSeq
 /** The LocalSeqs of all unsealed updates. */
 export const unsealedOf = (store: Store): Effect.Effect<ReadonlyArray<LocalSeq>, StoreFailed> =>
   Effect.map(store.unsealed(Number.MAX_SAFE_INTEGER), localSeqsOf)
+
+/** Walks through the whole store. */
+export const verifyAll = Effect.fnUntraced(function* (store: Store) {
+  let [checked, damaged] = [0, 0]
+  let place: VerifyPlace | undefined
+  do {
+    const step = yield* store.verify(place)
+    checked += step.checked
+    damaged += step.damaged
+    place = step.next
+  } while (place !== undefined)
+  return { checked, damaged }
+})
