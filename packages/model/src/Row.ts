@@ -101,17 +101,24 @@ export interface RowChange {
   readonly invalid: ReadonlyArray<InvalidField>
 }
 
-/** The row of a synced record from what its doc holds. `stored` is the record as JSON, whoever wrote it. */
+/**
+ * The row of a synced record from what its doc holds. `stored` is the record as JSON, whoever wrote it; `textOf` gives the content of
+ * a text field that is there.
+ */
 export const storedToRow = (
   table: Table,
   id: RecordId,
-  stored: Readonly<Record<string, unknown>>
+  stored: Readonly<Record<string, unknown>>,
+  textOf: (field: string) => string
 ): { readonly row: Row; readonly invalid: ReadonlyArray<InvalidField> } => {
   const invalid: Array<InvalidField> = []
   const archived = ownValue(stored, "archivedAt")
   const archivedAt = typeof archived === "number" && Number.isFinite(archived) && archived > 0 ? archived : 0
   const row: Record<string, string | number | ReadonlyArray<string>> = { id, doc: docOfRecord(id), archivedAt }
-  for (const column of table.columns) row[column.name] = cellOf(column, ownValue(stored, column.name), invalid)
+  for (const column of table.columns) {
+    const value = ownValue(stored, column.name)
+    row[column.name] = column.kind === "text" && value === true ? textOf(column.name) : cellOf(column, value, invalid)
+  }
   return { row: { ...row, id }, invalid }
 }
 
@@ -121,7 +128,7 @@ const cellOf = (
   invalid: Array<InvalidField>
 ): string | number | ReadonlyArray<string> => {
   if (column.kind === "set") return elementsOf(column, stored, invalid)
-  if (column.kind === "text") return textOf(column, stored, invalid)
+  if (column.kind === "text") return noText(column, stored, invalid)
   if (stored === undefined || stored === null) return missing
   const message = column.faultOf(stored)
   if (message === undefined) return storedToCell(column, stored as StoredScalar) // faultOf accepts scalars only
@@ -143,8 +150,7 @@ const elementsOf = (column: Column, stored: unknown, invalid: Array<InvalidField
 }
 
 /** A text is never missing: without one, or with something else in its place, it shows empty. */
-const textOf = ({ name }: Column, stored: unknown, invalid: Array<InvalidField>): string => {
-  if (typeof stored === "string") return stored
+const noText = ({ name }: Column, stored: unknown, invalid: Array<InvalidField>): string => {
   if (stored !== undefined && stored !== null) invalid.push({ field: name, message: "Expected a text" })
   return ""
 }

@@ -14,6 +14,7 @@ import { Importer, type ImportReport, type RefusedUpdate } from "./internal/impo
 import { freeQuietly, isPanic, loroPeer, loroReason, mapAt } from "./internal/loro.ts"
 import { isPlainObject } from "./internal/plainObject.ts"
 import { type PlanContext, planMutations } from "./internal/planMutations.ts"
+import { recordOfTextRoot, tableOfRoot, tableRoot, textRoot } from "./internal/roots.ts"
 import { writeStep } from "./internal/writeStep.ts"
 import type { Mutation } from "./Mutation.ts"
 import { DocUnusable, type MutationError, PeerUnsettled } from "./MutationError.ts"
@@ -21,11 +22,6 @@ import { type RowChange, storedToRow } from "./Row.ts"
 import { OperationsMissing, ShardUnreadable, SnapshotUnfaithful } from "./ShardError.ts"
 import { byPeerThenStart, type OperationSpan, type PeerId } from "./Span.ts"
 import { syncedTable, type Workspace } from "./Workspace.ts"
-
-const tablePrefix = "table:"
-
-/** Whether a root can be a table. A forged update may name roots that Loro then throws at whoever asks for them. */
-const isTableRoot = (name: string): boolean => name.startsWith(tablePrefix) && !/[/\0]/.test(name)
 
 /** What a call of `apply` wrote: one update with exactly the operations of `span`. */
 export interface Applied {
@@ -96,7 +92,12 @@ export class ShardDoc {
     this.#workspace = workspace
     this.#importer = importer
     this.#loro = importer.loro
-    this.#context = { workspace, doc: id, recordsOf: (table) => this.#records(table) }
+    this.#context = {
+      workspace,
+      doc: id,
+      recordsOf: (table) => this.#records(table),
+      textOf: (table, local, field) => this.#loro.getText(textRoot(table, local, field))
+    }
     // After the first import: with a subscriber, an import takes longer than linear time.
     this.#unsubscribe = this.#loro.subscribe((batch) => this.#collect(batch))
   }
@@ -176,7 +177,7 @@ export class ShardDoc {
   #write(mutations: ReadonlyArray<Mutation>): Result.Result<boolean, MutationError> {
     const before = this.#loro.getPendingTxnLength()
     return Result.map(planMutations(this.#context, mutations), (steps) => {
-      for (const step of steps) writeStep(this.#records(step.table), step)
+      for (const step of steps) writeStep(this.#context, step)
       return this.#loro.getPendingTxnLength() > before
     })
   }
@@ -222,7 +223,7 @@ export class ShardDoc {
         // A map inside shows as a map in full and as its container id in the shallow value; a plain JSON value does not.
         if (!isLocalId(local) || !isPlainObject(record) || isPlainObject(shallow[local])) return []
         const id = this.#recordId(local)
-        return [{ table: name, id, ...storedToRow(table, id, record) }]
+        return [{ table: name, id, ...storedToRow(table, id, record, (field) => this.#textOf(name, local, field)) }]
       })
     })
   }
@@ -312,8 +313,8 @@ export class ShardDoc {
   /** How many records the doc holds, archived ones and those of unknown tables included. */
   get recordCount(): number {
     return this.#read(() => {
-      const roots = Object.keys(this.#loro.getShallowValue()).filter(isTableRoot)
-      return roots.reduce((count, root) => count + this.#records(root.slice(tablePrefix.length)).size, 0)
+      const tables = Object.keys(this.#loro.getShallowValue()).flatMap((root) => tableOfRoot(root) ?? [])
+      return tables.reduce((count, table) => count + this.#records(table).size, 0)
     })
   }
 
@@ -353,7 +354,7 @@ export class ShardDoc {
   #records(table: string): LoroMap {
     const known = this.#roots.get(table)
     if (known !== undefined) return known
-    const root = this.#loro.getMap(`${tablePrefix}${table}`)
+    const root = this.#loro.getMap(tableRoot(table))
     this.#roots.set(table, root)
     return root
   }
@@ -368,7 +369,15 @@ export class ShardDoc {
     if (table === undefined || record === undefined) return undefined
     const stored: unknown = record.toJSON()
     record.free()
-    return isPlainObject(stored) ? { table: name, id, ...storedToRow(table, id, stored) } : undefined
+    if (!isPlainObject(stored)) return undefined
+    return { table: name, id, ...storedToRow(table, id, stored, (field) => this.#textOf(name, localIdOf(id), field)) }
+  }
+
+  #textOf(table: string, local: string, field: string): string {
+    const text = this.#context.textOf(table, local, field)
+    const content = text.toString()
+    text.free()
+    return content
   }
 
   #export(spans: ReadonlyArray<OperationSpan>): Uint8Array {
@@ -393,8 +402,11 @@ export class ShardDoc {
   #collect(batch: LoroEventBatch): void {
     try {
       for (const { diff, path } of batch.events) {
-        const [root, local] = path
-        const table = typeof root === "string" && root.startsWith(tablePrefix) ? root.slice(tablePrefix.length) : ""
+        const [root, inside] = path
+        if (typeof root !== "string") continue
+        const ofText = recordOfTextRoot(root)
+        const local = ofText?.local ?? inside
+        const table = ofText?.table ?? tableOfRoot(root) ?? ""
         if (syncedTable(this.#workspace, table) === undefined) continue
         if (local !== undefined) this.#note(local)
         else if (diff.type === "map") for (const key of Object.keys(diff.updated)) this.#note(key)

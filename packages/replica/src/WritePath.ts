@@ -1,7 +1,6 @@
 /**
- * The one path by which this tab writes: a semaphore around the docs in memory, and the queue of changes in front of it.
+ * The one path by which this tab writes: a semaphore around the docs in memory, and the commit of the changes that wait.
  *
- * The first change goes at once; what arrives while a transaction runs shares the next one. No timers [REPLICA-5].
  * Rules: docs/spec/replica.md.
  */
 import { Clock, Context, Deferred, Effect, Layer, Semaphore } from "effect"
@@ -23,6 +22,7 @@ import {
 import { LocalStore, localSeqsToEditId, SealAhead, type StoreFailed } from "@tidemark/sync"
 import { type Change, type Changed, ChangeRefused } from "./Change.ts"
 import { type ChangeRequest, commitChanges, unbegun } from "./ChangeCommit.ts"
+import { makeChangeQueue, type WaitingChange } from "./ChangeQueue.ts"
 import { foldTail, type Unfolded } from "./FoldTail.ts"
 import { type LeaseSeed, peerFromBytes } from "./Leases.ts"
 import { type LiveDoc, LiveDocs } from "./LiveDocs.ts"
@@ -34,11 +34,6 @@ export interface WritePathOptions {
   readonly schema: Workspace
   readonly tab: string
   readonly idKey: Uint8Array
-}
-
-interface Waiting {
-  readonly changes: ReadonlyArray<Change>
-  readonly answer: Deferred.Deferred<Changed, ChangeRefused | StoreFailed>
 }
 
 export class WritePath extends Context.Service<
@@ -80,7 +75,6 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
   const semaphore = yield* Semaphore.make(1)
   const live = new LiveDocs(schema, store)
   const openShards = new OpenShards(store, primitives)
-  const waiting: Array<Waiting> = []
   const unfolded: Unfolded = new Map()
   const nameToDoc: DocIdOf = (name) => docIdOf(idKey, name)
   const exclusively = semaphore.withPermits(1)
@@ -122,7 +116,7 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
   })
 
   /** Commits calls in one transaction and answers each; returns those that met a shard another tab had filled. */
-  const commit = Effect.fnUntraced(function* (calls: ReadonlyArray<Waiting>) {
+  const commit = Effect.fnUntraced(function* (calls: ReadonlyArray<WaitingChange>) {
     const built = yield* unbegun(Effect.forEach(calls, ({ changes }) => toRequest(changes)))
     const requests = built.map(({ request }) => request)
     const mutations = requests.flatMap((request) => request.mutations)
@@ -132,7 +126,7 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
     const context = { store, live, ahead, tab, docIdOf: nameToDoc, now, seedOf, meta: opened }
     const written = yield* commitChanges(context, requests)
     if (written.length > 0) openShards.settle(opened)
-    const again: Array<Waiting> = []
+    const again: Array<WaitingChange> = []
     for (const [index, call] of calls.entries()) {
       const refusal = built[index]?.request.refusal
       if (refusal?._tag === "ShardFull") {
@@ -149,34 +143,27 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
     return again
   })
 
-  /** Commits everything that waits. A call that met a full shard has not run yet: it is built again for a new one. */
-  const drain = Effect.suspend(() => {
-    let calls: ReadonlyArray<Waiting> = waiting.splice(0)
-    return Effect.gen(function* () {
-      while (calls.length > 0) calls = yield* commit(calls)
-    }).pipe(
+  /** A call that met a full shard has not run yet: it is built again for a new one. Every other one is answered. */
+  const commitAlone = (calls: ReadonlyArray<WaitingChange>) =>
+    exclusively(commit(calls)).pipe(
       Effect.catchCause((cause) =>
         Effect.sync(() => openShards.forget()).pipe(
-          Effect.andThen(Effect.forEach(calls, ({ answer }) => Deferred.failCause(answer, cause), { discard: true }))
+          Effect.andThen(Effect.forEach(calls, ({ answer }) => Deferred.failCause(answer, cause), { discard: true })),
+          Effect.as<ReadonlyArray<WaitingChange>>([])
         )
       )
     )
-  })
 
   const foldLongTails = (docs: ReadonlyArray<LiveDoc>) =>
     Effect.forEach(docs, (one) => foldTail(store, one, unfolded), { discard: true })
+
+  const queue = yield* makeChangeQueue(commitAlone)
 
   return WritePath.of({
     store,
     live,
     exclusively,
-    change: Effect.fn("WritePath.change")(function* (changes: ReadonlyArray<Change>) {
-      const answer = yield* Deferred.make<Changed, ChangeRefused | StoreFailed>()
-      waiting.push({ changes, answer })
-      // Uninterruptible: another call's changes may be among those this one commits.
-      yield* Effect.uninterruptible(exclusively(drain))
-      return yield* Deferred.await(answer)
-    }),
+    change: queue.submit,
     foldLongTails: (docs) => exclusively(foldLongTails(docs)),
     release: exclusively(releaseLeases(store, live, tab))
   })

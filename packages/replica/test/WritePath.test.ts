@@ -245,6 +245,8 @@ describe("a long tail", () => {
       for (let count = 1; count < tailCountMax; count++) yield* tab.path.change([rename(String(count))])
       assert.strictEqual(disk.snapshots.size, 0)
       yield* tab.path.change([rename("last but one")])
+      // The answer does not wait for the fold; whoever comes next does.
+      yield* tab.path.exclusively(Effect.void)
       assert.strictEqual(disk.snapshots.size, 1)
       assert.strictEqual(disk.counts().unsealed, tailCountMax + 1)
       const fresh = yield* openTab(disk, "two")

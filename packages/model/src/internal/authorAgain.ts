@@ -133,10 +133,8 @@ const writeKey = (loro: LoroDoc, container: string, content: KeyContent): void =
   else {
     // JSON has no place for null in here: the value is left out.
     const value: unknown = "value" in content ? content.value : null
-    const kind = markedKind(value)
-    if (kind === undefined) map.set(content.key, value as Exclude<Value, undefined>)
-    else if (kind === "Map") map.ensureMergeableMap(content.key).free()
-    else map.ensureMergeableText(content.key).free()
+    if (isMapMarker(value)) map.ensureMergeableMap(content.key).free()
+    else map.set(content.key, value as Exclude<Value, undefined>)
   }
   map.free()
 }
@@ -151,13 +149,6 @@ const containerOf = (loro: LoroDoc, container: string, kind: "Map" | "Text"): Lo
   return kind === "Map" ? loro.getMap(root) : loro.getText(root)
 }
 
-const markedKinds = new Map<unknown, "Map" | "Text">([
-  [0, "Map"],
-  [2, "Text"]
-])
-
-/** How Loro writes a mergeable container into its parent: the bytes 0, "LM", 1, the kind, then a check. */
-const markedKind = (value: unknown): "Map" | "Text" | undefined =>
-  Array.isArray(value) && value.length === 8 && [0, 76, 77, 1].every((byte, index) => value[index] === byte)
-    ? markedKinds.get(value[4])
-    : undefined
+/** How Loro writes a mergeable map into its parent: the bytes 0, "LM", 1, the kind, then a check. */
+const isMapMarker = (value: unknown): boolean =>
+  Array.isArray(value) && value.length === 8 && [0, 76, 77, 1, 0].every((byte, index) => value[index] === byte)

@@ -42,9 +42,13 @@ export const isSetField = (field: object): field is SetField => "_tag" in field 
 
 const isTextField = (field: object): field is TextField => "_tag" in field && field._tag === "TextField"
 
+/** What a faulty text holds, and some sound ones. */
+const suspicious = /[\0\ud800-\udfff]/
+
 /** Half a character has no UTF-8, and U+0000 alone is the mark for a missing value. */
 const textFaultOf = (given: unknown): string | undefined => {
   if (typeof given !== "string") return "Expected text"
+  if (!suspicious.test(given)) return undefined
   if (!given.isWellFormed()) return "Expected well-formed text, without half a character"
   return given.includes(missing) ? "Expected text without U+0000" : undefined
 }

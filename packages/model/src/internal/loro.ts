@@ -2,7 +2,7 @@
  * What is odd about Loro's JavaScript binding, in one place: it throws strings, panics as `RuntimeError`, and hands out
  * handles that must be freed.
  */
-import { type Container, isContainer, type LoroMap, type LoroText, type PeerID } from "loro-crdt"
+import { isContainer, type LoroMap, type PeerID } from "loro-crdt"
 import type { PeerId } from "../Span.ts"
 
 /** Why Loro refused, in words. Loro throws plain strings for bad input and Error objects for its own failures. */
@@ -25,15 +25,10 @@ export const freeQuietly = (handle: { readonly free: () => void }): void => {
 }
 
 /** The map under a key, or undefined where there is nothing or something else. The caller frees it. */
-export const mapAt = (parent: LoroMap, key: string): LoroMap | undefined => containerAt<LoroMap>(parent, key, "Map")
-
-/** The text under a key, as `mapAt`. */
-export const textAt = (parent: LoroMap, key: string): LoroText | undefined => containerAt<LoroText>(parent, key, "Text")
-
-const containerAt = <C extends Container>(parent: LoroMap, key: string, kind: ReturnType<C["kind"]>): C | undefined => {
+export const mapAt = (parent: LoroMap, key: string): LoroMap | undefined => {
   const child: unknown = parent.get(key)
   if (!isContainer(child)) return undefined
-  if (child.kind() === kind) return child as C
+  if (child.kind() === "Map") return child as LoroMap
   child.free()
   return undefined
 }

@@ -8,7 +8,7 @@ import type { LoroMap, LoroText } from "loro-crdt"
 import { Result, type Schema } from "effect"
 import type { DocId } from "@tidemark/protocol"
 import type { Column, StoredScalar } from "./column.ts"
-import { mapAt, textAt } from "./loro.ts"
+import { mapAt } from "./loro.ts"
 import { isPlainObject } from "./plainObject.ts"
 import { PlannedText, type TextWrite } from "./planText.ts"
 import type { Mutation } from "../Mutation.ts"
@@ -51,6 +51,8 @@ export interface PlanContext {
   readonly doc: DocId
   /** The root map of a table. */
   readonly recordsOf: (table: string) => LoroMap
+  /** The root text of a field. The caller frees it. */
+  readonly textOf: (table: string, local: string, field: string) => LoroText
 }
 
 /** The steps of all mutations, or the first reason to refuse the whole call. */
@@ -79,7 +81,7 @@ interface Call {
 }
 
 const planMutation = (
-  { doc, recordsOf }: PlanContext,
+  { doc, recordsOf, ...context }: PlanContext,
   table: Table,
   mutation: Mutation,
   call: Call
@@ -95,7 +97,9 @@ const planMutation = (
   const records = recordsOf(mutation.table)
   const textOf = (column: Column): PlannedText => {
     const key = JSON.stringify([mutation.table, local, column.name])
-    const known = call.texts.get(key) ?? new PlannedText(column, () => recordText(records, local, column.name))
+    const isThere = record?.get(column.name) === true
+    const stored = () => (isThere ? context.textOf(mutation.table, local, column.name) : undefined)
+    const known = call.texts.get(key) ?? new PlannedText(column, stored)
     call.texts.set(key, known)
     return known
   }
@@ -183,12 +187,12 @@ const writesOf = (
     if (column.kind === "set") {
       const patch = setPatchOf(column, value, isNew)
       if (typeof patch === "string") return invalid(table, name, patch)
-      if (record !== undefined && isBlocked(record, name, mapAt)) {
+      if (record !== undefined && isBlocked(record, name)) {
         return invalid(table, name, "the record holds something else than a set there")
       }
       if (patch.add.length + patch.remove.length > 0) writes.push({ kind: "elements", field: name, ...patch })
     } else if (column.kind === "text") {
-      if (record !== undefined && isBlocked(record, name, textAt)) {
+      if (![undefined, null, true].some((mark) => record?.get(name) === mark)) {
         return invalid(table, name, "the record holds something else than a text there")
       }
       const text = textOf(column)
@@ -236,16 +240,9 @@ const setPatchOf = (
   return { add: add.filter((element) => !remove.includes(element)), remove }
 }
 
-/** Whether the key of a set or a text holds something else: to ensure the container would throw. */
-const isBlocked = (record: LoroMap, field: string, containerAt: typeof mapAt | typeof textAt): boolean => {
-  const container = containerAt(record, field)
-  container?.free()
-  return container === undefined && record.get(field) !== undefined
-}
-
-const recordText = (records: LoroMap, local: string, field: string): LoroText | undefined => {
-  const record = mapAt(records, local)
-  const text = record === undefined ? undefined : textAt(record, field)
-  record?.free()
-  return text
+/** Whether a set's key holds what is no map: `ensureMergeableMap` would throw. */
+const isBlocked = (record: LoroMap, field: string): boolean => {
+  const map = mapAt(record, field)
+  map?.free()
+  return map === undefined && record.get(field) !== undefined
 }

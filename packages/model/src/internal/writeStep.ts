@@ -3,14 +3,20 @@
  */
 import type { LoroMap } from "loro-crdt"
 import { mapAt } from "./loro.ts"
-import type { Step, Write } from "./planMutations.ts"
+import type { PlanContext, Step, Write } from "./planMutations.ts"
+import type { TextWrite } from "./planText.ts"
 import { writeText } from "./writeText.ts"
 
-/** Writes one step. `records` is the root map of the step's table. */
-export const writeStep = (records: LoroMap, step: Step): void => {
+/** Writes one step. */
+export const writeStep = ({ recordsOf, textOf }: PlanContext, step: Step): void => {
+  const records = recordsOf(step.table)
   const record = recordOf(records, step)
   if (record === undefined) throw new Error(`planned record ${step.local} is gone`)
-  for (const write of step.writes) writeField(record, write, step.kind === "ensure")
+  for (const write of step.writes) {
+    if (write.kind === "splices" || write.kind === "whole") {
+      writeText(record, write, textOf(step.table, step.local, write.field))
+    } else writeField(record, write, step.kind === "ensure")
+  }
   record.free()
 }
 
@@ -18,7 +24,7 @@ export const writeStep = (records: LoroMap, step: Step): void => {
 const recordOf = (records: LoroMap, { kind, local }: Step): LoroMap | undefined =>
   mapAt(records, local) ?? (kind === "change" ? undefined : records.ensureMergeableMap(local))
 
-const writeField = (record: LoroMap, write: Write, onlyAbsent: boolean): void => {
+const writeField = (record: LoroMap, write: Exclude<Write, TextWrite>, onlyAbsent: boolean): void => {
   switch (write.kind) {
     case "scalar": {
       const current: unknown = record.get(write.field)
@@ -28,9 +34,6 @@ const writeField = (record: LoroMap, write: Write, onlyAbsent: boolean): void =>
     }
     case "elements":
       return writeElements(record, write, onlyAbsent)
-    case "splices":
-    case "whole":
-      return writeText(record, write)
     case "archive": {
       if (!isArchived(record)) record.set("archivedAt", write.at)
       return

@@ -10,9 +10,9 @@ import type { TextWrite } from "./planText.ts"
 const differenceMillisMax = 150
 const lineDifferenceMillisMax = 500
 
-/** A text is named by its key as records are: made on two devices at once, it is one text. */
-export const writeText = (record: LoroMap, write: TextWrite): void => {
-  const text = record.ensureMergeableText(write.field)
+/** Writes, and frees the text. The record says that there is one from the first time on. */
+export const writeText = (record: LoroMap, write: TextWrite, text: LoroText): void => {
+  if (record.get(write.field) !== true) record.set(write.field, true)
   if (write.kind === "splices") spliceLoroText(text, write.splices)
   else rewriteText(text, write.whole)
   text.free()
