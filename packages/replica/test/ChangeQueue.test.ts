@@ -72,6 +72,8 @@ describe("the queue of changes", () => {
       const { submit, taken } = yield* queueOf((calls) => calls * 5, gate.await)
       const all = yield* submit(400)
       yield* gate.open
+      // The last, shorter slices wait whether others come.
+      yield* Effect.repeat(passed(gatherMillisMax), { times: 40 })
       yield* Effect.forEach(all, Fiber.join)
       const [first, second, ...rest] = taken
       assert.deepStrictEqual([first, second], [1, 64])
