@@ -63,6 +63,12 @@ const layerApp = (webFolder: string) =>
     RequestLog.layer
   )
 
+/** Stopped, it leaves no connection behind: Node keeps idle ones open, and what came over them then would get no answer. */
+const makeNodeServer = Effect.acquireRelease(
+  Effect.sync(() => createServer({ requestTimeout, headersTimeout })),
+  (server) => Effect.sync(() => server.closeAllConnections())
+)
+
 /**
  * Every route on one port. Needs the services; provides the `HttpServer`, whose address tells the port.
  *
@@ -71,8 +77,9 @@ const layerApp = (webFolder: string) =>
  */
 export const layerRoutes = (config: Pick<ServerConfig, "port" | "host" | "webFolder">) =>
   Layer.unwrap(
-    Effect.map(HttpRouter.toHttpEffect(layerApp(config.webFolder)), (app) => {
-      const server = createServer({ requestTimeout, headersTimeout })
+    Effect.gen(function* () {
+      const app = yield* HttpRouter.toHttpEffect(layerApp(config.webFolder))
+      const server = yield* makeNodeServer
       return Layer.effectDiscard(LiveSocket.attach(server)).pipe(
         Layer.provideMerge(HttpServer.serve(app)),
         Layer.provideMerge(
