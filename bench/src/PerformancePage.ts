@@ -35,8 +35,8 @@ const systemsTable = ({ systems }: Results): string =>
 
 const times = (number: number | undefined): string => (number === undefined ? "–" : `${readable(number)}×`)
 
-const cellOf = (found: Comparison | undefined, runs: number): string => {
-  if (found === undefined) return "fails"
+const cellOf = (found: Comparison | undefined, hasFailed: boolean, runs: number): string => {
+  if (found === undefined) return hasFailed ? "fails" : "–"
   const some = found.runs < runs ? `, n = ${found.runs}` : ""
   return `${readable(found.median)} ±${readable(found.spread)}${some} (${times(found.timesFloor)} / ${times(found.timesBestPeer)})`
 }
@@ -51,6 +51,8 @@ const partSection = (results: Results, comparisons: ReadonlyArray<Comparison>, p
     const why = leavesOut?.[workload?.name ?? ""]
     return why === undefined ? [] : [`${name} takes no part: ${why}.`]
   })
+  const few = part === "W7" ? results.systems.filter(({ fewIdleBecause }) => fewIdleBecause !== undefined) : []
+  const stopped = few.map(({ fewIdleBecause, name }) => `${name} stops at 1,000 clients: ${fewIdleBecause}.`)
   const failures = rows.flatMap(({ failures: all, system }) => all.map((one) => `${system} failed: ${one}.`))
   return [
     `### ${part}: ${workload?.parts[part]?.title ?? ""}`,
@@ -61,12 +63,13 @@ const partSection = (results: Results, comparisons: ReadonlyArray<Comparison>, p
         ...places.map(({ name }) =>
           cellOf(
             comparisons.find((one) => one.system === system && one.figure === name),
+            rows.some((one) => one.system === system && one.failures.length > 0),
             results.settings.runs
           )
         )
       ])
     ),
-    ...[...absent, ...failures].map((one) => `- ${one}`)
+    ...[...absent, ...stopped, ...failures].map((one) => `- ${one}`)
   ].join("\n\n")
 }
 

@@ -34,7 +34,7 @@ export interface Results {
   readonly trace: string
   readonly settings: RunsSettings
   readonly systems: ReadonlyArray<
-    Pick<System, "name" | "kind" | "durability" | "note" | "leavesOut"> & {
+    Pick<System, "name" | "kind" | "durability" | "note" | "fewIdleBecause" | "leavesOut"> & {
       readonly versions: Readonly<Record<string, string>>
     }
   >
@@ -79,11 +79,12 @@ export const resultsOf = (
   },
   trace,
   settings,
-  systems: systems.map(({ durability, kind, leavesOut, name, note, packages }) => ({
+  systems: systems.map(({ durability, fewIdleBecause, kind, leavesOut, name, note, packages }) => ({
     name,
     kind,
     durability,
     ...(note === undefined ? {} : { note }),
+    ...(fewIdleBecause === undefined ? {} : { fewIdleBecause }),
     ...(leavesOut === undefined ? {} : { leavesOut }),
     versions: Object.fromEntries(packages.map((one) => [one, versionOf(one)]))
   })),

@@ -62,7 +62,7 @@ const runIn = async (
   const work = async (): Promise<void> => {
     const { invitation } = await start("prepare", {}, undefined).result
     await workload.run({
-      ...{ server, trace, dataFolder },
+      ...{ server, system, trace, dataFolder },
       client: (role, parameters = {}) =>
         start(role, parameters, typeof invitation === "string" ? invitation : undefined),
       wants: (part) => parts === undefined || parts.includes(part),

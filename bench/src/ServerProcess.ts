@@ -8,7 +8,7 @@ import { setTimeout as pause } from "node:timers/promises"
 import type { ServerQuestion, ServerUse } from "./account.ts"
 import type { Backing, System } from "./System.ts"
 
-const startMillisMax = 20_000
+const startMillisMax = 60_000
 const lookMillis = 5
 
 const freePort = async (): Promise<number> => {

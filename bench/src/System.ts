@@ -111,6 +111,8 @@ export interface System {
   readonly clients: string
   /** Clients without a durable store are refused. */
   readonly isDurableOnClients?: true
+  /** Why W7 stops at 1,000 clients. */
+  readonly fewIdleBecause?: string
   /** Workloads it takes no part in, and why. */
   readonly leavesOut?: Readonly<Record<string, string>>
 }

@@ -15,7 +15,7 @@ export const systems: ReadonlyArray<System> = [
     name: "tidemark-sqlite",
     durability:
       "SQLite with synchronous=FULL on every client, and on the server before it is acknowledged or forwarded",
-    note: "the real server and real devices: end-to-end encrypted, signed, joined by a link"
+    note: "the real server and real devices: end-to-end encrypted, signed, joined by a link; in W7 and W9 the protocol alone, spoken by devices that were let in as real ones are, in W7 on 400 workspaces"
   },
   {
     ...tidemark,
@@ -80,6 +80,7 @@ export const systems: ReadonlyArray<System> = [
     packages: ["@hocuspocus/server", "@hocuspocus/provider", "@hocuspocus/extension-database", "yjs"],
     durability: "the whole document into SQLite 2 s after its last change (at most 10 s), after it was forwarded",
     note: "its Database extension over node:sqlite, with the statements of its SQLite extension, whose native module is not built for this version of Node; all docs on one socket",
+    fewIdleBecause: "10,000 of them take more than a minute to connect",
     server: "hocuspocusServer.ts",
     clients: "hocuspocusClients.ts"
   },
@@ -103,6 +104,7 @@ export const systems: ReadonlyArray<System> = [
     ],
     durability: "into files, not synced, up to 100 ms after it was forwarded",
     note: "as its sync server is set up: file storage, a share policy that announces nothing; all docs on one socket",
+    fewIdleBecause: "10,000 of them take more than a minute to connect",
     server: "automergeServer.ts",
     clients: "automergeClients.ts"
   },
@@ -113,6 +115,7 @@ export const systems: ReadonlyArray<System> = [
     durability:
       "the whole document into a file, not synced, each second (by default each minute), after it was forwarded",
     note: "its SimpleServer; all docs on one socket",
+    fewIdleBecause: "10,000 of them take more than a minute to connect",
     server: "loroWebsocketServer.ts",
     clients: "loroWebsocketClients.ts"
   }

@@ -3,6 +3,7 @@ import type { ServerUse } from "./account.ts"
 import { allReached, type ClientProcess, releaseAll } from "./ClientProcess.ts"
 import type { Role } from "./Role.ts"
 import type { RunningServer } from "./ServerProcess.ts"
+import type { System } from "./System.ts"
 import type { Trace } from "./Trace.ts"
 
 /** Figures of one run, by name. */
@@ -20,6 +21,7 @@ export interface RunContext {
   readonly trace: Trace
   /** Where the trace lies, for the client processes. */
   readonly dataFolder: string | undefined
+  readonly system: System
   readonly client: (role: string, parameters?: Readonly<Record<string, unknown>>) => ClientProcess
   /** Whether this part of the workload was asked for. */
   readonly wants: (part: string) => boolean
@@ -40,6 +42,8 @@ export interface Workload {
   readonly roles: Readonly<Record<string, Role>>
   /** A run that takes longer has failed. */
   readonly secondsMax: number
+  /** What all systems' runs of it may take together, on two cores that have nothing else to do; then it stops after a round. */
+  readonly budgetSeconds: number
   /** Throws where an output is not what it must be. */
   readonly run: (context: RunContext) => Promise<void>
 }

@@ -5,6 +5,7 @@
  *   --runs N            runs of each (default 5)      --data FOLDER   where automerge-paper.trace.gz lies
  *   --out FILE          results as JSON (default bench/results/last.json)
  *   --add               keeps what the file holds of other workloads and systems
+ *   --minutes N         what everything may take; each workload has its share (default 28), and goes a first round in any case
  *   --cell-seconds N    a system that needs longer for its runs of one workload has fewer of them (default 60)
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs"
@@ -28,6 +29,7 @@ const { values } = parseArgs({
     data: { type: "string" },
     out: { type: "string", default: join(import.meta.dirname, "..", "results", "last.json") },
     add: { type: "boolean", default: false },
+    minutes: { type: "string", default: "28" },
     "cell-seconds": { type: "string", default: "60" }
   }
 })
@@ -57,6 +59,9 @@ const trace = readTrace(dataFolder)
 const settings = { trace, dataFolder, parts }
 const cellMillisMax = Number(values["cell-seconds"]) * 1_000
 const runs = Number(values.runs)
+const budgetOfAll = workloads.reduce((sum, { budgetSeconds }) => sum + budgetSeconds, 0)
+/** Milliseconds of one workload's share, for each second of its budget. */
+const millisPerBudget = (Number(values.minutes) * 60_000) / budgetOfAll
 
 /** One system's runs of one workload so far. */
 interface Cell {
@@ -70,12 +75,19 @@ interface Cell {
 const isOpen = ({ failures, millis, runs: done }: Cell): boolean =>
   done.length === 0 || (millis * (1 + 1 / done.length) <= cellMillisMax && (failures.size === 0 || done.length < 2))
 
+/** What a workload did not use is the next one's. */
+let deadline = Date.now()
+
 const runAll = async (workload: Workload): Promise<ReadonlyArray<Row>> => {
+  deadline += workload.budgetSeconds * millisPerBudget
   const cells = chosenSystems
     .filter(({ leavesOut }) => leavesOut?.[workload.name] === undefined)
     .map((system): Cell => ({ system, runs: [], failures: new Set(), millis: 0 }))
   for (let run = 0; run < runs; run++) {
-    for (const cell of cells.filter(isOpen)) {
+    const open = cells.filter(isOpen)
+    const expected = open.reduce((sum, { millis, runs: done }) => sum + millis / Math.max(1, done.length), 0)
+    if (run > 0 && Date.now() + expected > deadline) break
+    for (const cell of open) {
       const { failure, figures, millis } = await runOnce(workload, cell.system, settings)
       cell.runs.push(figures)
       cell.millis += millis

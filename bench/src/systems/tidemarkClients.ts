@@ -4,6 +4,7 @@ import { RecordId, RecordKey } from "@tidemark/model"
 import type { BenchRecord } from "../BenchRecord.ts"
 import type { RecordsClient, Session, SystemClients, TextClient } from "../System.ts"
 import { type Row, TidemarkDevice } from "./tidemarkDevice.ts"
+import { idle, pushers } from "./tidemarkLoad.ts"
 
 /** A link that lets in this many devices, and how long it is good for. */
 const linkUses = 1_000
@@ -106,5 +107,7 @@ export const clients: SystemClients = {
     await device.close()
     return link
   },
-  connect: async (place) => sessionOf(await TidemarkDevice.open(place))
+  connect: async (place) => sessionOf(await TidemarkDevice.open(place)),
+  idle,
+  pushers
 }

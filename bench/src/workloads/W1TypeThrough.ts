@@ -12,7 +12,7 @@ import { check, finish, goTo, numbersOf, type RunContext, useBetween, type Workl
 import { allReached } from "../ClientProcess.ts"
 
 const editsPerCommit = 100
-const smallEdits = 300
+const smallEdits = 250
 const smallEditMillis = 20
 const doc = "paper"
 
@@ -196,6 +196,7 @@ export const W1TypeThrough: Workload = {
   },
   roles: { writer, reader, joiner, smallWriter, smallReader },
   secondsMax: 180,
+  budgetSeconds: 620,
   run: async (context) => {
     await typeThrough(context)
     if (context.wants("W2")) {

@@ -9,7 +9,7 @@ import { check, finish, goTo, numbersOf, useBetween, type Workload } from "../Wo
 const subscribers = 100
 const processes = 2
 const fullSpeedEdits = 1_000
-const slowEdits = 20
+const slowEdits = 16
 const slowEditMillis = 250
 const doc = "board"
 
@@ -84,6 +84,7 @@ export const W6Subscribers: Workload = {
   },
   roles: { writer, watcher },
   secondsMax: 60,
+  budgetSeconds: 230,
   run: async ({ client, report, server }) => {
     const writing = client("writer")
     await writing.reached("ready")

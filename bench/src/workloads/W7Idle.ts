@@ -39,6 +39,7 @@ const idler: Role = async (context) => {
   await context.barrier("ready")
   await watch(context, counts[0])
   await context.barrier("few")
+  if (counts[1] === 0) return {}
   await watch(context, counts[1] - counts[0])
   await context.barrier("many")
   // Closing thousands politely takes its time and measures nothing; the process ends.
@@ -60,10 +61,12 @@ export const W7Idle: Workload = {
   },
   roles: { seeder, idler },
   secondsMax: 60,
-  run: async ({ client, report, server }) => {
+  budgetSeconds: 220,
+  run: async ({ client, report, server, system }) => {
     await client("seeder").result
+    const isMany = system.fewIdleBecause === undefined
     const idling = Array.from({ length: processes }, () =>
-      client("idler", { few: few / processes, many: many / processes })
+      client("idler", { few: few / processes, many: isMany ? many / processes : 0 })
     )
     await allReached(idling, "ready")
     const memoryBytes = async (): Promise<number> => (await server.use("rest")).memoryBytes
@@ -71,6 +74,7 @@ export const W7Idle: Workload = {
     await goTo(idling, "few")
     const withFew = (await memoryBytes()) - empty
     report({ fewKilobytesEach: withFew / few / 1_000, fewMegabytes: withFew / 1e6 })
+    if (!isMany) return void (await finish(idling))
     await goTo(idling, "many")
     const withMany = (await memoryBytes()) - empty
     report({ manyKilobytesEach: withMany / many / 1_000, manyMegabytes: withMany / 1e6 })

@@ -67,6 +67,7 @@ export const W8Records: Workload = {
   },
   roles: { writer, joiner },
   secondsMax: 60,
+  budgetSeconds: 150,
   run: async ({ client, report, server }) => {
     const writing = client("writer")
     await writing.reached("written")

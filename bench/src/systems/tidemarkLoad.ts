@@ -1,0 +1,101 @@
+/**
+ * W7 and W9 for Tidemark's server: devices that were let in as real ones are, on live sockets that cost the client next to nothing.
+ * What they push is opaque to the server, so nothing is sealed here: a header, and bytes of the length that sealing would give.
+ */
+import { Effect } from "effect"
+import { FetchHttpClient } from "effect/http"
+import { Socket } from "effect/socket"
+import { Primitives } from "@tidemark/crypto"
+import { encodeLivePush } from "@tidemark/protocol"
+import { ServerHttp } from "@tidemark/replica"
+import { makeCrew, type Member } from "../../../packages/testing/src/chaos/Crew.ts"
+import { helloText, opaqueEntry } from "../../../packages/testing/src/load/LoadStand.ts"
+import { openRawSocket, type RawSocket } from "../../../packages/testing/src/load/RawSocket.ts"
+import { inTurns } from "../Role.ts"
+import type { Place, Pushers, SystemClients } from "../System.ts"
+
+/** What the server allows. */
+const socketsPerDevice = 4
+const foundingAtOnce = 8
+const openingAtOnce = 50
+
+/** A sealed entry of 100 characters: header, update, tag and signature. */
+const entryBytes = 300
+
+const portOf = ({ url }: Place): number => Number(new URL(url).port)
+
+/** So many workspaces with so many devices each, of this process alone. */
+const crewsAt = ({ url }: Place, workspaces: number, devices: number): Promise<ReadonlyArray<ReadonlyArray<Member>>> =>
+  Effect.runPromise(
+    Effect.forEach(
+      Array.from({ length: workspaces }, () => devices),
+      makeCrew,
+      { concurrency: foundingAtOnce }
+    ).pipe(
+      Effect.provide(ServerHttp.layer(url)),
+      Effect.provide([FetchHttpClient.layer, Socket.layerWebSocketConstructorGlobal, Primitives.layerWebCrypto])
+    )
+  )
+
+/** A socket that the server has welcomed. */
+const welcomed = async (port: number, member: Member, onText: (text: string) => void): Promise<RawSocket> => {
+  const { promise, reject, resolve } = Promise.withResolvers<void>()
+  const socket = await openRawSocket(port, {
+    onText: (text) => (text.startsWith('{"_tag":"Welcome"') ? resolve() : onText(text)),
+    onClose: () => reject(new Error("the server closed a live socket"))
+  })
+  socket.sendText(helloText(member))
+  await promise
+  return socket
+}
+
+/** Each doc that is watched is a workspace here, of this process alone; a device holds four sockets. */
+export const idle: NonNullable<SystemClients["idle"]> = async (place, docs, count) => {
+  const each = Math.ceil(count / docs.length)
+  const crews = await crewsAt(place, docs.length, Math.ceil(each / socketsPerDevice))
+  const sockets = await inTurns(count, openingAtOnce, (index) => {
+    const crew = crews[index % docs.length] ?? []
+    const member = crew[Math.floor(index / docs.length / socketsPerDevice)]
+    if (member === undefined) throw new Error("there are more sockets than devices may hold")
+    return welcomed(portOf(place), member, () => undefined)
+  })
+  return async () => {
+    for (const socket of sockets) socket.close()
+  }
+}
+
+/** Pushes one entry after the other, each when the one before has its receipt; the number of receipts. */
+const pushAll = async (port: number, member: Member, entriesEach: number) => {
+  let answer: (text: string) => void = () => undefined
+  const socket = await welcomed(port, member, (text) => answer(text))
+  const push = (request: number): Promise<void> =>
+    new Promise((resolve, reject) => {
+      answer = (text) => {
+        const isStored = text.startsWith(`{"_tag":"PushAnswered","request":${request},`) && text.includes('"Stored"')
+        if (isStored) resolve()
+        else reject(new Error(`a push was answered by ${text}`))
+      }
+      socket.sendBinary(encodeLivePush({ request, entries: [opaqueEntry(member, request, entryBytes)] }))
+    })
+  return {
+    close: socket.close,
+    push: async (): Promise<number> => {
+      for (let request = 1; request <= entriesEach; request++) await push(request)
+      return entriesEach
+    }
+  }
+}
+
+export const pushers: NonNullable<SystemClients["pushers"]> = async (place, count, entriesEach): Promise<Pushers> => {
+  const crews = await crewsAt(place, count, 1)
+  const all = await Promise.all(crews.flat().map((member) => pushAll(portOf(place), member, entriesEach)))
+  return {
+    push: async () => {
+      const stored = await Promise.all(all.map(({ push }) => push()))
+      return stored.reduce((sum, one) => sum + one, 0)
+    },
+    close: async () => {
+      for (const { close } of all) close()
+    }
+  }
+}
