@@ -79,7 +79,7 @@ export const systems: ReadonlyArray<System> = [
     kind: "peer",
     packages: ["@hocuspocus/server", "@hocuspocus/provider", "@hocuspocus/extension-database", "yjs"],
     durability: "the whole document into SQLite 2 s after its last change (at most 10 s), after it was forwarded",
-    note: "its Database extension over node:sqlite, with the statements of its SQLite extension, whose native module is not built for this version of Node; all docs on one socket",
+    note: "its Database extension over node:sqlite, with the statements of its SQLite extension, whose native module is not built for this version of Node; all docs on one socket; a document nobody has open is unloaded, and sent twice to whoever opens it",
     fewIdleBecause: "10,000 of them take more than a minute to connect",
     server: "hocuspocusServer.ts",
     clients: "hocuspocusClients.ts"

@@ -10,8 +10,6 @@ const openingAtOnce = 100
 
 const connect = async (url: string): Promise<Session> => {
   const socket = new HocuspocusProviderWebsocket({ url: url.replace("http", "ws"), WebSocketPolyfill: WebSocket })
-  // A provider that is attached before the socket is open makes it connect a second time, and everything comes twice.
-  await new Promise<void>((resolve) => socket.on("open", () => resolve()))
   const providers: Array<HocuspocusProvider> = []
   const taken = (provider: HocuspocusProvider): Promise<void> =>
     new Promise((resolve) => {
