@@ -77,14 +77,23 @@ const make = Effect.gen(function* () {
       return state
     })
 
+  /** Whether the store has fewer statements by now than are folded here: then it was restored under this process [RLOG-10]. */
+  const isSetBack = (workspace: WorkspaceId, { number }: RosterState) =>
+    Effect.map(storage.row(workspace), (stored) => stored !== undefined && stored < number)
+
   /** Folds what is missing up to `number`. A stored statement that does not fold is a broken store. */
   const stateAt = Effect.fnUntraced(function* (workspace: WorkspaceId, number: RosterNumber) {
-    const cached = cache.get(workspace)
-    if (cached !== undefined && cached.number >= number) return yield* remember(cached)
-    let state = cached
+    let state = cache.get(workspace)
+    // Another request may have appended one meanwhile: that counts.
+    if (state !== undefined && state.number > number && (yield* isSetBack(workspace, state))) state = undefined
     while (state === undefined || state.number < number) {
       const statements = yield* storage.after(workspace, state?.number ?? RosterNumber.make(0))
       const folded = yield* foldRoster(statements, state).pipe(Effect.provideService(Primitives, primitives))
+      if (state !== undefined && folded.refusedAt?.index === 0) {
+        // It does not follow what is folded here: the store was restored, and has grown again since.
+        state = undefined
+        continue
+      }
       if (folded.state === undefined || folded.refusedAt !== undefined || statements.length === 0) {
         yield* Effect.logError(`roster of ${workspace}: a stored statement cannot be read again`)
         return yield* new StorageFailed({ message: "The server's copy of this workspace's roster is damaged" })
@@ -133,6 +142,8 @@ const make = Effect.gen(function* () {
         yield* fanOut.publishRoster(workspace, RosterNumber.make(known))
       }
     }
+    // What was compared is what the store has, whatever is folded here.
+    cache.delete(workspace)
     return yield* stateAt(workspace, yield* Effect.orDie(numberOf(workspace)))
   })
 
@@ -152,15 +163,21 @@ const make = Effect.gen(function* () {
         message: "This statement is for another workspace"
       })
     }
-    const now = yield* state(workspace)
+    const previous = body.kind === "found" ? undefined : body.previous
+    const follows = ({ head, number }: RosterState) => body.number === number + 1 && previous === head
+    let now = yield* state(workspace)
+    if (!follows(now)) {
+      // Before it is refused, it is compared with what the store has now.
+      cache.delete(workspace)
+      now = yield* state(workspace)
+    }
     const moved = (number: RosterNumber) =>
       new RosterMoved({
         number,
         message: `The roster stands at statement ${number}; build this one again on top of it`
       })
     if (yield* isStored(workspace, body.number, statement)) return { state: yield* state(workspace), body }
-    const previous = body.kind === "found" ? undefined : body.previous
-    if (body.number !== now.number + 1 || previous !== now.head) return yield* moved(now.number)
+    if (!follows(now)) return yield* moved(now.number)
     const next = yield* appendStatement(now, statement).pipe(Effect.provideService(Primitives, primitives))
     if (!(yield* storage.append(workspace, body.number, statement))) {
       const current = yield* numberOf(workspace)
