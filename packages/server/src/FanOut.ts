@@ -57,6 +57,8 @@ export class FanOut extends Context.Service<
     readonly subscribe: (workspace: WorkspaceId, subscriber: Subscriber) => Effect.Effect<void, never, Scope.Scope>
     /** Says where a workspace stands, for a room that has not published yet. */
     readonly start: (workspace: WorkspaceId, at: Cursor, roster: RosterNumber) => Effect.Effect<void>
+    /** Says where a workspace stands whose store was set back: what follows is published from there, and its readers pull. */
+    readonly restart: (workspace: WorkspaceId, at: Cursor, roster: RosterNumber) => Effect.Effect<void>
     /** Sends a committed page to the workspace's readers, if there are any. */
     readonly publish: (workspace: WorkspaceId, page: Page, origin?: Origin) => Effect.Effect<void>
     /** Says that the roster has grown. */
@@ -150,6 +152,14 @@ const makeFanOut = () => {
         if (room === undefined) return
         room.at ??= at
         room.roster ??= roster
+      }),
+    restart: (workspace, at, roster) =>
+      Effect.suspend(() => {
+        const room = rooms.get(workspace)
+        if (room === undefined) return Effect.void
+        room.at = at
+        room.roster = roster
+        return tellAll(room, (subscriber) => subscriber.behind(at.seq))
       }),
     publish: (workspace, page, origin) =>
       Effect.suspend(() => {

@@ -9,7 +9,7 @@ import { PgClient } from "@effect/sql-pg"
 import { Effect, Layer, Queue, Result, Schedule, Schema } from "effect"
 import type { SqlError } from "effect/sql"
 import { Primitives } from "@tidemark/crypto"
-import { bytesToId, RosterNumber, Seq, WorkspaceId } from "@tidemark/protocol"
+import { bytesToId, Hash, LogId, RosterNumber, Seq, WorkspaceId } from "@tidemark/protocol"
 import { decodeRows, wholeNumber } from "./internal/sqlRows.ts"
 import { FanOut, type Watched } from "./FanOut.ts"
 import { Log } from "./Log.ts"
@@ -29,7 +29,9 @@ const reconnect = Schedule.min([Schedule.exponential("100 millis"), Schedule.spa
 const decodeHeads = decodeRows(
   Schema.Struct({
     workspace: WorkspaceId,
+    log_id: LogId,
     head: wholeNumber.pipe(Schema.decodeTo(Seq)),
+    chain: Hash,
     roster_number: wholeNumber.pipe(Schema.decodeTo(RosterNumber))
   })
 )
@@ -80,7 +82,7 @@ export const layer = Layer.effectDiscard(
 
     const headsOf = (watched: ReadonlyArray<Watched>) =>
       Effect.flatMap(
-        client`SELECT workspace, head, roster_number FROM workspaces
+        client`SELECT workspace, log_id, head, chain, roster_number FROM workspaces
           WHERE ${client.in(
             "workspace",
             watched.map(({ workspace }) => workspace)
@@ -88,11 +90,18 @@ export const layer = Layer.effectDiscard(
         decodeHeads
       )
 
-    /** Publishes roster moves, and catches up with logs that moved, of these workspaces. */
+    /**
+     * Publishes roster moves, and catches up with logs that moved, of these workspaces. `watched` is older than what is read
+     * here, so a room that is ahead of it is one of a database that was restored: it begins anew where that stands.
+     */
     const look = Effect.fnUntraced(function* (watched: ReadonlyArray<Watched>) {
       if (watched.length === 0) return
-      for (const { head, roster_number: roster, workspace } of yield* headsOf(watched)) {
+      for (const { chain, head, log_id: logId, roster_number: roster, workspace } of yield* headsOf(watched)) {
         const room = watched.find((one) => one.workspace === workspace)
+        if ((room?.at?.seq ?? head) > head || (room?.roster ?? roster) > roster) {
+          yield* fanOut.restart(workspace, { logId, seq: head, chain }, roster)
+          continue
+        }
         if ((room?.roster ?? roster) < roster) yield* fanOut.publishRoster(workspace, roster, "elsewhere")
         if ((room?.at?.seq ?? head) < head) yield* Queue.offer(toCatchUp, workspace)
       }

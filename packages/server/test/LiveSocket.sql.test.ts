@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Option, type Scope } from "effect"
+import { SqlClient } from "effect/sql"
 import { Primitives } from "@tidemark/crypto"
 import {
   encodeClientMessage,
@@ -11,6 +12,7 @@ import {
   liveTextBytesMax
 } from "@tidemark/protocol"
 import { makeEntries, makeEntry } from "@tidemark/testing/suites/internal/serverFixtures"
+import { Postgres } from "@tidemark/server"
 import net from "node:net"
 import { foundOverHttp, joinOverHttp, linkOverHttp, revokeOverHttp } from "./httpPeople.ts"
 import { type Heard, makeClient, openSocket, startServer, testConfig } from "./httpServer.ts"
@@ -225,6 +227,30 @@ describe("live socket", () => {
           ["RosterMoved", "Goodbye Unauthorized"]
         )
         assert.isBelow((yield* Clock.currentTimeMillis) - start, 1_000)
+      })
+    )
+  )
+
+  it.live("FAN-7 readers of a process whose database was restored are told to pull, and hear what comes after", () =>
+    live(
+      Effect.gen(function* () {
+        const url = yield* temporarySchema
+        const { address } = yield* startServer(yield* testConfig({ databaseUrl: Option.some(url) }))
+        const owner = yield* foundOverHttp(address)
+        const editor = yield* joinOverHttp(address, yield* linkOverHttp(address, owner, "editor"), owner)
+        const socket = yield* openSocket(address)
+        yield* socket.hello(editor)
+        assert.strictEqual(short(yield* socket.next), "Welcome")
+        yield* pushTo(address, owner, makeEntries(owner.device, 1, 3))
+        assert.strictEqual(short(yield* socket.next), "Page 0-3")
+        yield* Effect.gen(function* () {
+          const sql = yield* SqlClient.SqlClient
+          const cut = sql`UPDATE workspaces SET head = 1, chain = (SELECT chain FROM entries WHERE seq = 1)`
+          yield* sql.withTransaction(Effect.andThen(cut, sql`DELETE FROM entries WHERE seq > 1`))
+        }).pipe(Effect.provide(Postgres.layer(url)))
+        assert.strictEqual(short(yield* socket.next), "Behind")
+        yield* pushTo(address, owner, makeEntries(owner.device, 4, 1))
+        assert.strictEqual(short(yield* socket.next), "Page 1-2")
       })
     )
   )
