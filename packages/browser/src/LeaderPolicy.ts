@@ -59,7 +59,7 @@ export interface LeaderState {
   readonly tickedAt: number
 }
 
-/** Times are epoch milliseconds; `random` is from [0, 1). */
+/** Times are milliseconds by a clock that nobody sets; `random` is from [0, 1). */
 export type LeaderEvent =
   | { readonly _tag: "Tick"; readonly now: number; readonly random: number }
   /** The lock was given to this tab. */

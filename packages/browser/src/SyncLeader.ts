@@ -5,8 +5,8 @@
  * The lock is a convenience; safety comes from the fences in the store. Two tabs that sync at once for a moment are
  * harmless: one of them finds another's nonce and fails with `FenceLost` [TAB-6]. Rules: docs/spec/browser.md.
  */
-import type { FenceLost, StoreFailed, SyncStatus } from "@tidemark/sync"
-import { Clock, Deferred, Effect, Random, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
+import { type FenceLost, monotonicMillis, type StoreFailed, type SyncStatus } from "@tidemark/sync"
+import { Deferred, Effect, Random, Schedule, type Scope, Stream, SubscriptionRef } from "effect"
 import { initialLeaderState, type LeaderEvent, leaderStep, type LeaderState, tickMillisOf } from "./LeaderPolicy.ts"
 import type { TabChannel } from "./TabChannel.ts"
 import { syncLockName } from "./TabMessage.ts"
@@ -47,7 +47,7 @@ export const startSyncLeader = (
     const { channel, page } = options
     const view = yield* SubscriptionRef.make<LeaderView>({ isLeading: false, heard: undefined, failed: undefined })
     const { visible } = yield* SubscriptionRef.get(page)
-    let state = initialLeaderState(yield* Clock.currentTimeMillis, visible)
+    let state = initialLeaderState(yield* monotonicMillis, visible)
     // Replaced after each take-over, so that one order is carried out once.
     let takeOver = yield* Deferred.make<void>()
     // The engine's last status, for answers to pings.
@@ -65,7 +65,7 @@ export const startSyncLeader = (
     })
 
     const tick = Effect.gen(function* () {
-      yield* on({ _tag: "Tick", now: yield* Clock.currentTimeMillis, random: yield* Random.next })
+      yield* on({ _tag: "Tick", now: yield* monotonicMillis, random: yield* Random.next })
       // A leader that left two pings unanswered is not to be believed any more.
       if (state.takeOverAt !== undefined)
         yield* SubscriptionRef.update(view, (known) => ({ ...known, heard: undefined }))
@@ -92,7 +92,7 @@ export const startSyncLeader = (
     /** Holds the lock and syncs, until the lock is stolen or the engine cannot go on. */
     const lead = Effect.fnUntraced(function* (steal: boolean) {
       const lock = yield* holdLock(options.locks, syncLockName(options.workspace), { steal })
-      yield* on({ _tag: "Granted", now: yield* Clock.currentTimeMillis })
+      yield* on({ _tag: "Granted", now: yield* monotonicMillis })
       yield* SubscriptionRef.set(view, { isLeading: true, heard: undefined, failed: undefined })
       const tell = Stream.runForEach(options.status, (status) => {
         told = status
@@ -109,7 +109,7 @@ export const startSyncLeader = (
     const ended = Effect.fnUntraced(function* (outcome: "stolen" | FenceLost | StoreFailed) {
       told = undefined
       const stolen = outcome === "stolen" || (typeof outcome === "object" && outcome._tag === "FenceLost")
-      yield* on({ _tag: "Ended", now: yield* Clock.currentTimeMillis, stolen })
+      yield* on({ _tag: "Ended", now: yield* monotonicMillis, stolen })
       const failed = typeof outcome === "object" && outcome._tag === "StoreFailed" ? outcome : undefined
       yield* SubscriptionRef.set(view, { isLeading: false, heard: undefined, failed })
     })
@@ -127,13 +127,11 @@ export const startSyncLeader = (
     })
 
     yield* Effect.forkScoped(
-      Stream.runForEach(channel.messages, (message) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => hear(now, message))
-      )
+      Stream.runForEach(channel.messages, (message) => Effect.flatMap(monotonicMillis, (now) => hear(now, message)))
     )
     yield* Effect.forkScoped(
       Stream.runForEach(SubscriptionRef.changes(page), ({ visible: isVisible }) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => on({ _tag: "PageChanged", now, visible: isVisible }))
+        Effect.flatMap(monotonicMillis, (now) => on({ _tag: "PageChanged", now, visible: isVisible }))
       )
     )
     const ticking = Effect.andThen(

@@ -5,12 +5,12 @@
  * next attempt is still to come; none hangs [WORKER-2]. Rules: docs/spec/browser.md.
  */
 import type { WorkspaceId } from "@tidemark/protocol"
-import { Clock, Deferred, Effect, Exit, type Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, type Scope, Stream } from "effect"
 import { workerStopped } from "./BrowserErrors.ts"
 import { diedYoungInRow, restartMillis } from "./RestartPolicy.ts"
 import { openingStatus, stalledStatus } from "./TabStatus.ts"
 import { type Watched, watchedCell } from "./Watched.ts"
-import type { SyncStatus } from "@tidemark/sync"
+import { monotonicMillis, type SyncStatus } from "@tidemark/sync"
 import { type SpawnWorker, startWorkerSession, type WorkerSession } from "./WorkerSession.ts"
 import type { Identity, PageState } from "./WorkspaceRpc.ts"
 
@@ -80,7 +80,7 @@ export const connectWorkspace = (
     const life = Effect.gen(function* () {
       const started = yield* startWorkerSession(options)
       const identity = yield* openIn(started, options.workspace, options.page())
-      const openedAt = yield* Clock.currentTimeMillis
+      const openedAt = yield* monotonicMillis
       yield* Deferred.succeed(session, started)
       serving = started
       yield* Deferred.succeed(first, identity)
@@ -90,7 +90,7 @@ export const connectWorkspace = (
       )
       // A status that ends means a worker of no use, whatever the reason.
       yield* Effect.raceFirst(started.died, Effect.exit(tell))
-      return (yield* Clock.currentTimeMillis) - openedAt
+      return (yield* monotonicMillis) - openedAt
     }).pipe(Effect.scoped)
 
     const supervise = Effect.gen(function* () {

@@ -5,7 +5,7 @@
  * is one small message for each rest of the cursor; a hint that others reported leads to one question. Rules:
  * docs/spec/receipts.md.
  */
-import { Clock, Effect, Equal, Option, Queue, Random, Result } from "effect"
+import { Effect, Equal, Option, Queue, Random, Result } from "effect"
 import type { Cursor } from "@tidemark/protocol"
 import { meetReports } from "./DevicePlaces.ts"
 import { withDeadline } from "./internal/failures.ts"
@@ -18,6 +18,7 @@ import {
   paceMoved,
   paceReported
 } from "./internal/reportPace.ts"
+import { monotonicMillis } from "./internal/monotonic.ts"
 import { fencedWrite, type Turn } from "./internal/turn.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
 import { Remote } from "./Remote.ts"
@@ -71,7 +72,7 @@ export const makeCursorReports = Effect.fnUntraced(function* (
     // What happened before is found out by asking.
     hasMoved = false
     isHinted = false
-    let pace = beginPace(yield* Clock.currentTimeMillis, yield* Random.next)
+    let pace = beginPace(yield* monotonicMillis, yield* Random.next)
     /** What goes wrong costs nothing but time; only the lost fence ends it. */
     const attempt = <A>(work: Effect.Effect<A, RemoteError | StoreFailed | FenceLost>) =>
       Effect.result(work).pipe(
@@ -82,7 +83,7 @@ export const makeCursorReports = Effect.fnUntraced(function* (
         )
       )
     for (;;) {
-      const at = yield* Clock.currentTimeMillis
+      const at = yield* monotonicMillis
       if (hasMoved) pace = paceMoved(pace, at, yield* Random.next)
       if (isHinted) pace = paceHinted(pace, at, yield* Random.next)
       hasMoved = false
@@ -93,7 +94,7 @@ export const makeCursorReports = Effect.fnUntraced(function* (
         continue
       }
       const done = yield* attempt(step._tag === "Ask" ? ask : Effect.as(report, { isKnown: true }))
-      const now = yield* Clock.currentTimeMillis
+      const now = yield* monotonicMillis
       if (Option.isNone(done)) pace = paceFailed(pace, now)
       else {
         pace = step._tag === "Ask" ? paceAsked(pace, now) : paceReported(pace, at, now)

@@ -1,6 +1,6 @@
 /** How far devices have come, by their own word. Rules: docs/spec/receipts.md. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option, Schema } from "effect"
+import { Clock, Effect, Fiber, Option, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { type Cursor, Hash, LogId, Seq } from "@tidemark/protocol"
 import { DevicePlaces, meetReports, MemoryDisk, metaKeys, placesUpTo } from "@tidemark/sync"
@@ -46,6 +46,23 @@ describe("reports", () => {
       assert.deepStrictEqual(server.reports.slice(1), [{ device: deviceOne, cursor: server.cursorAt(4) }])
       yield* pass(120)
       assert.strictEqual(server.reports.length, 2)
+    })
+  )
+
+  it.effect("CURSOR-2 a device whose clock was set back by a year reports as before", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      server.append([theirs(1)])
+      const clock = yield* Clock.Clock
+      let skew = 0
+      const millis = () => clock.currentTimeMillisUnsafe() + skew
+      const setBack = { ...clock, currentTimeMillisUnsafe: millis, currentTimeMillis: Effect.sync(millis) }
+      yield* Effect.provideService(start(server), Clock.Clock, setBack)
+      yield* pass(6)
+      skew = -365 * 86_400_000
+      server.append([theirs(2)])
+      yield* pass(8)
+      assert.deepStrictEqual(server.reports.at(-1), { device: deviceOne, cursor: server.cursorAt(2) })
     })
   )
 

@@ -3,7 +3,7 @@
  */
 import type { Row, Workspace } from "@tidemark/model"
 import type { WorkspaceId } from "@tidemark/protocol"
-import { metaKeys, type RowEdits, type RowRef, type StoreFailed } from "@tidemark/sync"
+import { metaKeys, monotonicMillis, type RowEdits, type RowRef, type StoreFailed } from "@tidemark/sync"
 import {
   type LiveRows,
   liveRows,
@@ -13,7 +13,7 @@ import {
   waitingRowsOf,
   type WorkspaceDb
 } from "@tidemark/store-dexie"
-import { Clock, Effect, Queue, type Scope } from "effect"
+import { Effect, Queue, type Scope } from "effect"
 import type { ReadonlyTable, ReadonlyTables } from "../ReadonlyTable.ts"
 import { diedYoungInRow, restartMillis } from "../RestartPolicy.ts"
 import { tablesOf } from "./tablesOf.ts"
@@ -97,7 +97,7 @@ const comeBack = Effect.fnUntraced(function* (
   live: LiveRows,
   tell: TellTrouble
 ) {
-  let openedAt = yield* Clock.currentTimeMillis
+  let openedAt = yield* monotonicMillis
   let lostInRow = 0
   for (;;) {
     yield* Queue.take(losses)
@@ -107,13 +107,13 @@ const comeBack = Effect.fnUntraced(function* (
       if (!live.isAnyUnanswered()) tell(undefined)
       continue
     }
-    lostInRow = diedYoungInRow(lostInRow, (yield* Clock.currentTimeMillis) - openedAt)
+    lostInRow = diedYoungInRow(lostInRow, (yield* monotonicMillis) - openedAt)
     // The first loss is mended before anybody sees it.
     if (lostInRow > 1) tell(lostMessage)
     yield* Effect.sleep(restartMillis(lostInRow))
     const trouble = yield* Effect.match(db.reopen, { onFailure: (failure) => failure, onSuccess: () => undefined })
     if (trouble?.reason === "gone") return tell(trouble.message)
-    openedAt = yield* Clock.currentTimeMillis
+    openedAt = yield* monotonicMillis
     if (trouble === undefined) live.askAgain()
     // Looks whether it helped.
     lost(losses)

@@ -14,7 +14,7 @@ import {
   reportSpreadMillis
 } from "../SyncLimits.ts"
 
-/** All times are epoch milliseconds. */
+/** All times are monotonic milliseconds. */
 export interface ReportPace {
   /** When the cursor moved first and last since it was reported; undefined where it has not. */
   readonly moved: { readonly first: number; readonly last: number; readonly spread: number } | undefined
