@@ -6,6 +6,7 @@ import { runArm, type Tally } from "../src/chaos/Arm.ts"
 import { chaos } from "../src/chaos/Chaos.ts"
 import { startPostgres } from "../src/chaos/PostgresProcess.ts"
 import { controlReport, type Finished, realReport } from "../src/chaos/Report.ts"
+import { rollingStand } from "../src/chaos/RollingStand.ts"
 import { postgresStand, sqliteStand, type Stand } from "../src/chaos/Stand.ts"
 import { runVisibility } from "../src/chaos/Visibility.ts"
 import { SeededRandom } from "../src/SeededRandom.ts"
@@ -49,6 +50,19 @@ describe("chaos", () => {
         assert.isAtLeast(tally.blows.get("database") ?? 0, 1)
       }).pipe(Effect.scoped),
     120_000
+  )
+
+  it.live(
+    "CHAOS-11 two servers are renewed one after the other under load: nobody sees more than a connection that ends",
+    () =>
+      Effect.gen(function* () {
+        const postgres = yield* startPostgres
+        const tally = yield* run("rolling", (random) => rollingStand(postgres, random))
+        const { isGood, line, notes } = realReport("postgres-rolling", tally)
+        assert.isTrue(isGood, [line, ...notes].join("\n"))
+        assert.strictEqual(tally.blows.get("restart"), rounds)
+      }).pipe(Effect.scoped),
+    240_000
   )
 
   it.live(

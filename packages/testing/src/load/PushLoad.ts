@@ -1,10 +1,10 @@
 /** Many workspaces push at once: durable entries a second, and what each costs the server. */
 import { Effect } from "effect"
-import { encodeLivePush, encodePush } from "@tidemark/protocol"
+import { encodePush } from "@tidemark/protocol"
 import type { Member } from "../chaos/Crew.ts"
-import { helloText, type LoadServer, opaqueEntry } from "./LoadStand.ts"
+import { type LoadServer, opaqueEntry } from "./LoadStand.ts"
 import { openRawHttp } from "./RawHttp.ts"
-import { openRawSocket } from "./RawSocket.ts"
+import { openPushSocket } from "./PushSocket.ts"
 
 export interface PushLoadOptions {
   readonly workspaces: number
@@ -53,32 +53,15 @@ const httpLane = async (port: number, member: Member): Promise<Lane> => {
 }
 
 const socketLane = async (port: number, member: Member): Promise<Lane> => {
-  const waiting = new Map<number, (stored: number) => void>()
-  let request = 0
-  const welcomed = Promise.withResolvers<void>()
-  const socket = await openRawSocket(port, {
-    onText: (text) => {
-      if (text.startsWith('{"_tag":"Welcome"')) return welcomed.resolve()
-      const number = /^{"_tag":"PushAnswered","request":(\d+)/.exec(text)?.[1]
-      if (number === undefined) return welcomed.reject(new Error(`the socket said ${text}`))
-      return waiting.get(Number(number))?.(storedIn(text))
-    }
-  })
-  socket.sendText(helloText(member))
-  await welcomed.promise
+  const socket = await openPushSocket(port, member)
   return {
     member,
     deviceSeq: 0,
     close: socket.close,
-    push: (entries) =>
-      new Promise((resolve) => {
-        request += 1
-        waiting.set(request, (stored) => {
-          waiting.delete(request)
-          resolve(stored)
-        })
-        socket.sendBinary(encodeLivePush({ request, entries }))
-      })
+    push: async (entries) => {
+      const { results } = await socket.push(entries)
+      return results.filter(({ _tag }) => _tag === "Stored").length
+    }
   }
 }
 
