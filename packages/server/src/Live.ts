@@ -128,6 +128,7 @@ const makeLive = Effect.gen(function* () {
     let isParked = true
     let missedHead: Seq | undefined
     let missedRoster: RosterNumber | undefined
+    let hasEnded = false
     /** Answers to pushes that found no room, and whom to tell when they have gone. */
     const unsaid: Array<{ readonly text: string; readonly said: () => void }> = []
 
@@ -161,10 +162,16 @@ const makeLive = Effect.gen(function* () {
       isParked = false
     }
 
-    /** Says something that may not be lost; ends when it is said. */
+    /** Nobody is there to be answered any more, and nobody waits for it. */
+    const end = Effect.sync(() => {
+      hasEnded = true
+      for (const { said } of unsaid.splice(0)) said()
+    })
+
+    /** Says something that may not be lost while the session lasts; ends when it is said. */
     const answer = (text: string): Effect.Effect<void> =>
       Effect.suspend(() => {
-        if (unsaid.length === 0 && sink.offer(text)) return Effect.void
+        if (hasEnded || (unsaid.length === 0 && sink.offer(text))) return Effect.void
         return Effect.callback<void>((resume) => {
           unsaid.push({ text, said: () => resume(Effect.void) })
         })
@@ -196,7 +203,7 @@ const makeLive = Effect.gen(function* () {
           return checkRevoked(number)
         })
     }
-    return { subscriber, drained, offer, answer, checkRevoked }
+    return { subscriber, drained, offer, answer, end, checkRevoked }
   }
 
   const open = Effect.fn("Live.open")(function* (hello: Hello, sink: Sink) {
@@ -211,7 +218,8 @@ const makeLive = Effect.gen(function* () {
     if (caller.subject._tag === "Grant") return yield* admitsOnly()
     const { device } = caller.subject
     yield* takeSession(`${workspace}/${device}`)
-    const { answer, checkRevoked, drained, offer, subscriber } = makeSubscriber(workspace, device, sink)
+    const { answer, checkRevoked, drained, end, offer, subscriber } = makeSubscriber(workspace, device, sink)
+    yield* Effect.addFinalizer(() => end)
     yield* fanOut.subscribe(workspace, subscriber)
     const head = yield* log.head(workspace, device)
     yield* fanOut.start(workspace, { logId: head.logId, seq: head.head, chain: head.chain }, head.roster)

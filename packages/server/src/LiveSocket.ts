@@ -269,7 +269,8 @@ export const attach = Effect.fnUntraced(function* (server: Server) {
       connection.socket.resume()
       close(connection, goingAwayCode)
     }
-    yield* Fiber.awaitAll(running)
+    yield* Effect.ignore(Effect.timeout(Fiber.awaitAll(running), answerDeadline))
+    yield* Fiber.interruptAll(running)
   })
 
   // The router's own upgrades keep a request, its fiber and its services alive for as long as the socket is open.

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Result } from "effect"
+import { Effect, Exit, Fiber, Result, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import {
   type ClientMessage,
@@ -218,6 +218,22 @@ describe("Live", () => {
       session.drained()
       yield* Fiber.join(pushing)
       assert.deepStrictEqual(heard, ["Welcome", "PushAnswered", "Behind 1"])
+    }).pipe(Effect.scoped, Effect.provide(memoryStore()))
+  )
+
+  it.effect("FAN-8 an answer that nobody is there to hear keeps nobody waiting", () =>
+    Effect.gen(function* () {
+      const owner = yield* makeOwner
+      const { sink } = makeSink(1)
+      const scope = yield* Scope.make()
+      const session = yield* Scope.provide(open(owner, sink), scope)
+      const push = (request: number) =>
+        session.push(encodeLivePush({ request, entries: makeEntries(owner.device, request, 1) }))
+      const pushing = yield* Effect.forkChild(push(1), { startImmediately: true })
+      assert.isUndefined(pushing.pollUnsafe())
+      yield* Scope.close(scope, Exit.void)
+      yield* Fiber.join(pushing)
+      yield* push(2)
     }).pipe(Effect.scoped, Effect.provide(memoryStore()))
   )
 

@@ -16,7 +16,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { startPostgres } from "../chaos/PostgresProcess.ts"
-import { drawPlot } from "../load/drawPlot.ts"
+import { drawPlot } from "../load/Plot.ts"
 import { growConnections, growDocs, growLog, type GrowthPoint, growWorkspaces } from "../load/GrowthLoad.ts"
 import { startLoadServer } from "../load/LoadStand.ts"
 
