@@ -12,7 +12,7 @@ import { PrometheusMetrics } from "effect/observability"
 import { SqlError } from "effect/sql"
 import { CryptoUnsupported, InsecureContext, Primitives } from "@tidemark/crypto"
 import { bodyBytesMax } from "@tidemark/protocol"
-import { createServer } from "node:http"
+import { createServer, type Server } from "node:http"
 import * as DataFolder from "./DataFolder.ts"
 import { Health } from "./Health.ts"
 import * as LiveSocket from "./LiveSocket.ts"
@@ -20,7 +20,7 @@ import * as Migrations from "./Migrations.ts"
 import * as Postgres from "./Postgres.ts"
 import * as PostgresFollower from "./PostgresFollower.ts"
 import * as RequestLog from "./RequestLog.ts"
-import * as Server from "./Server.ts"
+import * as Services from "./Server.ts"
 import type { ServerConfig } from "./ServerConfig.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 import * as SyncHttp from "./SyncHttp.ts"
@@ -39,14 +39,14 @@ const layerStore = (config: ServerConfig) =>
       const { databasePath } = yield* DataFolder.open(config.dataFolder)
       const options = { ...config, secret: yield* DataFolder.secret(config.dataFolder) }
       if (Option.isSome(config.databaseUrl)) {
-        return Layer.provideMerge(PostgresFollower.layer, Server.layerSql(options)).pipe(
+        return Layer.provideMerge(PostgresFollower.layer, Services.layerSql(options)).pipe(
           Layer.provideMerge(Health.layerSql),
           Layer.provide(Migrations.layer()),
           Layer.provide(Postgres.layer(config.databaseUrl.value))
         )
       }
       yield* DataFolder.lock(config.dataFolder)
-      return Server.layerSql(options).pipe(
+      return Services.layerSql(options).pipe(
         Layer.provideMerge(Health.layerSql),
         Layer.provide(Migrations.layer()),
         Layer.provide(SqliteClient.layer({ path: databasePath }))
@@ -70,6 +70,13 @@ const makeNodeServer = Effect.acquireRelease(
 )
 
 /**
+ * Ends what is still connected when requests are not answered any more. A connection that never asked anything is not idle
+ * to Node, stays open, and a request on it would wait for its client's own deadline [HTTP-8].
+ */
+const endConnections = (server: Server) =>
+  Layer.effectDiscard(Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections())))
+
+/**
  * Every route on one port. Needs the services; provides the `HttpServer`, whose address tells the port.
  *
  * The routes are made before the port opens: Node never answers a request that comes while a server listens and has no
@@ -82,6 +89,7 @@ export const layerRoutes = (config: Pick<ServerConfig, "port" | "host" | "webFol
       const server = yield* makeNodeServer
       return Layer.effectDiscard(LiveSocket.attach(server)).pipe(
         Layer.provideMerge(HttpServer.serve(app)),
+        Layer.provideMerge(endConnections(server)),
         Layer.provideMerge(
           NodeHttpServer.layerServer(() => server, {
             port: config.port,

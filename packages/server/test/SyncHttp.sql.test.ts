@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Redacted, type Scope } from "effect"
+import { Effect, Exit, Redacted, Scope } from "effect"
 import { Primitives, makeProof, statementText } from "@tidemark/crypto"
 import {
   bodyBytesMax,
@@ -15,6 +15,7 @@ import {
 import { DataFolder, ServerHttp } from "@tidemark/server"
 import { makeEntries, makeEntry, makeFounder } from "@tidemark/testing/suites/internal/serverFixtures"
 import jwt from "jsonwebtoken"
+import net from "node:net"
 import { makeClient, openSocket, startServer, testConfig } from "./httpServer.ts"
 import { foundOverHttp, linkOverHttp, joinOverHttp, revokeOverHttp } from "./httpPeople.ts"
 
@@ -24,7 +25,33 @@ const live = <A, E>(effect: Effect.Effect<A, E, Primitives | Scope.Scope>) =>
 const tagOf = (error: { readonly _tag: string }) =>
   "reason" in error ? `${error._tag} ${String(error.reason)}` : error._tag
 
+/** A connection on which nothing is asked; resolves with the bytes that came when it has ended. */
+const connectSilently = (address: string) =>
+  Effect.callback<Effect.Effect<string>>((resume) => {
+    const socket = net.connect(Number(new URL(address).port), "127.0.0.1")
+    const ended = Promise.withResolvers<string>()
+    let heard = ""
+    socket.on("data", (chunk) => (heard += chunk.toString()))
+    socket.on("error", () => undefined)
+    socket.on("close", () => ended.resolve(heard))
+    socket.on("connect", () => resume(Effect.succeed(Effect.promise(() => ended.promise))))
+  })
+
 describe("HTTP", () => {
+  it.live("HTTP-8 a server that has stopped leaves no connection open, also none that never asked anything", () =>
+    live(
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const { address } = yield* Scope.provide(startServer(yield* testConfig()), scope)
+        const ended = yield* connectSilently(address)
+        // The server has taken the connection when it answers on a later one.
+        yield* (yield* makeClient(address)).system.hello()
+        yield* Scope.close(scope, Exit.void)
+        assert.strictEqual(yield* ended, "")
+      })
+    )
+  )
+
   it.live("HTTP-1 found, push, pull, link, join, renew, revoke: the whole way over a real port", () =>
     live(
       Effect.gen(function* () {
