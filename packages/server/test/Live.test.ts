@@ -227,13 +227,13 @@ describe("Live", () => {
       const { sink } = makeSink(1)
       const scope = yield* Scope.make()
       const session = yield* Scope.provide(open(owner, sink), scope)
-      const push = (request: number) =>
+      const pushOver = (request: number) =>
         session.push(encodeLivePush({ request, entries: makeEntries(owner.device, request, 1) }))
-      const pushing = yield* Effect.forkChild(push(1), { startImmediately: true })
+      const pushing = yield* Effect.forkChild(pushOver(1), { startImmediately: true })
       assert.isUndefined(pushing.pollUnsafe())
       yield* Scope.close(scope, Exit.void)
       yield* Fiber.join(pushing)
-      yield* push(2)
+      yield* pushOver(2)
     }).pipe(Effect.scoped, Effect.provide(memoryStore()))
   )
 
