@@ -78,14 +78,12 @@ export const makeChangeQueue = Effect.fnUntraced(function* (
 
   return {
     submit: (changes) =>
-      Effect.gen(function* () {
-        const answer = yield* Deferred.make<Changed, ChangeRefused | StoreFailed>()
+      Effect.suspend(() => {
+        const answer = Deferred.makeUnsafe<Changed, ChangeRefused | StoreFailed>()
         waiting.push({ changes, answer })
-        if (!isDraining) {
-          isDraining = true
-          yield* Effect.forkIn(drain, scope, { startImmediately: true })
-        }
-        return yield* Deferred.await(answer)
+        if (isDraining) return Deferred.await(answer)
+        isDraining = true
+        return Effect.andThen(Effect.forkIn(drain, scope, { startImmediately: true }), Deferred.await(answer))
       })
   }
 })

@@ -20,7 +20,7 @@ import {
   type Workspace
 } from "@tidemark/model"
 import { LocalStore, localSeqsToEditId, SealAhead, type StoreFailed } from "@tidemark/sync"
-import { type Change, type Changed, ChangeRefused } from "./Change.ts"
+import { type Change, type Changed, ChangeRefused, type InsertChange } from "./Change.ts"
 import { type ChangeRequest, commitChanges, unbegun } from "./ChangeCommit.ts"
 import { makeChangeQueue, type WaitingChange } from "./ChangeQueue.ts"
 import { foldTail, type Unfolded } from "./FoldTail.ts"
@@ -79,31 +79,39 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
   const nameToDoc: DocIdOf = (name) => docIdOf(idKey, name)
   const exclusively = semaphore.withPermits(1)
 
-  /** The mutation of a change, and the record it is about. */
-  const toMutation = Effect.fnUntraced(function* (change: Change) {
-    if (change._tag === "Ensure") return { mutation: change, id: keyedRecordId(change.table, change.key, nameToDoc) }
-    if (change._tag !== "Insert") return { mutation: change, id: change.id }
+  /** A new record's mutation, with an id in the shard this device creates records in. */
+  const inserted = Effect.fnUntraced(function* (change: InsertChange) {
     const doc = yield* openShards.take(change.table, live)
     const random = yield* primitives.randomBytes(9)
     const id = newRecordId(doc, () => random)
     return { mutation: { ...change, id }, id }
   })
 
-  const toRequest = Effect.fnUntraced(function* (changes: ReadonlyArray<Change>) {
-    const mutations: Array<Mutation> = []
-    const ids: Array<RecordId> = []
-    let refusal: MutationError | undefined = tooLarge(changes)
-    for (const change of refusal === undefined ? changes : []) {
-      if (syncedTable(schema, change.table) === undefined) {
-        refusal ??= new UnknownTable({ table: change.table })
-        continue
+  /** The mutation of a change, and the record it is about. */
+  const named = (change: Exclude<Change, InsertChange>): { readonly mutation: Mutation; readonly id: RecordId } =>
+    change._tag === "Ensure"
+      ? { mutation: change, id: keyedRecordId(change.table, change.key, nameToDoc) }
+      : { mutation: change, id: change.id }
+
+  /** What each call asks for; one generator for all, since under load there are hundreds. */
+  const toRequests = Effect.fnUntraced(function* (calls: ReadonlyArray<WaitingChange>) {
+    const built: Array<{ readonly ids: ReadonlyArray<RecordId>; readonly request: ChangeRequest }> = []
+    for (const { changes } of calls) {
+      const mutations: Array<Mutation> = []
+      const ids: Array<RecordId> = []
+      let refusal: MutationError | undefined = tooLarge(changes)
+      for (const change of refusal === undefined ? changes : []) {
+        if (syncedTable(schema, change.table) === undefined) {
+          refusal ??= new UnknownTable({ table: change.table })
+          continue
+        }
+        const { id, mutation } = change._tag === "Insert" ? yield* inserted(change) : named(change)
+        mutations.push(mutation)
+        ids.push(id)
       }
-      const { id, mutation } = yield* toMutation(change)
-      mutations.push(mutation)
-      ids.push(id)
+      built.push({ ids, request: { mutations, refusal, localSeqs: [] } })
     }
-    const request: ChangeRequest = { mutations, refusal, localSeqs: [] }
-    return { ids, request }
+    return built
   })
 
   const drawSeeds = Effect.fnUntraced(function* (docs: ReadonlyArray<DocId>) {
@@ -117,7 +125,7 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
 
   /** Commits calls in one transaction and answers each; returns those that met a shard another tab had filled. */
   const commit = Effect.fnUntraced(function* (calls: ReadonlyArray<WaitingChange>) {
-    const built = yield* unbegun(Effect.forEach(calls, ({ changes }) => toRequest(changes)))
+    const built = yield* unbegun(toRequests(calls))
     const requests = built.map(({ request }) => request)
     const mutations = requests.flatMap((request) => request.mutations)
     const seedOf = yield* drawSeeds([...new Set(mutations.map((one) => docOf(one, nameToDoc)))])

@@ -52,16 +52,16 @@ export class PlannedText {
   }
 
   #splices(given: ReadonlyArray<TextSplice>): TextWrite | undefined | string {
-    const splices = given.filter(([, remove, insert]) => remove !== 0 || insert !== "")
     let operations = 0
-    for (const splice of splices) {
+    for (const splice of given) {
       const fault = this.#faultOf(splice)
       if (fault !== undefined) return fault
       operations += splice[1] + splice[2].length
       this.#apply(splice)
     }
     if (operations > spliceOperationsMax) return tooLong(operations)
-    return splices.length === 0 ? undefined : { kind: "splices", field: this.#column.name, splices }
+    if (operations === 0) return undefined
+    return { kind: "splices", field: this.#column.name, splices: given }
   }
 
   #rewrite(from: string, to: string): TextWrite | undefined | string {
