@@ -51,6 +51,7 @@ export class TidemarkDevice {
   readonly #rows: DatabaseSync
   readonly #byId: StatementSync
   readonly #listeners: Array<() => void> = []
+  readonly #lastRead = new Map<string, { readonly json: unknown; readonly row: Row }>()
   /** Changes that are not on disk yet. */
   readonly #changing = new Set<Promise<unknown>>()
   #failure: unknown
@@ -83,9 +84,16 @@ export class TidemarkDevice {
     return changing
   }
 
+  /** Parsed again only where it has changed: a commit may be one of other rows, or of receipts. */
   row(table: string, id: string): Row | undefined {
     const found = this.#byId.get(table, id)
-    return found === undefined ? undefined : rowIn(found)
+    if (found === undefined) return undefined
+    const key = `${table} ${id}`
+    const last = this.#lastRead.get(key)
+    if (last !== undefined && last.json === found["json"]) return last.row
+    const row = rowIn(found)
+    this.#lastRead.set(key, { json: found["json"], row })
+    return row
   }
 
   rows(table: string): ReadonlyArray<Row> {
