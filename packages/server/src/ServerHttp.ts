@@ -63,12 +63,6 @@ const layerApp = (webFolder: string) =>
     RequestLog.layer
   )
 
-/** Stopped, it leaves no connection behind: Node keeps idle ones open, and what came over them then would get no answer. */
-const makeNodeServer = Effect.acquireRelease(
-  Effect.sync(() => createServer({ requestTimeout, headersTimeout })),
-  (server) => Effect.sync(() => server.closeAllConnections())
-)
-
 /**
  * Ends what is still connected when requests are not answered any more. A connection that never asked anything is not idle
  * to Node, stays open, and a request on it would wait for its client's own deadline [HTTP-8].
@@ -84,9 +78,8 @@ const endConnections = (server: Server) =>
  */
 export const layerRoutes = (config: Pick<ServerConfig, "port" | "host" | "webFolder">) =>
   Layer.unwrap(
-    Effect.gen(function* () {
-      const app = yield* HttpRouter.toHttpEffect(layerApp(config.webFolder))
-      const server = yield* makeNodeServer
+    Effect.map(HttpRouter.toHttpEffect(layerApp(config.webFolder)), (app) => {
+      const server = createServer({ requestTimeout, headersTimeout })
       return Layer.effectDiscard(LiveSocket.attach(server)).pipe(
         Layer.provideMerge(HttpServer.serve(app)),
         Layer.provideMerge(endConnections(server)),
