@@ -13,6 +13,7 @@ import { dirname, join } from "node:path"
 import { parseArgs } from "node:util"
 import { comparisonsOf } from "./Comparison.ts"
 import { readResults, type Row, resultsOf } from "./Results.ts"
+import { nextRound } from "./Rounds.ts"
 import { runOnce } from "./Run.ts"
 import { medianOf } from "./Statistics.ts"
 import type { System } from "./System.ts"
@@ -66,14 +67,15 @@ const millisPerBudget = (Number(values.minutes) * 60_000) / budgetOfAll
 /** One system's runs of one workload so far. */
 interface Cell {
   readonly system: System
-  readonly runs: Array<Figures>
+  readonly figures: Array<Figures>
   readonly failures: Set<string>
   millis: number
 }
 
-/** Whether there is time for another; one that failed is tried once more. */
-const isOpen = ({ failures, millis, runs: done }: Cell): boolean =>
-  done.length === 0 || (millis * (1 + 1 / done.length) <= cellMillisMax && (failures.size === 0 || done.length < 2))
+const progressOf = (cell: Cell) => ({
+  cell,
+  ...{ runs: cell.figures.length, millis: cell.millis, hasFailed: cell.failures.size > 0 }
+})
 
 /** What a workload did not use is the next one's. */
 let deadline = Date.now()
@@ -82,14 +84,12 @@ const runAll = async (workload: Workload): Promise<ReadonlyArray<Row>> => {
   deadline += workload.budgetSeconds * millisPerBudget
   const cells = chosenSystems
     .filter(({ leavesOut }) => leavesOut?.[workload.name] === undefined)
-    .map((system): Cell => ({ system, runs: [], failures: new Set(), millis: 0 }))
-  for (let run = 0; run < runs; run++) {
-    const open = cells.filter(isOpen)
-    const expected = open.reduce((sum, { millis, runs: done }) => sum + millis / Math.max(1, done.length), 0)
-    if (run > 0 && Date.now() + expected > deadline) break
-    for (const cell of open) {
+    .map((system): Cell => ({ system, figures: [], failures: new Set(), millis: 0 }))
+  const round = () => nextRound(cells.map(progressOf), { runs, cellMillisMax }, deadline - Date.now())
+  for (let open = round(); open.length > 0; open = round()) {
+    for (const { cell } of open) {
       const { failure, figures, millis } = await runOnce(workload, cell.system, settings)
-      cell.runs.push(figures)
+      cell.figures.push(figures)
       cell.millis += millis
       if (failure !== undefined) cell.failures.add(failure)
     }
@@ -97,16 +97,18 @@ const runAll = async (workload: Workload): Promise<ReadonlyArray<Row>> => {
   for (const [name, part] of Object.entries(workload.parts)) {
     if (parts === undefined || parts.includes(name)) print(`${name}: ${part.title}`, Object.keys(part.figures), cells)
   }
-  return cells.map(({ failures, runs: taken, system }) => ({
-    ...{ workload: workload.name, system: system.name, runs: taken, failures: [...failures] }
+  return cells.map(({ failures, figures, system }) => ({
+    ...{ workload: workload.name, system: system.name, runs: figures, failures: [...failures] }
   }))
 }
 
 const print = (title: string, figures: ReadonlyArray<string>, cells: ReadonlyArray<Cell>): void => {
   console.log(`${title}\n  ${"".padEnd(24)}${figures.map((name) => name.padStart(24)).join("")}`)
   for (const cell of cells) {
-    const medians = figures.map((name) => medianOf(cell.runs.flatMap((one) => one[name] ?? []))?.toFixed(1) ?? "fails")
-    const seconds = `${cell.runs.length} runs, ${(cell.millis / 1_000).toFixed(0)} s`
+    const medians = figures.map(
+      (name) => medianOf(cell.figures.flatMap((one) => one[name] ?? []))?.toFixed(1) ?? "fails"
+    )
+    const seconds = `${cell.figures.length} runs, ${(cell.millis / 1_000).toFixed(0)} s`
     console.log(`  ${cell.system.name.padEnd(24)}${medians.map((one) => one.padStart(24)).join("")}  ${seconds}`)
     for (const failure of cell.failures) console.log(`    ${failure}`)
   }

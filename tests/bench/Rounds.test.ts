@@ -1,0 +1,33 @@
+/** Slow systems have fewer runs, and a workload ends in time; everything runs once. */
+import { assert, describe, it } from "@effect/vitest"
+import { nextRound, type Progress } from "../../bench/src/Rounds.ts"
+
+const limits = { runs: 5, cellMillisMax: 60_000 }
+const fresh: Progress = { runs: 0, millis: 0, hasFailed: false }
+const after = (runs: number, millis: number, hasFailed = false): Progress => ({ runs, millis, hasFailed })
+
+describe("rounds of the benchmarks", () => {
+  it("BENCH-5 everything runs once, however little time is left", () => {
+    assert.deepStrictEqual(nextRound([fresh, fresh], limits, -1), [fresh, fresh])
+    assert.deepStrictEqual(nextRound([fresh], { ...limits, runs: 0 }, 1), [])
+  })
+
+  it("BENCH-5 a system runs as often as asked, or as long as its next run fits its time", () => {
+    assert.lengthOf(nextRound([after(4, 40_000)], limits, 100_000), 1)
+    assert.lengthOf(nextRound([after(5, 40_000)], limits, 100_000), 0)
+    assert.lengthOf(nextRound([after(1, 30_000)], limits, 100_000), 1)
+    assert.lengthOf(nextRound([after(1, 30_001)], limits, 100_000), 0)
+  })
+
+  it("BENCH-5 one that failed is tried once more", () => {
+    assert.lengthOf(nextRound([after(1, 1_000, true)], limits, 100_000), 1)
+    assert.lengthOf(nextRound([after(2, 2_000, true)], limits, 100_000), 0)
+    assert.lengthOf(nextRound([after(2, 2_000)], limits, 100_000), 1)
+  })
+
+  it("BENCH-5 a round that would not be over in time is not begun, so that all systems have as many", () => {
+    const cells = [after(1, 10_000), after(2, 40_000)]
+    assert.deepStrictEqual(nextRound(cells, limits, 30_000), cells)
+    assert.deepStrictEqual(nextRound(cells, limits, 29_999), [])
+  })
+})
