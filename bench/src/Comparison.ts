@@ -1,20 +1,25 @@
 /** Each figure of each system beside the floor and the best peer. Pure. */
+import { browserName, browserPart } from "./Browser.ts"
 import { type Results, summaryIn } from "./Results.ts"
 import type { Summary } from "./Statistics.ts"
-import type { Figure } from "./Workload.ts"
+import type { Figure, Part } from "./Workload.ts"
 import { workloads } from "./Workloads.ts"
 
 export interface FigurePlace {
-  /** W1 … W9 */
+  /** W1 … W9, or the browser. */
   readonly part: string
   readonly name: string
   readonly figure: Figure
 }
 
-export const figurePlaces: ReadonlyArray<FigurePlace> = workloads.flatMap((workload) =>
-  Object.entries(workload.parts).flatMap(([part, { figures }]) =>
-    Object.entries(figures).map(([name, figure]) => ({ part, name, figure }))
-  )
+/** W1 … W9, and the browser. */
+const parts: ReadonlyArray<readonly [string, Part]> = [
+  ...workloads.flatMap((workload) => Object.entries(workload.parts)),
+  [browserName, browserPart]
+]
+
+export const figurePlaces: ReadonlyArray<FigurePlace> = parts.flatMap(([part, { figures }]) =>
+  Object.entries(figures).map(([name, figure]) => ({ part, name, figure }))
 )
 
 export interface Comparison extends Summary {

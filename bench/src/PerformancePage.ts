@@ -89,7 +89,7 @@ const verdictRow = ({ against, bound, figure, outcome, target }: Verdict): Reado
 /** Everything between the two marks. */
 export const benchSection = (results: Results): string => {
   const comparisons = comparisonsOf(results)
-  const parts = [...new Set(figurePlaces.map(({ part }) => part))]
+  const parts = workloads.flatMap((workload) => Object.keys(workload.parts))
   return [
     begin,
     "## Beside the peers",

@@ -4,6 +4,7 @@
  * Source: the table "To reach, in one run on one machine" of the project's fourth piece of work, "Fast by measure"; nothing here may
  * be loosened without a measurement in `docs/performance.md` that shows the floor which forbids it.
  */
+import { browserSystem } from "./Browser.ts"
 import { bestPeerOf, figurePlaces } from "./Comparison.ts"
 import { type Results, summaryIn } from "./Results.ts"
 import type { Summary } from "./Statistics.ts"
@@ -57,7 +58,11 @@ export const targets: ReadonlyArray<Target> = [
   ...sqlite("manyKilobytesEach", limit(16)),
   // W9.
   ...sqlite("entriesPerSecond", limit(5_000)),
-  { figure: "entriesPerSecond", system: "tidemark-postgres", bound: times("tidemark-sqlite", 0.8) }
+  { figure: "entriesPerSecond", system: "tidemark-postgres", bound: times("tidemark-sqlite", 0.8) },
+  // In the browser.
+  { figure: "engineGzipKilobytes", system: browserSystem, bound: limit(60) },
+  { figure: "workerGzipKilobytes", system: browserSystem, bound: limit(180) },
+  { figure: "writeVisibleMillisP95", system: browserSystem, bound: limit(16) }
 ]
 
 /**

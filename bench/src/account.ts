@@ -48,6 +48,9 @@ const collect = (): void => {
   gc()
 }
 
+// The harness is gone: nobody else would end this.
+process.on("disconnect", () => process.exit(1))
+
 process.on("message", (question: ServerQuestion) => {
   const answer = (): void => {
     if (question === "rest") collect()

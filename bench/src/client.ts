@@ -34,6 +34,9 @@ const prepare: Role = async ({ clients, place }) => ({ invitation: await clients
 const fail = (error: unknown): void =>
   say({ _tag: "Failed", error: error instanceof Error ? error.message : String(error) }, 1)
 
+// The harness is gone: nobody else would end this.
+process.on("disconnect", () => process.exit(1))
+
 // What a peer's client throws out of a socket's event ends its role, with its words.
 process.on("uncaughtException", fail)
 process.on("unhandledRejection", fail)

@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: the same workloads on every system, in turn (A B A B), with checked outputs.
  *
- *   --only W1,W3        workloads (default: all)      --systems floor,hocuspocus   (default: all)
+ *   --only W1,W3        workloads, or "browser" (default: all)      --systems floor,hocuspocus   (default: all)
  *   --runs N            runs of each (default 5)      --data FOLDER   where automerge-paper.trace.gz lies
  *   --out FILE          results as JSON (default bench/results/last.json)
  *   --add               keeps what the file holds of other workloads and systems
@@ -11,6 +11,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { parseArgs } from "node:util"
+import { browserName, browserPart, measureBrowser } from "./Browser.ts"
 import { comparisonsOf } from "./Comparison.ts"
 import { readResults, type Row, resultsOf } from "./Results.ts"
 import { nextRound } from "./Rounds.ts"
@@ -42,10 +43,7 @@ const namesIn = (known: ReadonlyArray<string>, names: string | undefined): Reado
     return process.exit(2)
   })
 
-const parts = namesIn(
-  workloads.flatMap((one) => Object.keys(one.parts)),
-  values.only
-)
+const parts = namesIn([...workloads.flatMap((one) => Object.keys(one.parts)), browserName], values.only)
 const systemNames = namesIn(
   systems.map(({ name }) => name),
   values.systems
@@ -115,12 +113,23 @@ const print = (title: string, figures: ReadonlyArray<string>, cells: ReadonlyArr
 }
 
 const before = values.add && existsSync(values.out) ? readResults(values.out).rows : []
+const isBrowserAsked = parts === undefined ? systemNames === undefined : parts.includes(browserName)
 const isTakenAnew = ({ system, workload }: Row): boolean =>
-  chosenSystems.some(({ name }) => name === system) && chosenWorkloads.some(({ name }) => name === workload)
+  (workload === browserName && isBrowserAsked) ||
+  (chosenSystems.some(({ name }) => name === system) && chosenWorkloads.some(({ name }) => name === workload))
 const rows: Array<Row> = before.filter((row) => !isTakenAnew(row))
-for (const workload of chosenWorkloads) {
-  rows.push(...(await runAll(workload)))
+const write = (): void => {
   mkdirSync(dirname(values.out), { recursive: true })
   const results = resultsOf(systems, trace.name, { runs, cellSeconds: cellMillisMax / 1_000 }, rows)
   writeFileSync(values.out, `${JSON.stringify({ ...results, comparisons: comparisonsOf(results) }, undefined, 2)}\n`)
+}
+for (const workload of chosenWorkloads) {
+  rows.push(...(await runAll(workload)))
+  write()
+}
+if (isBrowserAsked) {
+  const row = measureBrowser()
+  rows.push(row)
+  write()
+  console.log(`${browserName}: ${browserPart.title}\n  ${JSON.stringify(row.runs[0])} ${row.failures.join("; ")}`)
 }

@@ -158,6 +158,7 @@ const smallEditsSeen = async ({ client, dataFolder, report }: RunContext): Promi
   await goTo(both, "done")
   const [wrote, read] = await finish(both)
   const seen = numbersOf(read?.["seen"])
+  check(seen.length === smallEdits, "the reader did not see every edit once")
   const took = numbersOf(wrote?.["edited"]).map((at, index) => (seen[index] ?? 0) - at)
   const of = (share: number): number => quantileOf(took, share) ?? 0
   report({ visibleMillisP50: of(0.5), visibleMillisP95: of(0.95), visibleMillisP99: of(0.99) })

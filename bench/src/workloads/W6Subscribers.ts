@@ -99,9 +99,9 @@ export const W6Subscribers: Workload = {
       check(JSON.stringify(one["hashes"]) === JSON.stringify([wrote?.["hash"]]), "a subscriber has another text")
     }
     const edited = numbersOf(wrote?.["edited"])
-    const took = watched.flatMap((one) =>
-      numbersOf(one["seen"]).map((at, index) => at - (edited[index % slowEdits] ?? 0))
-    )
+    const seen = watched.map((one) => numbersOf(one["seen"]))
+    check(seen.flat().length === subscribers * edited.length, "a subscriber did not see every edit once")
+    const took = seen.flatMap((times) => times.map((at, index) => at - (edited[index % edited.length] ?? 0)))
     report({
       fullSpeedCpuMillis: used.cpuMillis,
       fullSpeedMillis: Math.max(...watched.map((one) => numberOf(one, "converged"))) - numberOf(wrote ?? {}, "began"),
