@@ -137,7 +137,8 @@ export const makeHistory = Effect.fnUntraced(function* (
     yield* turn.lock.withPermit(
       Effect.gen(function* () {
         const own = yield* ownMeta
-        if (own.cursor === undefined) return
+        // What a copy sealed now, it could not send as the device that it becomes [CLONE-2].
+        if (own.cursor === undefined || own.isCopied) return
         const items = [{ doc, bytes, covers: [], codec: codecs.ask }]
         const sealed = yield* sealer.seal(items, own.nextDeviceSeq, own.cursor)
         const nextDeviceSeq = DeviceSeq.make(own.nextDeviceSeq + sealed.length)

@@ -59,8 +59,8 @@ export const makeOutbox = Effect.fnUntraced(function* (
       if (updates.length === 0) return 0
       const items = yield* docs.collect(updates)
       const own = yield* fencedWrite(store, turn, {}, (found) => ({ value: found }))
-      // Hello stored a cursor before the first push; without one there is no log to seal for.
-      if (items.length === 0 || own.cursor === undefined) return 0
+      // Hello stored a cursor before the first push; without one there is no log to seal for. A copy is no device yet [CLONE-2].
+      if (items.length === 0 || own.cursor === undefined || own.isCopied) return 0
       const sealed = yield* sealer.seal(items, own.nextDeviceSeq, own.cursor)
       const last = sealed.at(-1)
       if (last === undefined) return 0

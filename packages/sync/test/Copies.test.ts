@@ -1,9 +1,21 @@
 /** Copies of one device, and devices that went back in time. Rules: docs/spec/clones.md. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Scope } from "effect"
+import { Effect, Exit, Fiber, Scope, Semaphore } from "effect"
 import { TestClock } from "effect/testing"
-import { DeviceId, DeviceSeq, LogId } from "@tidemark/protocol"
-import { type Lease, type LocalStoreMemory, MemoryDisk, metaKeys, Refused, StoreFailed } from "@tidemark/sync"
+import { DeviceId, DeviceSeq, LogId, Seq } from "@tidemark/protocol"
+import {
+  encodeNote,
+  historyKey,
+  type Lease,
+  type LocalStoreMemory,
+  MemoryDisk,
+  metaKeys,
+  Refused,
+  StoreFailed
+} from "@tidemark/sync"
+import { makeHistory } from "../src/History.ts"
+import { fencedWrite, takeOver } from "../src/internal/turn.ts"
+import { makeOutbox } from "../src/Outbox.ts"
 import { deviceOne, deviceTwo, docA, docB, entryOf, openTab, quiet, textOf } from "./device.ts"
 import { deviceKey, hashOf, idText, ServerModel } from "./serverModel.ts"
 
@@ -20,6 +32,17 @@ const storedTexts = (server: ServerModel) => server.stored.map(({ bytes }) => te
 const authors = (server: ServerModel) => server.stored.map(({ device, deviceSeq }) => `${device} ${deviceSeq}`)
 const newId = (count: number) => DeviceId.make(idText(100 + count))
 const lease = (peer: string, holder: string): Lease => ({ doc: docA, peer, nonce: "n", end: 1, holder })
+
+/** The engine's parts without the engine, over a store that is marked as a copy's or not, in the turn of a tab. */
+const partsOver = Effect.fnUntraced(function* (isCopied: boolean) {
+  const [disk, server] = [new MemoryDisk(), new ServerModel()]
+  const tab = yield* openTab({ disk, server })
+  const turn = { nonce: "turn", lock: yield* Semaphore.make(1) }
+  yield* takeOver(tab.store, turn.nonce)
+  const own = { cursor: server.cursorAt(0), isCopied }
+  yield* fencedWrite(tab.store, turn, {}, () => ({ value: undefined, batch: { own } }))
+  return { disk, tab, turn }
+})
 
 /** A disk that has sent one item, as it was after a clean end. */
 const used = Effect.fnUntraced(function* (server: ServerModel) {
@@ -45,6 +68,48 @@ const writeAndSync = (server: ServerModel, disk: MemoryDisk, ...texts: ReadonlyA
       yield* tab.becomes("Synced")
     })
   )
+
+describe("what is sealed meanwhile", () => {
+  for (const isCopied of [false, true]) {
+    it.effect(
+      `CLONE-2 of a store ${isCopied ? "that is marked nothing" : "that is not marked everything"} is sealed`,
+      () =>
+        Effect.gen(function* () {
+          const { disk, tab, turn } = yield* partsOver(isCopied)
+          yield* tab.edit("mine")
+          const outbox = yield* Effect.provideContext(makeOutbox(turn), tab.ports)
+          assert.strictEqual(yield* outbox.seal, isCopied ? 0 : 1)
+          assert.strictEqual(disk.sealed.size, isCopied ? 0 : 1)
+        })
+    )
+
+    it.effect(
+      `CLONE-2 a store that is ${isCopied ? "" : "not "}marked ${isCopied ? "asks for nothing" : "asks for what it lacks"}`,
+      () =>
+        Effect.gen(function* () {
+          const { disk, tab, turn } = yield* partsOver(isCopied)
+          const waits = { doc: docA, bytes: new TextEncoder().encode("b<a"), own: false, spans: [], seq: Seq.make(0) }
+          const meta = new Map([[historyKey("waits", docA), encodeNote("a")]])
+          yield* tab.store.write({ docs: [], meta: [] }, () => ({
+            _tag: "Commit",
+            batch: { updates: [waits], meta },
+            value: undefined
+          }))
+          const history = yield* Effect.provideContext(makeHistory(turn), tab.ports)
+          assert.isAbove((yield* history.tend(false)).again ?? 0, 0)
+          yield* TestClock.adjust("10 seconds")
+          const tending = yield* Effect.forkChild(history.tend(false))
+          yield* quiet
+          yield* TestClock.adjust("1 minute")
+          yield* Fiber.join(tending)
+          assert.deepStrictEqual(
+            [...disk.sealed.values()].map(({ bytes }) => textOf(bytes)),
+            isCopied ? [] : ["?"]
+          )
+        })
+    )
+  }
+})
 
 describe("another copy of this device", () => {
   it.effect(

@@ -353,6 +353,8 @@ export const openTab = Effect.fnUntraced(function* (options: {
 
   return {
     engine,
+    /** What the engine stands on, for a part of it alone. */
+    ports: yield* Layer.build(ports),
     ahead,
     store,
     settings,
