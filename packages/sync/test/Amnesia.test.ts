@@ -320,6 +320,35 @@ describe("the refill", () => {
     )
   }
 
+  it.effect("PUSH-6 PULL-12 a receipt for a place that an earlier one gave to another item loses neither", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      server.pageCount = 1
+      server.append(theirs(1))
+      const device = yield* running({ disk: new MemoryDisk(), server })
+      yield* device.becomes("Synced")
+      yield* quiet
+      server.tellsSockets = false
+      server.append(theirs(1, 2))
+      yield* device.edit("first;")
+      yield* quiet
+      // The log comes to the place before the one that was promised, and no further.
+      server.faults.pull = [undefined, "hang"]
+      yield* TestClock.adjust("1 second")
+      yield* quiet
+      assert.deepStrictEqual([(yield* device.cursor)?.seq, server.head], [2, 3])
+      server.fork(server.logId, 2)
+      yield* device.edit("second;", docB)
+      yield* quiet
+      assert.strictEqual(textsOn(server), "t1;t2;second;")
+      yield* settled
+      yield* settled
+      yield* device.becomes("Synced")
+      assert.strictEqual(occurrences(textsOn(server), "first;"), 1)
+      yield* device.end
+    })
+  )
+
   it.effect("AMNESIA-6 while another device holds the lease nothing of others is sent, and own edits still are", () =>
     Effect.gen(function* () {
       const server = new ServerModel()
