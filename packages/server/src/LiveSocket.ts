@@ -61,7 +61,7 @@ interface Connection {
   backlog: Array<{ readonly data: Buffer; readonly isBinary: boolean }> | undefined
   session: LiveSession | undefined
   scope: Scope.Closeable | undefined
-  /** When it said something last, and in the beginning when it came; epoch milliseconds. */
+  /** When it said something last, and in the beginning when it came; milliseconds by a clock that nobody sets. */
   heardAt: number
   unanswered: number
   isClosing: boolean
@@ -109,6 +109,7 @@ export const attach = Effect.fnUntraced(function* (server: Server) {
   const sync = yield* SyncService
   const services = yield* Effect.context<never>()
   const clock = yield* Clock.Clock
+  const nowMillis = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
   const fork = Effect.runForkWith(services)
   const connections = new Set<Connection>()
   const running = new Set<Fiber.Fiber<unknown, unknown>>()
@@ -178,7 +179,7 @@ export const attach = Effect.fnUntraced(function* (server: Server) {
   const hear = (connection: Connection, data: Buffer, isBinary: boolean): void => {
     const { backlog, isClosing, session } = connection
     if (isClosing) return
-    connection.heardAt = clock.currentTimeMillisUnsafe()
+    connection.heardAt = nowMillis()
     if (backlog !== undefined) return void backlog.push({ data, isBinary })
     if (session !== undefined && isBinary) return push(connection, session, data)
     const message = readText(data, isBinary)
@@ -191,11 +192,14 @@ export const attach = Effect.fnUntraced(function* (server: Server) {
     const scope = Scope.makeUnsafe()
     connection.scope = scope
     connection.backlog = []
+    // What comes meanwhile stays with its sender, but for what was read already.
+    connection.socket.pause()
     const sink = sinkOf(connection, (text) => sayGoodbye(connection, text))
     const opened = (session: LiveSession) =>
       Effect.sync(() => {
         const { backlog = [] } = connection
         if (connection.isClosing) return
+        connection.socket.resume()
         connection.session = session
         connection.backlog = undefined
         for (const { data, isBinary } of backlog) hear(connection, data, isBinary)
@@ -205,7 +209,11 @@ export const attach = Effect.fnUntraced(function* (server: Server) {
       connection,
       Effect.matchEffect(opening, {
         onSuccess: opened,
-        onFailure: (error) => Effect.sync(() => refuse(connection, error))
+        onFailure: (error) =>
+          Effect.sync(() => {
+            connection.socket.resume()
+            refuse(connection, error)
+          })
       })
     )
   }
@@ -217,7 +225,7 @@ export const attach = Effect.fnUntraced(function* (server: Server) {
       backlog: undefined,
       session: undefined,
       scope: undefined,
-      heardAt: clock.currentTimeMillisUnsafe(),
+      heardAt: nowMillis(),
       unanswered: 0,
       isClosing: false
     }
@@ -251,7 +259,7 @@ export const attach = Effect.fnUntraced(function* (server: Server) {
   }
 
   const look = Effect.sync(() => {
-    const now = clock.currentTimeMillisUnsafe()
+    const now = nowMillis()
     for (const connection of connections) {
       const silentMillis = now - connection.heardAt
       if (connection.isClosing) continue

@@ -255,6 +255,31 @@ describe("live socket", () => {
     )
   )
 
+  it.live("FAN-2 a socket that says nothing is closed after 5 s, also where the clock was set back by a year", () =>
+    live(
+      Effect.gen(function* () {
+        const clock = yield* Clock.Clock
+        let skew = 0
+        const millis = () => clock.currentTimeMillisUnsafe() + skew
+        const nanos = () => BigInt(millis()) * 1_000_000n
+        const setBack: Clock.Clock = {
+          ...clock,
+          currentTimeMillisUnsafe: millis,
+          currentTimeMillis: Effect.sync(millis),
+          currentTimeNanosUnsafe: nanos,
+          currentTimeNanos: Effect.sync(nanos),
+          monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+          monotonicTimeNanos: clock.monotonicTimeNanos,
+          sleep: (duration) => clock.sleep(duration)
+        }
+        const { address } = yield* Effect.provideService(startServer(yield* testConfig({})), Clock.Clock, setBack)
+        const socket = yield* openSocket(address)
+        skew = -365 * 86_400_000
+        assert.strictEqual(short(yield* Effect.timeout(socket.next, "9 seconds")), "Goodbye Unauthorized")
+      })
+    )
+  )
+
   it.live("CURSOR-5 a report at one process is a hint at another over the same PostgreSQL, and is given there", () =>
     live(
       Effect.gen(function* () {
