@@ -69,6 +69,8 @@ export class FanOut extends Context.Service<
     readonly publishBehind: (workspace: WorkspaceId, head: Seq) => Effect.Effect<void>
     /** The workspaces with readers here. */
     readonly watched: Effect.Effect<ReadonlyArray<Watched>>
+    /** One of them, if it has readers here. */
+    readonly watchedOf: (workspace: WorkspaceId) => Watched | undefined
     /** Hands what happens here to a follower, until its scope closes. */
     readonly follow: Effect.Effect<Following, never, Scope.Scope>
   }
@@ -191,6 +193,10 @@ const makeFanOut = () => {
         return room === undefined ? Effect.void : tellAll(room, (subscriber) => subscriber.behind(head))
       }),
     watched: Effect.sync(() => [...rooms].map(([workspace, { at, roster }]) => ({ workspace, at, roster }))),
+    watchedOf: (workspace) => {
+      const room = rooms.get(workspace)
+      return room === undefined ? undefined : { workspace, at: room.at, roster: room.roster }
+    },
     follow: Effect.acquireRelease(
       Effect.gen(function* () {
         const queues = {

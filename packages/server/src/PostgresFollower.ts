@@ -64,7 +64,7 @@ export const layer = Layer.effectDiscard(
     /** Reads what a room misses, page by page. */
     const catchUp = Effect.fn("PostgresFollower.catchUp")(function* (workspace: WorkspaceId) {
       for (;;) {
-        const room = (yield* fanOut.watched).find((one) => one.workspace === workspace)
+        const room = fanOut.watchedOf(workspace)
         if (room?.at === undefined) return
         const { chain, logId, seq: after } = room.at
         const page = yield* log.read(workspace, { after, logId, chain })
@@ -80,15 +80,15 @@ export const layer = Layer.effectDiscard(
         Effect.catchTag(["WorkspaceUnknown", "StorageFailed"], () => Effect.void)
       )
 
-    const headsOf = (watched: ReadonlyArray<Watched>) =>
-      Effect.flatMap(
+    /** One statement and one value, however many there are. */
+    const headsOf = (watched: ReadonlyArray<Watched>) => {
+      const ids = JSON.stringify(watched.map(({ workspace }) => workspace))
+      return Effect.flatMap(
         client`SELECT workspace, log_id, head, chain, roster_number FROM workspaces
-          WHERE ${client.in(
-            "workspace",
-            watched.map(({ workspace }) => workspace)
-          )}`,
+          WHERE workspace IN (SELECT value FROM json_array_elements_text(CAST(${ids} AS json)))`,
         decodeHeads
       )
+    }
 
     /**
      * Publishes roster moves, and catches up with logs that moved, of these workspaces. `watched` is older than what is read
@@ -96,8 +96,9 @@ export const layer = Layer.effectDiscard(
      */
     const look = Effect.fnUntraced(function* (watched: ReadonlyArray<Watched>) {
       if (watched.length === 0) return
+      const before = new Map(watched.map((one) => [one.workspace, one]))
       for (const { chain, head, log_id: logId, roster_number: roster, workspace } of yield* headsOf(watched)) {
-        const room = watched.find((one) => one.workspace === workspace)
+        const room = before.get(workspace)
         if ((room?.at?.seq ?? head) > head || (room?.roster ?? roster) > roster) {
           yield* fanOut.restart(workspace, { logId, seq: head, chain }, roster)
           continue
@@ -111,9 +112,7 @@ export const layer = Layer.effectDiscard(
 
     const hear = (notice: string) => {
       const { from, ids } = idsOf(notice)
-      return from === processId
-        ? Effect.void
-        : Effect.flatMap(fanOut.watched, (watched) => look(watched.filter(({ workspace }) => ids.includes(workspace))))
+      return from === processId ? Effect.void : look(ids.map(fanOut.watchedOf).filter((one) => one !== undefined))
     }
 
     /** Of this nobody needs to hear: a device asks by itself, too. */
