@@ -17,7 +17,7 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { startPostgres } from "../chaos/PostgresProcess.ts"
 import { drawPlot } from "../load/Plot.ts"
-import { growConnections, growDocs, growLog, type GrowthPoint, growWorkspaces } from "../load/GrowthLoad.ts"
+import { growConnections, growDocs, growLog, type GrowthPoint, growWorkspaces, type Told } from "../load/GrowthLoad.ts"
 import { startLoadServer } from "../load/LoadStand.ts"
 
 const { values } = parseArgs({
@@ -36,12 +36,12 @@ type Series = Record<string, ReadonlyArray<GrowthPoint>>
 
 const sizesOf = {
   log: [1_000, 10_000, 100_000, 1_000_000, ...(values.long ? [10_000_000] : [])],
-  docs: [10, 100, 1_000, 10_000, 100_000],
+  docs: [10, 100, 1_000, 10_000],
   workspaces: [10, 100, 1_000, ...(values.long ? [10_000] : [])],
   connections: [100, 1_000, values.long ? 10_000 : 4_000]
 }
 /** Entries that the docs of that series share. */
-const docEntryCount = 200_000
+const docEntryCount = 50_000
 
 const sizeNames: Record<keyof typeof sizesOf, string> = {
   log: "entries in the log",
@@ -64,10 +64,10 @@ const start = Effect.gen(function* () {
 })
 
 const measures = {
-  log: Effect.flatMap(start, (server) => growLog(server, sizesOf.log)),
-  docs: Effect.flatMap(start, (server) => growDocs(server, sizesOf.docs, docEntryCount)),
-  workspaces: Effect.flatMap(start, (server) => growWorkspaces(server, sizesOf.workspaces)),
-  connections: growConnections(start, sizesOf.connections)
+  log: (told: Told) => Effect.flatMap(start, (server) => growLog(server, sizesOf.log, told)),
+  docs: (told: Told) => Effect.flatMap(start, (server) => growDocs(server, sizesOf.docs, docEntryCount, told)),
+  workspaces: (told: Told) => Effect.flatMap(start, (server) => growWorkspaces(server, sizesOf.workspaces, told)),
+  connections: (told: Told) => growConnections(start, sizesOf.connections, told)
 }
 
 const isSeries = (name: string): name is keyof typeof measures => name in measures
@@ -114,13 +114,20 @@ for (const name of wanted) {
 }
 const kept: Series = existsSync(figuresPath) ? JSON.parse(readFileSync(figuresPath, "utf8")) : {}
 const series: Record<string, ReadonlyArray<GrowthPoint>> = { ...kept }
-for (const name of wanted.filter(isSeries)) {
-  series[name] = await Effect.runPromise(Effect.scoped(measures[name]).pipe(Effect.provide(Primitives.layerWebCrypto)))
-  console.log(name)
-  console.table(series[name])
-}
-if (!values.postgres) {
+const write = () => {
+  if (values.postgres) return
   mkdirSync(folder, { recursive: true })
   writeFileSync(figuresPath, `${JSON.stringify(series, undefined, 2)}\n`)
   writeFileSync(join(folder, "plots.md"), page(series))
+}
+for (const name of wanted.filter(isSeries)) {
+  const points: Array<GrowthPoint> = []
+  // Written after each point: a long run that is broken off has not been for nothing.
+  const told: Told = (point) => {
+    points.push(point)
+    series[name] = points
+    console.log(name, JSON.stringify(point))
+    write()
+  }
+  await Effect.runPromise(Effect.scoped(measures[name](told)).pipe(Effect.provide(Primitives.layerWebCrypto)))
 }

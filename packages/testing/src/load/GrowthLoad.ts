@@ -39,7 +39,8 @@ export interface GrowthPoint {
 /** One log under growth: the writer, and the places it remembers. */
 interface GrowingLog {
   readonly socket: PushSocket
-  readonly http: RawHttp
+  /** For reading: a connection on which nothing was asked for a while is a new one. */
+  http: RawHttp
   readonly logId: string
   readonly places: Array<{ readonly seq: Seq; readonly chain: Hash }>
   readonly docs: ReadonlyArray<DocId>
@@ -113,25 +114,34 @@ const join = async (server: LoadServer, log: GrowingLog): Promise<number> => {
 const placeOf = (log: GrowingLog, index: number) =>
   log.places[Math.floor(((index * 0.618) % 1) * (log.places.length - 2))]
 
+const reconnect = async (port: number, log: GrowingLog): Promise<void> => {
+  log.http.close()
+  log.http = await openRawHttp(port)
+}
+
 const fillTo = async (log: GrowingLog, size: number): Promise<void> => {
   while (log.deviceSeq < size) await push(log, Math.min(fillCount, size - log.deviceSeq))
 }
 
+/** Told of each point as soon as it is measured. */
+export type Told = (point: GrowthPoint) => void
+
 /** One log that grows from size to size. */
-export const growLog = Effect.fnUntraced(function* (server: LoadServer, sizes: ReadonlyArray<number>) {
+export const growLog = Effect.fnUntraced(function* (server: LoadServer, sizes: ReadonlyArray<number>, told: Told) {
   const [[member] = []] = yield* server.crews(1, 1)
   if (member === undefined) return yield* Effect.die(new Error("a crew has a member"))
   return yield* Effect.promise(async () => {
     const log = await openLog(server.port, member, 100)
-    const points: Array<GrowthPoint> = []
     // What is compiled by use is compiled before the first point.
     for (let count = 0; count < pushCount; count++) await push(log, 1)
     for (let index = 0; index < pageCount; index++) await pageFrom(log, undefined, pageBytes)
     for (const size of sizes) {
       await fillTo(log, size)
-      points.push({
+      const pushCpuMillis = await costOf(server, pushCount, () => push(log, 1))
+      await reconnect(server.port, log)
+      told({
         size,
-        pushCpuMillis: await costOf(server, pushCount, () => push(log, 1)),
+        pushCpuMillis,
         pageCpuMillis: await costOf(server, pageCount, (index) => pageFrom(log, placeOf(log, index), pageBytes)),
         joinCpuMillis: await join(server, log),
         memoryBytes: server.use().memoryBytes
@@ -139,7 +149,6 @@ export const growLog = Effect.fnUntraced(function* (server: LoadServer, sizes: R
     }
     log.socket.close()
     log.http.close()
-    return points
   })
 })
 
@@ -147,11 +156,11 @@ export const growLog = Effect.fnUntraced(function* (server: LoadServer, sizes: R
 export const growDocs = Effect.fnUntraced(function* (
   server: LoadServer,
   sizes: ReadonlyArray<number>,
-  entryCount: number
+  entryCount: number,
+  told: Told
 ) {
   const crews = yield* server.crews(sizes.length, 1)
   return yield* Effect.promise(async () => {
-    const points: Array<GrowthPoint> = []
     for (const [index, size] of sizes.entries()) {
       const member = crews[index]?.[0]
       if (member === undefined) throw new Error("a crew has a member")
@@ -162,22 +171,26 @@ export const growDocs = Effect.fnUntraced(function* (
         const frame = await ask(log, `/docs/${doc}/entries?after=0&logId=${log.logId}&bytesMax=${pageBytes}`)
         if (Result.getOrThrow(decodeDocPage(frame)).items.length === 0) throw new Error("a doc was empty")
       }
-      points.push({
+      const pushCpuMillis = await costOf(server, pushCount, () => push(log, 1))
+      await reconnect(server.port, log)
+      told({
         size,
-        pushCpuMillis: await costOf(server, pushCount, () => push(log, 1)),
+        pushCpuMillis,
         docPageCpuMillis: await costOf(server, pageCount, readDoc),
         memoryBytes: server.use().memoryBytes
       })
       log.socket.close()
       log.http.close()
     }
-    return points
   })
 })
 
 /** More and more workspaces; each push goes to another one. */
-export const growWorkspaces = Effect.fnUntraced(function* (server: LoadServer, sizes: ReadonlyArray<number>) {
-  const points: Array<GrowthPoint> = []
+export const growWorkspaces = Effect.fnUntraced(function* (
+  server: LoadServer,
+  sizes: ReadonlyArray<number>,
+  told: Told
+) {
   const logs: Array<GrowingLog> = []
   for (const size of sizes) {
     const crews = yield* server.crews(size - logs.length, 1)
@@ -187,7 +200,7 @@ export const growWorkspaces = Effect.fnUntraced(function* (server: LoadServer, s
         const log = logs[Math.floor(((turn * 0.618) % 1) * logs.length)]
         if (log !== undefined) await push(log, 1)
       }
-      points.push({
+      told({
         size,
         pushCpuMillis: await costOf(server, pushCount, pushToOne),
         memoryBytes: server.use().memoryBytes
@@ -198,20 +211,18 @@ export const growWorkspaces = Effect.fnUntraced(function* (server: LoadServer, s
     socket.close()
     http.close()
   }
-  return points
 })
 
 /** More and more idle connections, each time of a server of its own. */
 export const growConnections = Effect.fnUntraced(function* <E, R>(
   start: Effect.Effect<LoadServer, E, R>,
-  sizes: ReadonlyArray<number>
+  sizes: ReadonlyArray<number>,
+  told: Told
 ) {
-  const points: Array<GrowthPoint> = []
   for (const size of sizes) {
     const { bytesPerClient, memoryBytesAfter } = yield* Effect.scoped(
       Effect.flatMap(start, (server) => idleLoad(server, { workspaces: Math.min(100, size / 4), clients: size }))
     )
-    points.push({ size, memoryBytes: memoryBytesAfter, bytesPerConnection: bytesPerClient })
+    told({ size, memoryBytes: memoryBytesAfter, bytesPerConnection: bytesPerClient })
   }
-  return points
 })

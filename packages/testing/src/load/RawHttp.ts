@@ -36,7 +36,9 @@ export const openRawHttp = (port: number): Promise<RawHttp> =>
     socket.setNoDelay(true)
     let waiting: Buffer = Buffer.alloc(0)
     let asked: { readonly resolve: (answer: RawAnswer) => void; readonly reject: (error: Error) => void } | undefined
+    let ended: Error | undefined
     const fail = (error: Error) => {
+      ended = error
       asked?.reject(error)
       reject(error)
     }
@@ -59,6 +61,8 @@ export const openRawHttp = (port: number): Promise<RawHttp> =>
       resolve({
         ask: (request) =>
           new Promise((answer, refuse) => {
+            // A server ends a connection on which nothing is asked for a while.
+            if (ended !== undefined) return refuse(ended)
             asked = { resolve: answer, reject: refuse }
             const head = Buffer.from(headOf(request), "latin1")
             socket.write(request.body === undefined ? head : Buffer.concat([head, request.body]))
