@@ -62,6 +62,9 @@ export interface CommitContext {
   readonly seedOf: (doc: DocId) => LeaseSeed
   /** Meta entries that belong to the changes: the shards this device opened. */
   readonly meta: ReadonlyMap<string, string>
+  /** Milliseconds that go on; and how many of them the mutations took so far, without reads and the disk. */
+  readonly clock: () => number
+  readonly work: { millis: number }
 }
 
 /** What the mutations made of one doc. */
@@ -250,7 +253,15 @@ const nameEdits = (writes: ReadonlyMap<DocId, DocWrite>, localSeqs: ReadonlyArra
 }
 
 /** Runs every request's mutations against the docs as this transaction sees them: one commit for each doc. */
-const runMutations = (
+const runMutations = (...given: Parameters<typeof runAll>): Attempt => {
+  const { clock, work } = given[0]
+  const began = clock()
+  const attempt = runAll(...given)
+  work.millis += clock() - began
+  return attempt
+}
+
+const runAll = (
   context: CommitContext,
   requests: ReadonlyArray<ChangeRequest>,
   docs: ReadonlyArray<LiveDoc>,

@@ -2,7 +2,7 @@
  * The queue of changes in front of the write path: what arrives together is committed together.
  *
  * The first change goes at once. Under load (one comes right after a commit, and others with it) the next commit waits as long
- * as the last one took, at most `gatherMillisMax`, and takes what has gathered; of a long queue it takes as much as fits in
+ * as the last one took, at most `gatherMillisMax`, and takes what has gathered; of a long queue it takes as much as can be written into the docs in
  * `sliceMillisMax`, and everybody else has a turn between two slices [REPLICA-5]. Rules: docs/spec/replica.md.
  */
 import { Deferred, Effect, Scope } from "effect"
@@ -12,7 +12,7 @@ import type { Change, Changed, ChangeRefused } from "./Change.ts"
 /** How long a change waits for others at most, in milliseconds. */
 export const gatherMillisMax = 10
 
-/** How long the commit of a slice of a long queue should take at most, in milliseconds. */
+/** How long the mutations of a slice of a long queue should take at most, in milliseconds; a slow disk makes no smaller slices. */
 const sliceMillisMax = 100
 
 /** Calls in the first slice, and in the largest. */
@@ -30,12 +30,18 @@ export interface ChangeQueue {
   readonly submit: (changes: ReadonlyArray<Change>) => Effect.Effect<Changed, ChangeRefused | StoreFailed>
 }
 
+/** What a commit leaves: calls that have to be built again, and how long its mutations took, in milliseconds. */
+export interface Committed {
+  readonly again: ReadonlyArray<WaitingChange>
+  readonly workMillis: number
+}
+
 /**
- * `commit` runs alone, answers every call it is given, and gives back those that have to be built again. What still waits when the scope
+ * `commit` runs alone, and answers every call it is given but those it gives back. What still waits when the scope
  * closes is interrupted.
  */
 export const makeChangeQueue = Effect.fnUntraced(function* (
-  commit: (calls: ReadonlyArray<WaitingChange>) => Effect.Effect<ReadonlyArray<WaitingChange>>
+  commit: (calls: ReadonlyArray<WaitingChange>) => Effect.Effect<Committed>
 ): Effect.fn.Return<ChangeQueue, never, Scope.Scope> {
   const scope = yield* Scope.Scope
   const waiting: Array<WaitingChange> = []
@@ -59,10 +65,11 @@ export const makeChangeQueue = Effect.fnUntraced(function* (
   const commitSlice = Effect.gen(function* () {
     const calls = waiting.splice(0, sliceCount)
     const began = yield* monotonicMillis
-    waiting.unshift(...(yield* commit(calls)))
+    const { again, workMillis } = yield* commit(calls)
+    waiting.unshift(...again)
     const endedAt = yield* monotonicMillis
     last = { endedAt, took: endedAt - began }
-    sliceCount = nextSliceCount(sliceCount, calls.length, last.took, {
+    sliceCount = nextSliceCount(sliceCount, calls.length, workMillis, {
       millisMax: sliceMillisMax,
       countMax: sliceCountMax
     })

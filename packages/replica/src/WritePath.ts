@@ -78,6 +78,8 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
   const unfolded: Unfolded = new Map()
   const nameToDoc: DocIdOf = (name) => docIdOf(idKey, name)
   const exclusively = semaphore.withPermits(1)
+  const clock = yield* Clock.Clock
+  const clockMillis = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
   /** A new record's mutation, with an id in the shard this device creates records in. */
   const inserted = Effect.fnUntraced(function* (change: InsertChange) {
@@ -131,7 +133,8 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
     const seedOf = yield* drawSeeds([...new Set(mutations.map((one) => docOf(one, nameToDoc)))])
     const now = yield* Clock.currentTimeMillis
     const opened = new Map(openShards.opened)
-    const context = { store, live, ahead, tab, docIdOf: nameToDoc, now, seedOf, meta: opened }
+    const work = { millis: 0 }
+    const context = { store, live, ahead, tab, docIdOf: nameToDoc, now, seedOf, meta: opened, clock: clockMillis, work }
     const written = yield* commitChanges(context, requests)
     if (written.length > 0) openShards.settle(opened)
     const again: Array<WaitingChange> = []
@@ -148,7 +151,7 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
       else yield* Deferred.fail(call.answer, new ChangeRefused({ error: refusal }))
     }
     yield* Effect.ignore(foldLongTails(written))
-    return again
+    return { again, workMillis: work.millis }
   })
 
   /** A call that met a full shard has not run yet: it is built again for a new one. Every other one is answered. */
@@ -157,7 +160,7 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
       Effect.catchCause((cause) =>
         Effect.sync(() => openShards.forget()).pipe(
           Effect.andThen(Effect.forEach(calls, ({ answer }) => Deferred.failCause(answer, cause), { discard: true })),
-          Effect.as<ReadonlyArray<WaitingChange>>([])
+          Effect.as({ again: [], workMillis: 0 })
         )
       )
     )

@@ -16,7 +16,7 @@ const queueOf = Effect.fnUntraced(function* (
       yield* gate
       yield* TestClock.adjust(millis(calls.length))
       yield* Effect.forEach(calls, ({ answer }) => Deferred.succeed(answer, { ids: [] }))
-      return []
+      return { again: [], workMillis: millis(calls.length) }
     })
   )
   const submit = (count: number) =>
