@@ -5,9 +5,16 @@
  * the author may do it. A refused statement changes nothing. Clocks play no part here: whether a grant has expired is
  * asked by the server alone, with `grantIsExpired` [ROSTER-9]. Rules: docs/spec/roster.md.
  */
-import type { Malformed, StatementBody, StatementPieces, StatementRefused } from "@tidemark/protocol"
+import {
+  type Malformed,
+  type StatementBody,
+  type StatementPieces,
+  type StatementRefused,
+  unionVersion
+} from "@tidemark/protocol"
 import { Effect } from "effect"
 import { applyStatement, draftOf, type RosterDraft, stateOf } from "./internal/rosterDraft.ts"
+import { foldGraph } from "./internal/rosterGraph.ts"
 import type { Primitives } from "./Primitives.ts"
 import type { RosterGrant, RosterState } from "./RosterState.ts"
 
@@ -43,20 +50,30 @@ export interface Folded {
   readonly refusedAt?: { readonly index: number; readonly error: StatementRefused | Malformed }
 }
 
-/** Appends statements in order, in one go, up to the first that may not be appended. Never fails: it says how far it came. */
+/**
+ * Appends statements in order, in one go, up to the first that may not be appended. Never fails: it says how far it came.
+ *
+ * The list may go two ways and be united again [ROSTER-14]; one that still goes two ways at its end is good up to where it
+ * begins to. Where it begins to before the end of `from`, fold the whole list instead.
+ */
 export const foldRoster = Effect.fnUntraced(function* (
   statements: ReadonlyArray<Uint8Array>,
   from?: RosterState
 ): Effect.fn.Return<Folded, never, Primitives> {
   let draft: RosterDraft | undefined = from === undefined ? undefined : draftOf(from)
-  const end = (): RosterState | undefined => (draft === undefined ? undefined : stateOf(draft))
   for (const [index, bytes] of statements.entries()) {
     const step = yield* Effect.result(applyStatement(draft, bytes))
-    if (step._tag === "Failure") return { state: end(), refusedAt: { index, error: step.failure } }
+    if (step._tag === "Failure") {
+      // Most lists are one line, and need no more than this loop.
+      if (isUnion(bytes) || statements.slice(index).some(isUnion)) return yield* foldGraph(statements, from)
+      return { state: draft === undefined ? undefined : stateOf(draft), refusedAt: { index, error: step.failure } }
+    }
     draft = step.success.draft
   }
-  return { state: end() }
+  return { state: draft === undefined ? undefined : stateOf(draft) }
 })
+
+const isUnion = (bytes: Uint8Array): boolean => bytes[0] === unionVersion
 
 /** Whether a grant's time is over by this clock. For the server: a device has no clock anyone must trust. */
 export const grantIsExpired = (grant: Pick<RosterGrant, "expiresAt">, nowMillis: number): boolean =>

@@ -14,19 +14,23 @@ export interface RosterDevice {
   readonly revokedAt?: RosterNumber
 }
 
-/** A grant of the roster. `expiresAt` is epoch milliseconds by the server's clock; `usesLeft` the devices it may still let in. */
+/**
+ * A grant of the roster. `expiresAt` is epoch milliseconds by the server's clock; `uses` the devices it may let in, `usesLeft`
+ * those it still may.
+ */
 export interface RosterGrant {
   readonly link: PublicKeys
   readonly role: Role
   readonly by: DeviceId
   readonly expiresAt: number
+  readonly uses: number
   readonly usesLeft: number
   readonly wraps: ReadonlyArray<KeyWrap>
   readonly number: RosterNumber
   readonly revokedAt?: RosterNumber
 }
 
-/** The roster after `number` statements; `head` is the hash of the last. Immutable. */
+/** The roster after `number` statements, unions among them; `head` is the hash of the last. Immutable. */
 export interface RosterState {
   readonly workspace: WorkspaceId
   readonly number: RosterNumber

@@ -4,10 +4,25 @@
  * A stored statement is `u8 1 ‖ body ‖ 64 bytes of signature`; the body is JSON in UTF-8. The signature covers
  * `statementContext ‖ u8 1 ‖ body`, and the bytes are kept exactly as they were signed, so there is no canonical form to
  * agree on. Unknown fields are kept and ignored; an unknown kind is `TooNew` [ROSTER-7].
+ *
+ * Between them stand unions, `u8 2 ‖ 32 bytes ‖ 32 bytes`: the hashes of the two heads of a list that had gone two ways, the
+ * smaller text first. Nobody signs them, for they say nothing that could not be seen [ROSTER-14].
  * Rules: docs/spec/roster.md.
  */
 import { Result, Schema } from "effect"
-import { DeviceId, GrantId, Hash, KeyId, LogId, Role, RosterNumber, Seq, WorkspaceId } from "./Ids.ts"
+import {
+  bytesToId,
+  DeviceId,
+  GrantId,
+  Hash,
+  idToBytes,
+  KeyId,
+  LogId,
+  Role,
+  RosterNumber,
+  Seq,
+  WorkspaceId
+} from "./Ids.ts"
 import { signatureBytes } from "./Envelope.ts"
 import { statementBytesMax } from "./Limits.ts"
 import { Malformed } from "./Malformed.ts"
@@ -129,4 +144,27 @@ export const decodeStatement = (bytes: Uint8Array): Result.Result<StatementPiece
     return malformed(`This ${name} statement lacks a field or has one of the wrong form`)
   }
   return Result.succeed({ signed, signature, body: { kind: "unknown", name, number: kind.success.number } })
+}
+
+/** The layout of a union. */
+export const unionVersion = 2
+
+const hashBytes = 32
+
+/** The union of two different heads: the same bytes whoever makes it, and in whatever order they are given. */
+export const encodeUnion = (one: Hash, other: Hash): Uint8Array<ArrayBuffer> => {
+  const bytes = new Uint8Array(1 + 2 * hashBytes)
+  bytes[0] = unionVersion
+  const [first, second] = one < other ? [one, other] : [other, one]
+  bytes.set(idToBytes(first), 1)
+  bytes.set(idToBytes(second), 1 + hashBytes)
+  return bytes
+}
+
+/** The two heads of a union, the smaller text first. */
+export const decodeUnion = (bytes: Uint8Array): Result.Result<readonly [Hash, Hash], Malformed> => {
+  if (bytes.length !== 1 + 2 * hashBytes || bytes[0] !== unionVersion) return malformed("This is not a union")
+  const one = Hash.make(bytesToId(bytes.subarray(1, 1 + hashBytes)))
+  const other = Hash.make(bytesToId(bytes.subarray(1 + hashBytes)))
+  return one < other ? Result.succeed([one, other]) : malformed("A union names two heads, the smaller one first")
 }

@@ -206,7 +206,7 @@ const perform = (draft: RosterDraft, body: Exclude<StatementPieces["body"], type
     draft.tooNewAt ??= body.number
   } else if (body.kind === "grant") {
     const { link, role, by, expiresAt, uses, wraps, number } = body
-    draft.grants.set(grantIdOf(link.signing), { link, role, by, expiresAt, usesLeft: uses, wraps, number })
+    draft.grants.set(grantIdOf(link.signing), { link, role, by, expiresAt, uses, usesLeft: uses, wraps, number })
   } else if (body.kind === "admit") {
     admit(draft, body)
   } else if ("device" in body.target) {
@@ -259,6 +259,12 @@ const placeOf = (pieces: StatementPieces): Result.Result<Place, Refusal> => {
     ? Result.succeed(place.success)
     : malformed("This statement of a later kind does not say its place and its author")
 }
+
+/** The hash that a statement names as the one before it; `undefined` for a first one. Nothing is verified. */
+export const previousOf = (bytes: Uint8Array): Result.Result<Hash | undefined, Refusal> =>
+  Result.flatMap(decodeStatement(bytes), (pieces) =>
+    pieces.body.kind === "found" ? Result.succeed(undefined) : Result.map(placeOf(pieces), ({ previous }) => previous)
+  )
 
 const checkRight = (draft: RosterDraft, body: Exclude<StatementPieces["body"], typeof Found.Type>): Checked => {
   if (body.kind === "grant") return checkGrant(draft, body)
