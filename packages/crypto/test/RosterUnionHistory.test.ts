@@ -14,9 +14,12 @@ import {
 import { admission, at, found, grantTo, makePerson, type Person, revocation } from "./fixture.ts"
 
 const Choice = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 999_983 }))
-const Choices = Schema.Array(Choice).check(Schema.isMinLength(6), Schema.isMaxLength(26))
+const Choices = Schema.Array(Choice).check(Schema.isMinLength(8), Schema.isMaxLength(32))
 
 const pick = <A>(list: ReadonlyArray<A>, choice: number): A | undefined => list[choice % list.length]
+
+/** Choices of `step`: a grant of an owner, and somebody who comes in by it. */
+const [grantOwner, letIn] = [7, 0]
 
 /** What a statement says, and all statements that stand before it. */
 type Fact = { readonly before: ReadonlySet<Fact> } & (
@@ -110,18 +113,21 @@ const unite = Effect.fnUntraced(function* (one: Way, other: Way) {
   return { list, state, facts: new Set([...one.facts, ...other.facts]) } satisfies Way
 })
 
-/** Up to four ways from one beginning; some meet on the way and go apart again. */
+/** An owner of each way's own beginning, then up to four ways from it; some meet on the way and go apart again. */
 const makeWays = Effect.fnUntraced(function* (choices: ReadonlyArray<number>) {
   const { bytes, owner, state } = yield* found()
   const founder: Fact = { kind: "in", person: owner, role: "owner", before: new Set() }
-  const ways: Array<Way> = [{ list: [bytes], state, facts: new Set([founder]) }]
+  let start: Way = { list: [bytes], state, facts: new Set([founder]) }
+  // Two more owners, so that each way has somebody whom another may put out.
+  for (const choice of [grantOwner, letIn, letIn]) start = yield* step(start, choice)
+  const ways: Array<Way> = [start, start]
   for (const choice of choices) {
     const index = (choice >> 3) % ways.length
     const [way, other] = [ways[index], pick(ways, choice >> 11)]
     if (way === undefined || other === undefined) continue
-    if (choice % 7 === 0 && ways.length < 4) ways.push(way)
-    else if (choice % 7 === 1) ways[index] = yield* unite(way, other)
-    else ways[index] = yield* step(way, Math.floor(choice / 7))
+    if (choice % 11 === 0 && ways.length < 4) ways.push(way)
+    else if (choice % 11 === 1) ways[index] = yield* unite(way, other)
+    else ways[index] = yield* step(way, Math.floor(choice / 11))
   }
   return ways
 })
@@ -175,7 +181,7 @@ describe("random histories on several ways", () => {
           all = united
         }
       }).pipe(Effect.provide(Primitives.layerWebCrypto)),
-    { arbitrary: { runs: 60 } }
+    { arbitrary: { runs: 40 } }
   )
 
   it.effect.prop(

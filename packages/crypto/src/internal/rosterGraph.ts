@@ -122,10 +122,11 @@ class Walk {
   #unite(item: Item, one: Hash, other: Hash): Result.Result<void, Refusal> {
     this.#keepTip()
     const [a, b] = [this.#states.get(one), this.#states.get(other)]
-    if (a === undefined || b === undefined || !this.#heads.has(one) || !this.#heads.has(other)) {
+    const [before, beforeOther] = [this.#upTo(one), this.#upTo(other)]
+    if (a === undefined || b === undefined || before.has(other) || beforeOther.has(one)) {
       return Result.fail(malformed("This union does not name two ends of this roster"))
     }
-    const number = this.#countBefore([one, other]) + 1
+    const number = this.#countOf(new Set([...before, ...beforeOther])) + 1
     if (number > statementCountMax) {
       const message = `A roster holds ${statementCountMax} statements`
       return Result.fail(new StatementRefused({ reason: "tooMany", message }))
@@ -136,17 +137,22 @@ class Walk {
     return Result.succeed(undefined)
   }
 
-  /** How many statements stand before these and are these. */
-  #countBefore(heads: ReadonlyArray<Hash>): number {
-    const from = this.#from
+  /** A statement and all that stand before it. */
+  #upTo(head: Hash): ReadonlySet<Hash> {
     const met = new Set<Hash>()
-    const open = [...heads]
+    const open = [head]
     for (let hash = open.pop(); hash !== undefined; hash = open.pop()) {
       if (met.has(hash)) continue
       met.add(hash)
-      const index = hash === from?.head ? undefined : this.#indexByHash.get(hash)
+      const index = this.#indexByHash.get(hash)
       if (index !== undefined) open.push(...(this.#items[index]?.parents ?? []))
     }
+    return met
+  }
+
+  /** How many statements these are; the last of `from` stands for all before it, too. */
+  #countOf(met: ReadonlySet<Hash>): number {
+    const from = this.#from
     return from !== undefined && met.has(from.head) ? met.size - 1 + from.number : met.size
   }
 }
