@@ -128,6 +128,8 @@ export const LogHead = Schema.Struct({
   head: Seq,
   chain: Hash,
   roster: RosterNumber,
+  /** The hash of the last statement; told where it is asked for by itself, and not in a socket's welcome. */
+  rosterHead: Schema.optionalKey(Hash),
   /** The asking device's highest stored DeviceSeq and that entry's hash; absent before its first entry. */
   lastItem: Schema.optionalKey(Schema.Struct({ deviceSeq: DeviceSeq, hash: Hash }))
 })

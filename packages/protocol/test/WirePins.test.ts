@@ -128,7 +128,7 @@ describe(`protocol version ${protocolVersion}`, () => {
       client: Schema.toJsonSchemaDocument(ClientMessageSchema),
       server: Schema.toJsonSchemaDocument(ServerMessageSchema)
     }
-    assert.strictEqual(sha256(JSON.stringify(schemas)), "e0a9be99fd6c2f1d82f8230782a2347b")
+    assert.strictEqual(sha256(JSON.stringify(schemas)), "79da884ded81ff0a02ea37739fdaa34c")
   })
 
   it("MESSAGE-2 the answer to a push is the same text whichever way it is written", () => {

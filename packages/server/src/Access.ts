@@ -56,8 +56,8 @@ export class Access extends Context.Service<
   Access,
   {
     /**
-     * Founds a workspace from its whole roster for a device of it, or extends the one that is there; that device's token
-     * [AMNESIA-1].
+     * Founds a workspace from its whole roster for a device of it, or unites it with the one that is there; that device's
+     * token [AMNESIA-1].
      */
     readonly found: (
       input: Founding
@@ -98,18 +98,18 @@ const statementTextLengthMax = Math.ceil((statementBytesMax * 4) / 3)
 /** Stands for a statement that is missing; it is malformed. */
 const noStatement = StatementText.make("_")
 
-const readStatement = Effect.fnUntraced(function* (text: StatementText) {
+const readBytes = Effect.fnUntraced(function* (text: StatementText) {
   if (text.length > statementTextLengthMax) {
     const message = `A statement has at most ${statementBytesMax} bytes`
     return yield* new TooLarge({ what: "statement", bytesMax: statementBytesMax, message })
   }
-  const bytes = yield* Effect.fromResult(statementBytes(text))
-  return { bytes, body: (yield* Effect.fromResult(decodeStatement(bytes))).body }
+  return yield* Effect.fromResult(statementBytes(text))
 })
 
 /** The statement, if it is of the kind a route takes. */
 const readKind = Effect.fnUntraced(function* <Kind extends StatementBody["kind"]>(text: StatementText, kind: Kind) {
-  const { body, bytes } = yield* readStatement(text)
+  const bytes = yield* readBytes(text)
+  const { body } = yield* Effect.fromResult(decodeStatement(bytes))
   const isKind = (one: typeof body): one is Extract<StatementBody, { readonly kind: Kind }> => one.kind === kind
   if (!isKind(body)) {
     return yield* new Malformed({
@@ -159,9 +159,7 @@ const makeAccess = Effect.gen(function* () {
 
   const found = Effect.fn("Access.found")(
     function* (input: Founding) {
-      const statements = yield* Effect.forEach(input.statements, (text) =>
-        Effect.map(readStatement(text), ({ bytes }) => bytes)
-      )
+      const statements = yield* Effect.forEach(input.statements, readBytes)
       const founder = yield* readKind(input.statements[0] ?? noStatement, "found")
       const device = input.device ?? deviceIdOf(founder.body.device.signing)
       const { workspace } = yield* roster.found(
@@ -170,7 +168,9 @@ const makeAccess = Effect.gen(function* () {
           const held = state.devices.get(device)
           if (held !== undefined) yield* checkProof(held.keys.signing, "found", state.workspace, input.proof)
           yield* deviceRole(state, device)
-        })
+        }),
+        // Nobody brings what a revoked device has signed since but a member whom nothing of it puts out [AMNESIA-10].
+        (united) => deviceRole(united, device)
       )
       // The server's roster may know more than the one given: a device revoked meanwhile gets no token.
       const answer = yield* issue(workspace, device)

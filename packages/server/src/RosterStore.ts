@@ -6,7 +6,7 @@
  * Rules: docs/spec/roster-server.md.
  */
 import { Clock, Context, Effect, Layer } from "effect"
-import { appendStatement, foldRoster, hashOf, Primitives, type RosterState } from "@tidemark/crypto"
+import { appendStatement, foldRoster, hashOf, missingFrom, Primitives, type RosterState } from "@tidemark/crypto"
 import {
   bytesToId,
   decodeStatement,
@@ -52,21 +52,15 @@ const tooNew = () =>
   })
 
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => hashOf(a) === hashOf(b)
-const isSame = (a: Uint8Array, b: Uint8Array | undefined): boolean => b !== undefined && sameBytes(a, b)
-
-const rosterForked = () =>
-  new StatementRefused({
-    reason: "alreadyThere",
-    message:
-      "The server's list of members and this device's have the same beginning but go on differently. Neither was " +
-      "changed, and everything on this device is kept; an owner has to decide which one holds."
-  })
 
 const make = Effect.gen(function* () {
   const storage = yield* RosterStorage
   const primitives = yield* Primitives
   const fanOut = yield* FanOut
   const cache = new Map<WorkspaceId, RosterState>()
+
+  const fold = (statements: ReadonlyArray<Uint8Array>, from?: RosterState) =>
+    foldRoster(statements, from).pipe(Effect.provideService(Primitives, primitives))
 
   const remember = (state: RosterState) =>
     Effect.sync(() => {
@@ -77,30 +71,36 @@ const make = Effect.gen(function* () {
       return state
     })
 
+  /** The stored statements after one number, up to another that is there. */
+  const between = Effect.fnUntraced(function* (workspace: WorkspaceId, after: number, through: number) {
+    const statements: Array<Uint8Array> = []
+    while (after + statements.length < through) {
+      const page = yield* storage.after(workspace, RosterNumber.make(after + statements.length))
+      if (page.length === 0) break
+      statements.push(...page)
+    }
+    return statements.slice(0, through - after)
+  })
+
   /** Whether the store has fewer statements by now than are folded here: then it was restored under this process [RLOG-10]. */
   const isSetBack = (workspace: WorkspaceId, { number }: RosterState) =>
     Effect.map(storage.row(workspace), (stored) => stored !== undefined && stored < number)
 
   /** Folds what is missing up to `number`. A stored statement that does not fold is a broken store. */
   const stateAt = Effect.fnUntraced(function* (workspace: WorkspaceId, number: RosterNumber) {
-    let state = cache.get(workspace)
+    let known = cache.get(workspace)
     // Another request may have appended one meanwhile: that counts.
-    if (state !== undefined && state.number > number && (yield* isSetBack(workspace, state))) state = undefined
-    while (state === undefined || state.number < number) {
-      const statements = yield* storage.after(workspace, state?.number ?? RosterNumber.make(0))
-      const folded = yield* foldRoster(statements, state).pipe(Effect.provideService(Primitives, primitives))
-      if (state !== undefined && folded.refusedAt?.index === 0) {
-        // It does not follow what is folded here: the store was restored, and has grown again since.
-        state = undefined
-        continue
-      }
-      if (folded.state === undefined || folded.refusedAt !== undefined || statements.length === 0) {
-        yield* Effect.logError(`roster of ${workspace}: a stored statement cannot be read again`)
-        return yield* new StorageFailed({ message: "The server's copy of this workspace's roster is damaged" })
-      }
-      state = folded.state
+    if (known !== undefined && known.number > number && (yield* isSetBack(workspace, known))) known = undefined
+    if (known !== undefined && known.number >= number) return yield* remember(known)
+    // What does not follow what is folded here: the store was restored and has grown again, or its list was united with one
+    // that goes another way from before that. Then all of it is read again.
+    for (const from of known === undefined ? [undefined] : [known, undefined]) {
+      const statements = yield* between(workspace, from?.number ?? 0, number)
+      const folded = yield* fold(statements, from)
+      if (folded.refusedAt === undefined && folded.state?.number === number) return yield* remember(folded.state)
     }
-    return yield* remember(state)
+    yield* Effect.logError(`roster of ${workspace}: a stored statement cannot be read again`)
+    return yield* new StorageFailed({ message: "The server's copy of this workspace's roster is damaged" })
   })
 
   const numberOf = Effect.fnUntraced(function* (workspace: WorkspaceId) {
@@ -111,40 +111,49 @@ const make = Effect.gen(function* () {
     return yield* stateAt(workspace, yield* numberOf(workspace))
   })
 
-  const found = Effect.fn("Roster.found")(function* <E>(
+  const found = Effect.fn("Roster.found")(function* <E, E2>(
     statements: ReadonlyArray<Uint8Array>,
-    check: (state: RosterState) => Effect.Effect<void, E>
+    check: (state: RosterState) => Effect.Effect<void, E>,
+    mayUnite: (united: RosterState) => Effect.Effect<void, E2>
   ) {
-    const folded = yield* foldRoster(statements).pipe(Effect.provideService(Primitives, primitives))
-    if (folded.refusedAt !== undefined) return yield* folded.refusedAt.error
-    if (folded.state === undefined) return yield* new Malformed({ what: "roster", message: "A roster has a beginning" })
-    if (folded.state.tooNew) return yield* tooNew()
-    yield* check(folded.state)
-    const { workspace } = folded.state
+    const state = yield* whole(statements)
+    yield* check(state)
     const logId = LogId.make(bytesToId(yield* primitives.randomBytes(16)))
-    const isNew = yield* storage.found(workspace, logId, statements, yield* Clock.currentTimeMillis)
-    return isNew ? yield* remember(folded.state) : yield* extend(workspace, statements)
+    const isNew = yield* storage.found(state.workspace, logId, statements, yield* Clock.currentTimeMillis)
+    return isNew ? yield* remember(state) : yield* unite(state.workspace, statements, mayUnite)
   })
 
-  /** Appends what a verified roster has beyond the stored one; nothing where the stored one is as long or longer. */
-  const extend = Effect.fnUntraced(function* (workspace: WorkspaceId, statements: ReadonlyArray<Uint8Array>) {
-    let known = 0
-    while (known < statements.length) {
-      const stored = yield* storage.after(workspace, RosterNumber.make(known))
-      const ours = statements.slice(known, known + stored.length)
-      if (!ours.every((one, index) => isSame(one, stored[index]))) return yield* rosterForked()
-      known += ours.length
-      const next = statements[known]
-      if (next === undefined || stored.length > 0) continue
-      // Somebody may have been faster, with this statement or another: the next turn of the loop looks.
-      if (yield* storage.append(workspace, RosterNumber.make(known + 1), next)) {
-        known += 1
-        yield* fanOut.publishRoster(workspace, RosterNumber.make(known))
+  /** A list that was brought, verified from its beginning to its end. */
+  const whole = Effect.fnUntraced(function* (statements: ReadonlyArray<Uint8Array>) {
+    const { refusedAt, state } = yield* fold(statements)
+    if (refusedAt !== undefined) return yield* refusedAt.error
+    if (state === undefined) return yield* new Malformed({ what: "roster", message: "A roster has a beginning" })
+    return state.tooNew ? yield* tooNew() : state
+  })
+
+  /** Appends what a verified roster says beyond the stored one, and a union where both have gone on [RLOG-10]. */
+  const unite = Effect.fnUntraced(function* <E>(
+    workspace: WorkspaceId,
+    statements: ReadonlyArray<Uint8Array>,
+    mayUnite: (united: RosterState) => Effect.Effect<void, E>
+  ) {
+    for (;;) {
+      const number = yield* Effect.orDie(numberOf(workspace))
+      const stored = yield* between(workspace, 0, number)
+      const missing = missingFrom(stored, statements)
+      if (missing.length === 0) {
+        // What was compared is what the store has, whatever is folded here.
+        cache.delete(workspace)
+        return yield* stateAt(workspace, number)
       }
+      const united = yield* whole([...stored, ...missing])
+      yield* mayUnite(united)
+      // Somebody may have been faster: the next turn of the loop looks.
+      if (!(yield* storage.append(workspace, number, missing))) continue
+      yield* remember(united)
+      yield* fanOut.publishRoster(workspace, united.number)
+      return united
     }
-    // What was compared is what the store has, whatever is folded here.
-    cache.delete(workspace)
-    return yield* stateAt(workspace, yield* Effect.orDie(numberOf(workspace)))
   })
 
   /** Whether the statement that stands at this number is this very one: a repeat after a lost answer. */
@@ -179,7 +188,7 @@ const make = Effect.gen(function* () {
     if (yield* isStored(workspace, body.number, statement)) return { state: yield* state(workspace), body }
     if (!follows(now)) return yield* moved(now.number)
     const next = yield* appendStatement(now, statement).pipe(Effect.provideService(Primitives, primitives))
-    if (!(yield* storage.append(workspace, body.number, statement))) {
+    if (!(yield* storage.append(workspace, now.number, [statement]))) {
       const current = yield* numberOf(workspace)
       // The faster one may have been this very statement, sent twice at once.
       if (yield* isStored(workspace, body.number, statement)) return { state: yield* state(workspace), body }
@@ -223,13 +232,14 @@ export class Roster extends Context.Service<
   {
     /**
      * Makes a workspace with a new and empty log from its whole roster, which is verified first; then `check` may refuse
-     * it. A workspace that is there already is extended where its roster is the beginning of this one, and left as it is
-     * where it is this one or goes on from it; otherwise `StatementRefused`, `alreadyThere` [RLOG-9].
+     * it. A workspace that is there already gets what its roster lacks, unless `mayUnite` refuses the roster it would
+     * have then [RLOG-9, RLOG-10].
      */
-    readonly found: <E = never>(
+    readonly found: <E = never, E2 = never>(
       statements: ReadonlyArray<Uint8Array>,
-      check: (state: RosterState) => Effect.Effect<void, E>
-    ) => Effect.Effect<RosterState, Malformed | StatementRefused | StorageFailed | E>
+      check: (state: RosterState) => Effect.Effect<void, E>,
+      mayUnite: (united: RosterState) => Effect.Effect<void, E2>
+    ) => Effect.Effect<RosterState, Malformed | StatementRefused | StorageFailed | E | E2>
     /** Appends a statement, or finds that it is there already. `RosterMoved`: pull the roster and build it again. */
     readonly append: (
       workspace: WorkspaceId,

@@ -246,7 +246,10 @@ const makeSyncService = Effect.gen(function* () {
     }),
     head: Effect.fn("SyncService.head")(function* ({ caller, workspace }) {
       yield* requireWorkspace(caller, workspace)
-      return yield* log.head(workspace, deviceOf(caller))
+      const head = yield* log.head(workspace, deviceOf(caller))
+      const state = yield* roster.stateAt(workspace, head.roster)
+      // Another statement may have come in between: then it is told with its own number the next time.
+      return state.number === head.roster ? { ...head, rosterHead: state.head } : head
     }),
     push: Effect.fn("SyncService.push")(function* ({ caller, frame, workspace }) {
       yield* requireWorkspace(caller, workspace)

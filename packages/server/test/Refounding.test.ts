@@ -2,21 +2,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { statementText } from "@tidemark/crypto"
-import { decodeRosterPage, RosterNumber } from "@tidemark/protocol"
+import { chainStart, makeAdmitCopy, makeRevoke, statementText } from "@tidemark/crypto"
+import { decodeRosterPage, RosterNumber, Seq } from "@tidemark/protocol"
 import { SyncService } from "@tidemark/server"
-import {
-  asked,
-  from,
-  grantStatement,
-  makeMember,
-  makeOwner,
-  type Member,
-  prove,
-  pullRoster,
-  push,
-  revoke
-} from "./people.ts"
+import { asked, from, makeMember, makeOwner, type Member, prove, pullRoster, push, revoke } from "./people.ts"
 import { memoryStore } from "./stores.ts"
 
 /** Runs on a server of its own, which nobody has told anything yet. */
@@ -110,20 +99,67 @@ describe("refounding", () => {
     })
   )
 
-  it.effect("AMNESIA-3 a roster that goes on differently is refused in words and changes nothing", () =>
+  it.effect(
+    "AMNESIA-3 a roster that went on differently is united with the server's by any member, and both hold",
+    () =>
+      Effect.gen(function* () {
+        const { before, editor, owner, revoked, statements } = yield* onServer(people)
+        yield* onServer(
+          Effect.gen(function* () {
+            const { token } = yield* found(owner, before)
+            const sync = yield* SyncService
+            const there = { ...owner, token }
+            const guest = yield* makeMember(there, "reader")
+            const outsider = yield* found(revoked, before)
+            // The server's list is the longer one, and forgot that this device is out; an editor brings it back.
+            const answer = yield* found(editor, statements)
+            const state = yield* pullRoster({ ...editor, token: answer.token })
+            assert.strictEqual(state.number, before.length + 4)
+            const out = yield* Effect.flip(sync.authenticate(outsider.token))
+            assert.strictEqual(summary(out), "Unauthorized revoked")
+            assert.strictEqual((yield* sync.authenticate(guest.token)).role, "reader")
+            assert.strictEqual((yield* sync.head(yield* asked(there))).rosterHead, state.head)
+          })
+        )
+      })
+  )
+
+  it.effect("AMNESIA-10 a revoked device brings no list, nor does whoever it lets in without knowing of its end", () =>
     Effect.gen(function* () {
-      const { before, editor, owner, statements } = yield* onServer(people)
+      const { before, bytesBefore, owner, revoked, second } = yield* onServer(
+        Effect.gen(function* () {
+          const first = yield* makeOwner
+          const thief = yield* makeMember(first, "owner")
+          const list = yield* statementsOf(first)
+          return {
+            before: list,
+            bytesBefore: yield* pullRoster(first),
+            owner: first,
+            revoked: thief,
+            second: yield* makeOwner
+          }
+        })
+      )
       yield* onServer(
         Effect.gen(function* () {
-          const { token } = yield* found(owner, before)
-          const sync = yield* SyncService
-          const there = { ...owner, token }
-          const { bytes } = yield* grantStatement(there, "reader", 300 * 86_400_000)
-          yield* sync.grant({ ...(yield* asked(there)), statement: statementText(bytes) })
-          const error = yield* Effect.flip(found(editor, statements))
-          assert.strictEqual(summary(error), "StatementRefused alreadyThere")
-          assert.include(error.message, "an owner has to decide")
-          assert.strictEqual((yield* pullRoster(there)).number, before.length + 1)
+          const there = { ...owner, token: (yield* found(owner, before)).token }
+          yield* revoke(there, { device: revoked.device })
+          const number = (yield* pullRoster(there)).number
+          // It puts the owner out, and a copy of itself in, at the place before its own end.
+          const { device: by, keyring, secret } = revoked
+          const cursor = { logId: second.logId, seq: Seq.make(0), chain: chainStart(second.logId) }
+          const target = { device: owner.device }
+          const coup = yield* makeRevoke({ state: bytesBefore, secret, by, target, seen: cursor, at: 0 })
+          const copy = { ...second, workspace: owner.workspace }
+          const admitCopy = yield* makeAdmitCopy({ state: bytesBefore, secret, by, copy: copy.secret, keyring, at: 0 })
+          for (const [who, statement] of [
+            [revoked, coup],
+            [copy, admitCopy]
+          ] as const) {
+            const error = yield* Effect.flip(found(who, [...before, statementText(statement)]))
+            assert.strictEqual(summary(error), "Unauthorized revoked")
+          }
+          assert.strictEqual((yield* pullRoster(there)).number, number)
         })
       )
     })

@@ -5,7 +5,7 @@ import { SqlClient } from "effect/sql"
 import { Primitives } from "@tidemark/crypto"
 import { Seq } from "@tidemark/protocol"
 import { DataFolder, Log, Migrations, Postgres, type ReadFrom, Roster, SqliteClient } from "@tidemark/server"
-import { founded, grantBy, makeEntries, makeEntry } from "@tidemark/testing/suites/internal/serverFixtures"
+import { admitted, founded, grantBy, makeEntries, makeEntry } from "@tidemark/testing/suites/internal/serverFixtures"
 import { postgresProcess, sqliteStore, temporarySchema } from "./stores.ts"
 
 const temporaryFolder = Effect.flatMap(FileSystem.FileSystem, (fs) =>
@@ -236,5 +236,33 @@ describe("PostgreSQL", () => {
       )
       assert.strictEqual(results.filter(Result.isSuccess).length, 1)
     }).pipe(scoped)
+  )
+
+  it.effect(
+    "RLOG-10 two processes unite what went two ways once, and a process that knew the list before reads it anew",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* temporarySchema
+        yield* Effect.gen(function* () {
+          const roster = yield* Roster
+          const owner = yield* founded
+          yield* admitted(owner, "editor")
+          const known = yield* roster.state(owner.workspace)
+          const grant = yield* grantBy(owner, owner.state, "reader")
+          const anyone = () => Effect.void
+          const elsewhere = Effect.gen(function* () {
+            const other = yield* Roster
+            return yield* other.found([owner.statement, grant.bytes], anyone, anyone)
+          }).pipe(Effect.provide(Layer.fresh(postgresProcess(url))))
+          const united = yield* Effect.all([elsewhere, elsewhere, elsewhere], { concurrency: "unbounded" })
+          assert.deepStrictEqual(
+            united.map(({ number }) => Number(number)),
+            [5, 5, 5]
+          )
+          const state = yield* roster.state(owner.workspace)
+          assert.deepStrictEqual([known.number, state.number], [3, 5])
+          assert.isTrue(state.grants.has(grant.grant) && state.devices.size === 2)
+        }).pipe(Effect.provide(postgresProcess(url)))
+      }).pipe(scoped)
   )
 })

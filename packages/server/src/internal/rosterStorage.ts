@@ -34,11 +34,11 @@ export class RosterStorage extends Context.Service<
       statements: ReadonlyArray<Uint8Array>,
       nowMillis: number
     ) => Effect.Effect<boolean, StorageFailed>
-    /** Appends statement `number` if `number - 1` is the last one. `false` where somebody was faster. */
+    /** Appends statements after number `after` in one step, if that is the last one. `false` where somebody was faster. */
     readonly append: (
       workspace: WorkspaceId,
-      number: RosterNumber,
-      statement: Uint8Array
+      after: RosterNumber,
+      statements: ReadonlyArray<Uint8Array>
     ) => Effect.Effect<boolean, StorageFailed>
     /** Notes that a device got a token now. */
     readonly seen: (workspace: WorkspaceId, device: DeviceId, nowMillis: number) => Effect.Effect<void, StorageFailed>
@@ -89,12 +89,12 @@ export const layerMemory = Layer.effect(
           })
           return true
         }),
-      append: (workspace, number, statement) =>
+      append: (workspace, after, statements) =>
         Effect.sync(() => {
           const held = workspaces.get(workspace)
-          if (held === undefined || held.row.roster !== number - 1) return false
-          held.statements.push(statement)
-          held.row = { ...held.row, roster: number }
+          if (held === undefined || held.row.roster !== after) return false
+          held.statements.push(...statements)
+          held.row = { ...held.row, roster: RosterNumber.make(held.statements.length) }
           return true
         }),
       seen: (workspace, device, nowMillis) =>
@@ -130,6 +130,15 @@ export const layerSql = Layer.effect(
   RosterStorage,
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
+    const insert = Effect.fnUntraced(function* (
+      workspace: WorkspaceId,
+      after: number,
+      statements: ReadonlyArray<Uint8Array>
+    ) {
+      for (const [index, statement] of statements.entries()) {
+        yield* sql`INSERT INTO statements ${sql.insert({ workspace, number: after + index + 1, statement })}`
+      }
+    })
     return RosterStorage.of({
       row: (workspace) =>
         sql`SELECT roster_number FROM workspaces WHERE workspace = ${workspace}`.pipe(
@@ -158,18 +167,16 @@ export const layerSql = Layer.effect(
             founded_at: nowMillis
           })} ON CONFLICT DO NOTHING RETURNING workspace`
           if (made.length === 0) return false
-          for (const [index, statement] of statements.entries()) {
-            yield* sql`INSERT INTO statements ${sql.insert({ workspace, number: index + 1, statement })}`
-          }
+          yield* insert(workspace, 0, statements)
           return true
         }).pipe(sql.withTransaction, toStorageFailed),
 
-      append: (workspace, number, statement) =>
+      append: (workspace, after, statements) =>
         Effect.gen(function* () {
-          const moved = yield* sql`UPDATE workspaces SET roster_number = ${number}
-            WHERE workspace = ${workspace} AND roster_number = ${number - 1} RETURNING workspace`
+          const moved = yield* sql`UPDATE workspaces SET roster_number = ${after + statements.length}
+            WHERE workspace = ${workspace} AND roster_number = ${after} RETURNING workspace`
           if (moved.length === 0) return false
-          yield* sql`INSERT INTO statements ${sql.insert({ workspace, number, statement })}`
+          yield* insert(workspace, after, statements)
           return true
         }).pipe(sql.withTransaction, toStorageFailed),
 

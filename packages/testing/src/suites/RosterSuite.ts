@@ -33,11 +33,11 @@ export const rosterSuite = (name: string, layer: RosterSuiteLayer): void => {
         const roster = yield* Roster
         const log = yield* Log
         const founder = yield* makeFounder
-        const state = yield* roster.found([founder.statement], anyone)
+        const state = yield* roster.found([founder.statement], anyone, anyone)
         const head = yield* log.head(founder.workspace)
         assert.deepStrictEqual([state.number, head.head, head.roster], [1, 0, 1])
         yield* admitted(founder, "editor")
-        const again = yield* roster.found([founder.statement], anyone)
+        const again = yield* roster.found([founder.statement], anyone, anyone)
         assert.strictEqual(again.number, 3)
         assert.strictEqual((yield* log.head(founder.workspace)).logId, head.logId)
       }).pipe(Effect.provide(layer))
@@ -48,13 +48,13 @@ export const rosterSuite = (name: string, layer: RosterSuiteLayer): void => {
         const roster = yield* Roster
         const { keyring, secret } = yield* founded
         const other = yield* makeFound({ secret, keyring, at: 5 })
-        const error = yield* Effect.flip(roster.found([other], anyone))
+        const error = yield* Effect.flip(roster.found([other], anyone, anyone))
         assert.strictEqual(error._tag === "StatementRefused" && error.reason, "alreadyThere")
       }).pipe(Effect.provide(layer))
     )
 
     it.effect(
-      "RLOG-9 a longer roster extends the stored one, however many bring it at once; a forked one does not",
+      "RLOG-9 a longer roster extends the stored one, however many bring it at once; a shorter one changes nothing",
       () =>
         Effect.gen(function* () {
           const roster = yield* Roster
@@ -65,19 +65,51 @@ export const rosterSuite = (name: string, layer: RosterSuiteLayer): void => {
           const second = yield* grantBy(owner, state, "reader")
           const whole = [owner.statement, first.bytes, second.bytes]
           const { logId } = yield* log.head(owner.workspace)
-          const both = yield* Effect.all([roster.found(whole, anyone), roster.found(whole, anyone)], { concurrency: 2 })
+          const both = yield* Effect.all([roster.found(whole, anyone, anyone), roster.found(whole, anyone, anyone)], {
+            concurrency: 2
+          })
           assert.deepStrictEqual(
             both.map(({ number }) => Number(number)),
             [3, 3]
           )
-          assert.strictEqual((yield* roster.found(whole.slice(0, 2), anyone)).number, 3)
-          const rival = yield* grantBy(owner, owner.state, "editor")
-          const forked = yield* Effect.flip(roster.found([owner.statement, rival.bytes], anyone))
-          assert.strictEqual(forked._tag === "StatementRefused" && forked.reason, "alreadyThere")
+          assert.strictEqual((yield* roster.found(whole.slice(0, 2), anyone, anyone)).number, 3)
           const head = yield* log.head(owner.workspace)
           assert.deepStrictEqual([head.roster, head.logId], [3, logId])
           const { statements } = yield* roster.read(owner.workspace, RosterNumber.make(0))
           assert.deepStrictEqual(statements.map(hashOf), whole.map(hashOf))
+        }).pipe(Effect.provide(layer))
+    )
+
+    it.effect(
+      "RLOG-10 a roster that went on differently is united with the stored one, in one step, whoever brings it first",
+      () =>
+        Effect.gen(function* () {
+          const roster = yield* Roster
+          const log = yield* Log
+          const owner = yield* founded
+          const here = yield* admitted(owner, "editor")
+          const stored = (yield* roster.read(owner.workspace, RosterNumber.make(0))).statements
+          const grant = yield* grantBy(owner, owner.state, "reader")
+          const other = (yield* appendStatement(owner.state, grant.bytes)).state
+          const second = yield* grantBy(owner, other, "reader")
+          const longer = [owner.statement, grant.bytes, second.bytes]
+          const refusal = yield* Effect.flip(roster.found(longer, anyone, () => Effect.fail("refused" as const)))
+          assert.strictEqual(refusal, "refused")
+          assert.strictEqual((yield* log.head(owner.workspace)).roster, 3, "what may not be united changes nothing")
+          const brought = [longer, longer.slice(0, 2), longer, longer]
+          yield* Effect.forEach(brought, (list) => roster.found(list, anyone, anyone), { concurrency: "unbounded" })
+          const { statements } = yield* roster.read(owner.workspace, RosterNumber.make(0))
+          assert.deepStrictEqual(statements.slice(0, 3).map(hashOf), stored.map(hashOf), "it only grows")
+          const state = yield* roster.state(owner.workspace)
+          assert.strictEqual(state.number, (yield* log.head(owner.workspace)).roster)
+          assert.strictEqual(statements.length, state.number)
+          assert.deepStrictEqual([...state.grants.keys()].toSorted().length, 3)
+          for (const link of [grant, second]) assert.isTrue(state.grants.has(link.grant))
+          assert.isUndefined(state.devices.get(here.device)?.revokedAt)
+          // It is one line again: the next statement follows it.
+          const next = yield* grantBy(owner, state, "editor")
+          assert.strictEqual((yield* roster.append(owner.workspace, next.bytes)).state.number, state.number + 1)
+          assert.strictEqual((yield* roster.found(longer, anyone, anyone)).number, state.number + 1)
         }).pipe(Effect.provide(layer))
     )
 

@@ -55,7 +55,11 @@ export const makeFounder = Effect.gen(function* () {
 export const founded = Effect.gen(function* () {
   const roster = yield* Roster
   const founder = yield* makeFounder
-  yield* roster.found([founder.statement], () => Effect.void)
+  yield* roster.found(
+    [founder.statement],
+    () => Effect.void,
+    () => Effect.void
+  )
   return founder
 })
 
