@@ -63,7 +63,7 @@ export const encodeStatementMeta = (bytes: Uint8Array): string => JSON.stringify
 const StatementMeta = Schema.fromJsonString(Schema.String)
 
 /** The bytes of a stored statement; a value that is none is damage. */
-const decodeStatementMeta = (key: string, value: string): Effect.Effect<Uint8Array, StoreFailed> => {
+export const decodeStatementMeta = (key: string, value: string): Effect.Effect<Uint8Array, StoreFailed> => {
   const text = Option.getOrUndefined(Schema.decodeOption(StatementMeta)(value))
   const bytes = text === undefined ? undefined : Result.getOrUndefined(Base64Url.decode(text))
   return bytes === undefined ? Effect.fail(damaged(key)) : Effect.succeed(bytes)

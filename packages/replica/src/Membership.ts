@@ -5,13 +5,15 @@
  * verified when they are folded, also when they come from the store. Rules: docs/spec/replica.md.
  */
 import { Context, Effect, Layer, Semaphore } from "effect"
-import { type Malformed, RosterNumber, StatementRefused } from "@tidemark/protocol"
-import { foldRoster, type Keyring, Primitives, type RosterState } from "@tidemark/crypto"
+import { type Hash, type Malformed, RosterNumber, StatementRefused } from "@tidemark/protocol"
+import { foldRoster, hashOf, holdsRoster, type Keyring, Primitives, type RosterState } from "@tidemark/crypto"
 import { LocalStore, StoreFailed } from "@tidemark/sync"
 import {
+  decodeStatementMeta,
   encodeStatementMeta,
   readIdentity,
   readKeyring,
+  replicaKeys,
   statementKey,
   storedStatements,
   type StoredIdentity
@@ -29,9 +31,9 @@ export class Membership extends Context.Service<
      * `damaged` where not even the founding one is there [CHECK-18].
      */
     readonly roster: Effect.Effect<RosterState, StoreFailed>
-    /** The number of the roster's last statement; 0 where there is none. */
-    readonly number: Effect.Effect<RosterNumber, StoreFailed>
-    /** The stored statements, `found` first, up to the first that is lost. */
+    /** The roster's last statement: its number, 0 where there is none, and its hash. */
+    readonly place: Effect.Effect<{ readonly number: RosterNumber; readonly head: Hash | undefined }, StoreFailed>
+    /** The statements of the roster, `found` first. */
     readonly statements: Effect.Effect<ReadonlyArray<Uint8Array>, StoreFailed>
     /**
      * Verifies statements that follow number `after` and stores them. Those that are stored already are passed over. Fails
@@ -41,6 +43,13 @@ export class Membership extends Context.Service<
       after: number,
       statements: ReadonlyArray<Uint8Array>
     ) => Effect.Effect<RosterState, StoreFailed | Malformed | StatementRefused>
+    /**
+     * Puts a whole list in the place of this device's, if it says everything that this one does; `false` where it does not,
+     * and nothing was changed. Fails where the list does not fold to its end.
+     */
+    readonly adopt: (
+      list: ReadonlyArray<Uint8Array>
+    ) => Effect.Effect<boolean, StoreFailed | Malformed | StatementRefused>
   }
 >()("@tidemark/replica/Membership") {
   static readonly layer: Layer.Layer<Membership, StoreFailed, LocalStore | Primitives> = Layer.effect(
@@ -57,37 +66,85 @@ const makeMembership = Effect.fnUntraced(function* () {
   const semaphore = yield* Semaphore.make(1)
   let known: RosterState | undefined
 
+  /** Whether the store still has the folded list: another tab may have put one in its place that says more. */
+  const isStill = Effect.fnUntraced(function* ({ head, number }: RosterState) {
+    const key = statementKey(number)
+    const value = (yield* store.meta([key])).get(key)
+    return value === undefined || hashOf(yield* decodeStatementMeta(key, value)) === head
+  })
+
   /** Folds what the store has beyond what is folded. What does not follow is as good as lost: it is pulled again. */
   const folded = Effect.gen(function* () {
-    const news = yield* storedStatements(store, known?.number ?? 0)
-    if (news.length > 0) known = (yield* foldRoster(news, known)).state ?? known
+    const from = known !== undefined && (yield* isStill(known)) ? known : undefined
+    const news = yield* storedStatements(store, from?.number ?? 0)
+    if (news.length === 0) return known
+    const next = yield* foldRoster(news, from)
+    if (next.refusedAt === undefined || from === undefined) known = next.state ?? known
+    // It may go two ways before the end of what is folded: then the whole list tells.
+    else known = (yield* foldRoster(yield* storedStatements(store, 0))).state ?? next.state
     return known
   }).pipe(Effect.provideService(Primitives, primitives))
 
   const roster = Effect.flatMap(folded, (state) => (state === undefined ? lostRoster : Effect.succeed(state)))
 
+  /** Writes statements where the store still has what it had under their keys; `false` where it has not. */
+  const put = Effect.fnUntraced(function* (
+    meta: ReadonlyMap<string, string | undefined>,
+    before: ReadonlyMap<string, string>
+  ) {
+    if (meta.size === 0) return true
+    const heal = yield* healedMeta(store, (key) => meta.has(key), "It was pulled again from the server.")
+    const { value } = yield* store.write({ docs: [], meta: [...meta.keys()] }, (view) =>
+      [...meta.keys()].every((key) => view.meta.get(key) === before.get(key))
+        ? { _tag: "Commit", batch: { meta, heal }, value: true }
+        : { _tag: "Abort", value: false }
+    )
+    return value
+  })
+
+  const statements = Effect.gen(function* () {
+    const number = (yield* folded)?.number ?? 0
+    return (yield* storedStatements(store, 0)).slice(0, number)
+  })
+
   const append = Effect.fn("Membership.append")(
     function* (after: number, bytes: ReadonlyArray<Uint8Array>) {
-      const state = yield* folded
-      const number = state?.number ?? 0
-      const news = bytes.slice(Math.max(0, number - after))
-      const { refusedAt, ...next } = yield* foldRoster(news, state)
-      if (next.state !== undefined && next.state.workspace !== (yield* identity).workspace) return yield* otherWorkspace
-      const good = refusedAt === undefined ? news : news.slice(0, refusedAt.index)
-      if (good.length > 0) {
+      for (;;) {
+        const state = yield* folded
+        const number = state?.number ?? 0
+        const news = bytes.slice(Math.max(0, number - after))
+        const { refusedAt, ...next } = yield* foldRoster(news, state)
+        if (next.state !== undefined && next.state.workspace !== (yield* identity).workspace)
+          return yield* otherWorkspace
+        const good = refusedAt === undefined ? news : news.slice(0, refusedAt.index)
         const meta = new Map(
           good.map((one, index) => [statementKey(number + index + 1), encodeStatementMeta(one)] as const)
         )
-        const heal = yield* healedMeta(store, (key) => meta.has(key), "It was pulled again from the server.")
-        // Another tab may have stored the same statements meanwhile; then there is nothing to write.
-        yield* store.write({ docs: [], meta: [...meta.keys()] }, (view) =>
-          [...meta].every(([key, value]) => view.meta.get(key) === value)
-            ? { _tag: "Abort", value: undefined }
-            : { _tag: "Commit", batch: { meta, heal }, value: undefined }
-        )
+        const before = yield* store.meta([...meta.keys()])
+        // Another tab may have stored the same statements, or others, meanwhile: what it stored is not written over.
+        if (((yield* folded)?.number ?? 0) !== number || !(yield* put(meta, before))) continue
+        if (refusedAt !== undefined) return yield* refusedAt.error
+        return yield* roster
       }
-      if (refusedAt !== undefined) return yield* refusedAt.error
-      return yield* roster
+    },
+    Effect.provideService(Primitives, primitives)
+  )
+
+  const adopt = Effect.fn("Membership.adopt")(
+    function* (list: ReadonlyArray<Uint8Array>) {
+      const next = yield* foldRoster(list)
+      if (next.refusedAt !== undefined) return yield* next.refusedAt.error
+      if (next.state?.workspace !== (yield* identity).workspace) return yield* otherWorkspace
+      for (;;) {
+        const before = new Map(yield* store.metaUnder(replicaKeys.statements))
+        if (!holdsRoster(list, yield* statements)) return false
+        const listed = new Map(list.map((one, index) => [statementKey(index + 1), encodeStatementMeta(one)] as const))
+        // What stands behind its end did not follow: it is in the list, or as good as lost.
+        const rest = [...before.keys()].filter((key) => !listed.has(key)).map((key) => [key, undefined] as const)
+        const isDone = yield* put(new Map([...listed, ...rest]), before)
+        // Another tab has stored something meanwhile: it has to be in the list, too.
+        if (isDone) return true
+      }
     },
     Effect.provideService(Primitives, primitives)
   )
@@ -96,9 +153,13 @@ const makeMembership = Effect.fnUntraced(function* () {
     identity,
     keyring,
     roster: semaphore.withPermits(1)(roster),
-    number: Effect.map(semaphore.withPermits(1)(folded), (state) => RosterNumber.make(state?.number ?? 0)),
-    statements: storedStatements(store, 0),
-    append: (after, bytes) => semaphore.withPermits(1)(append(after, bytes))
+    place: Effect.map(semaphore.withPermits(1)(folded), (state) => ({
+      number: RosterNumber.make(state?.number ?? 0),
+      head: state?.head
+    })),
+    statements: semaphore.withPermits(1)(statements),
+    append: (after, bytes) => semaphore.withPermits(1)(append(after, bytes)),
+    adopt: (list) => semaphore.withPermits(1)(adopt(list))
   })
 })
 

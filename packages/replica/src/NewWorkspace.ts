@@ -5,7 +5,7 @@
  * awake: the link's own key signs the admission and opens the workspace key. Rules: docs/spec/replica.md.
  */
 import { Clock, Effect, Option, Result, Schedule, Schema } from "effect"
-import { RosterNumber, statementCountMax, type WorkspaceId } from "@tidemark/protocol"
+import type { WorkspaceId } from "@tidemark/protocol"
 import {
   deviceIdOf,
   foldRoster,
@@ -24,6 +24,7 @@ import {
 } from "@tidemark/crypto"
 import type { LocalStore, StoreFailed } from "@tidemark/sync"
 import { installedMeta, installWorkspace } from "./Identity.ts"
+import { pullStatements } from "./internal/pullStatements.ts"
 import { ServerApi, type ServerError, type Session } from "./ServerApi.ts"
 
 /** A workspace this device belongs to, to be installed into the store named after it. */
@@ -111,14 +112,8 @@ const rosterUntrusted = () =>
 /** Every statement the server has, verified. */
 export const pullRoster = Effect.fnUntraced(function* (session: Session) {
   const api = yield* ServerApi
-  const statements: Array<Uint8Array> = []
-  for (;;) {
-    const page = yield* Effect.mapError(api.roster(session, RosterNumber.make(statements.length)), joinFailedOf)
-    if (page.statements.length === 0) break
-    const isTooLong = statements.length + page.statements.length > statementCountMax
-    if (page.after !== statements.length || isTooLong) return yield* rosterUntrusted()
-    statements.push(...page.statements)
-  }
+  const statements = yield* pullStatements((after) => Effect.mapError(api.roster(session, after), joinFailedOf))
+  if (statements === undefined) return yield* rosterUntrusted()
   const { refusedAt, state } = yield* foldRoster(statements)
   if (state === undefined || refusedAt !== undefined || state.workspace !== session.workspace) {
     return yield* rosterUntrusted()

@@ -116,19 +116,19 @@ const make = Effect.gen(function* () {
     check: (state: RosterState) => Effect.Effect<void, E>,
     mayUnite: (united: RosterState) => Effect.Effect<void, E2>
   ) {
-    const state = yield* whole(statements)
-    yield* check(state)
+    const brought = yield* whole(statements)
+    yield* check(brought)
     const logId = LogId.make(bytesToId(yield* primitives.randomBytes(16)))
-    const isNew = yield* storage.found(state.workspace, logId, statements, yield* Clock.currentTimeMillis)
-    return isNew ? yield* remember(state) : yield* unite(state.workspace, statements, mayUnite)
+    const isNew = yield* storage.found(brought.workspace, logId, statements, yield* Clock.currentTimeMillis)
+    return isNew ? yield* remember(brought) : yield* unite(brought.workspace, statements, mayUnite)
   })
 
   /** A list that was brought, verified from its beginning to its end. */
   const whole = Effect.fnUntraced(function* (statements: ReadonlyArray<Uint8Array>) {
-    const { refusedAt, state } = yield* fold(statements)
-    if (refusedAt !== undefined) return yield* refusedAt.error
-    if (state === undefined) return yield* new Malformed({ what: "roster", message: "A roster has a beginning" })
-    return state.tooNew ? yield* tooNew() : state
+    const folded = yield* fold(statements)
+    if (folded.refusedAt !== undefined) return yield* folded.refusedAt.error
+    if (folded.state === undefined) return yield* new Malformed({ what: "roster", message: "A roster has a beginning" })
+    return folded.state.tooNew ? yield* tooNew() : folded.state
   })
 
   /** Appends what a verified roster says beyond the stored one, and a union where both have gone on [RLOG-10]. */
