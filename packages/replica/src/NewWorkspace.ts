@@ -113,7 +113,7 @@ const rosterUntrusted = () =>
 export const pullRoster = Effect.fnUntraced(function* (session: Session) {
   const api = yield* ServerApi
   const statements = yield* pullStatements((after) => Effect.mapError(api.roster(session, after), joinFailedOf))
-  if (statements === undefined) return yield* rosterUntrusted()
+  if (typeof statements === "string") return yield* rosterUntrusted()
   const { refusedAt, state } = yield* foldRoster(statements)
   if (state === undefined || refusedAt !== undefined || state.workspace !== session.workspace) {
     return yield* rosterUntrusted()

@@ -29,7 +29,8 @@ export const makeRosterNews = Effect.fnUntraced(function* (
   const unite = Effect.fn("RosterNews.unite")(function* () {
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       const list = yield* pullStatements(read)
-      if (list === undefined) return yield* otherRosterPage
+      if (list === "otherPage") return yield* otherRosterPage
+      if (list === "tooLong") return yield* rosterRefused("it is too long")
       const isTaken = yield* membership.adopt(list).pipe(
         Effect.catchTag("StoreFailed", (failure) => Effect.fail(storeUnusable(failure))),
         Effect.catchTag(["Malformed", "StatementRefused"], ({ message }) => Effect.fail(rosterRefused(message)))

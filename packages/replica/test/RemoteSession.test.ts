@@ -39,7 +39,7 @@ describe("pulling the roster", () => {
 
   it.effect("REPLICA-24 a page that was not asked for is waited out", () =>
     Effect.gen(function* () {
-      const { remote, server } = yield* openRemote((all) => () => ({ after: RosterNumber.make(0), statements: all }))
+      const { remote, server } = yield* openRemote((all) => () => ({ after: RosterNumber.make(1), statements: all }))
       const error = yield* Effect.flip(remote.refreshRoster)
       assert.deepStrictEqual([error._tag, server.rosterPulls], ["Unreachable", 1])
     }).pipe(run, Effect.scoped)
@@ -47,7 +47,10 @@ describe("pulling the roster", () => {
 
   it.effect("REPLICA-24 statements that do not follow are refused as a bad roster, and ours stays", () =>
     Effect.gen(function* () {
-      const { remote, server } = yield* openRemote((all) => ({ after }) => ({ after, statements: all }))
+      const { remote, server } = yield* openRemote((all) => ({ after, statements }) => ({
+        after,
+        statements: after > 1 ? statements : [...statements, ...all.slice(0, 1)]
+      }))
       const error = yield* Effect.flip(remote.refreshRoster)
       assert.strictEqual(error._tag === "Refused" && error.reason, "roster")
       server.changePage = (page) => page

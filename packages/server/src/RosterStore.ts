@@ -131,7 +131,7 @@ const make = Effect.gen(function* () {
     return folded.state.tooNew ? yield* tooNew() : folded.state
   })
 
-  /** Appends what a verified roster says beyond the stored one, and a union where both have gone on [RLOG-10]. */
+  /** Appends what a verified roster says beyond the stored one, and a union where both have gone on [RLOG-11]. */
   const unite = Effect.fnUntraced(function* <E>(
     workspace: WorkspaceId,
     statements: ReadonlyArray<Uint8Array>,
@@ -233,7 +233,7 @@ export class Roster extends Context.Service<
     /**
      * Makes a workspace with a new and empty log from its whole roster, which is verified first; then `check` may refuse
      * it. A workspace that is there already gets what its roster lacks, unless `mayUnite` refuses the roster it would
-     * have then [RLOG-9, RLOG-10].
+     * have then [RLOG-9, RLOG-11].
      */
     readonly found: <E = never, E2 = never>(
       statements: ReadonlyArray<Uint8Array>,

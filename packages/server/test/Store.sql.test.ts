@@ -239,7 +239,7 @@ describe("PostgreSQL", () => {
   )
 
   it.effect(
-    "RLOG-10 two processes unite what went two ways once, and a process that knew the list before reads it anew",
+    "RLOG-11 two processes unite what went two ways once, and a process that knew the list before reads it anew",
     () =>
       Effect.gen(function* () {
         const url = yield* temporarySchema

@@ -2,7 +2,10 @@
 import { Effect } from "effect"
 import { RosterNumber, type RosterPage, statementCountMax } from "@tidemark/protocol"
 
-/** Undefined where a page begins elsewhere than the one before ended, or the list is longer than any may be [REPLICA-24]. */
+/** Why a list was not read to its end: a page of another place than was asked for, or more than any list holds [REPLICA-24]. */
+type PullRefused = "otherPage" | "tooLong"
+
+/** All statements, or why not. */
 export const pullStatements = Effect.fnUntraced(function* <E, R>(
   read: (after: RosterNumber) => Effect.Effect<RosterPage, E, R>
 ) {
@@ -10,8 +13,8 @@ export const pullStatements = Effect.fnUntraced(function* <E, R>(
   for (;;) {
     const page = yield* read(RosterNumber.make(statements.length))
     if (page.statements.length === 0) return statements
-    const isTooLong = statements.length + page.statements.length > statementCountMax
-    if (page.after !== statements.length || isTooLong) return undefined
+    if (page.after !== statements.length) return "otherPage" satisfies PullRefused
+    if (statements.length + page.statements.length > statementCountMax) return "tooLong" satisfies PullRefused
     statements.push(...page.statements)
   }
 })

@@ -81,7 +81,7 @@ export const rosterSuite = (name: string, layer: RosterSuiteLayer): void => {
     )
 
     it.effect(
-      "RLOG-10 a roster that went on differently is united with the stored one, in one step, whoever brings it first",
+      "RLOG-11 a roster that went on differently is united with the stored one, in one step, whoever brings it first",
       () =>
         Effect.gen(function* () {
           const roster = yield* Roster

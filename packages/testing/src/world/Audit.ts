@@ -9,6 +9,7 @@ import { auditPlaces, auditReceipts } from "./ReceiptAudit.ts"
 import type { MemoryDisk } from "@tidemark/sync"
 import { docsOnDisk, type DocSources, readLog } from "./LogReader.ts"
 import { isHeldByNoMember } from "./MissingOnServer.ts"
+import { isOutWithGiver, rosterOnDisk } from "./RosterOnDisk.ts"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { World } from "./World.ts"
 import { tableNames, worldSchema } from "./WorldSchema.ts"
@@ -31,9 +32,7 @@ export const audit = (world: World): void => {
       world.chronicle.violate("falseStatus", `${device.name} was revoked and shows Synced`)
     }
   }
-  for (const id of world.revoked) {
-    if (!isOut(id, log.roster)) world.chronicle.violate("lost", `device ${id} was revoked and is a member`)
-  }
+  auditMembers(world, members, log.roster)
   const accept = (name: string, waiting: ReadonlyArray<DocId>) => {
     for (const doc of waiting) {
       if (isHeldByNoMember(world, members, log.docs, doc)) {
@@ -62,6 +61,22 @@ export const audit = (world: World): void => {
     ["the log", log] as const
   ]) {
     checkEdits(world, name, marks, log.roster)
+  }
+}
+
+/** Who was put out is out, and nobody else but who came in by a right that had ended. */
+const auditMembers = (world: World, members: ReadonlyArray<SimulatedDevice>, roster: RosterState): void => {
+  for (const id of world.revoked) {
+    if (isOut(id, roster)) continue
+    // Its owner was put out as well, before anybody else heard of it.
+    if (members.every((device) => rosterOnDisk(device)?.devices.get(id)?.revokedAt === undefined)) {
+      world.chronicle.count("situation: revocation that only a revoked device knows")
+    } else world.chronicle.violate("lost", `device ${id} was revoked and is a member`)
+  }
+  for (const { id, isTargeted, name } of world.devices) {
+    if (id === undefined || isTargeted || !isOut(id, roster)) continue
+    if (isOutWithGiver(id, roster)) world.chronicle.count("situation: out with whoever let it in")
+    else world.chronicle.violate("lost", `${name} is out, and nobody revoked it`)
   }
 }
 

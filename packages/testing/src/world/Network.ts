@@ -29,8 +29,6 @@ export class Network {
   #channelCount = 0
   /** The one device that has a network, while nobody else has. */
   #only: string | undefined
-  /** Messages that wait longer than the network makes them. */
-  isHeldBack: (message: Message) => boolean = () => false
   /** Called when a device's network goes. */
   readonly #cutListeners = new Set<(device: string) => void>()
 
@@ -76,7 +74,7 @@ export class Network {
         if (channels.has(message.channel)) return false
         channels.add(message.channel)
       }
-      return !this.isCut(message.device) && !this.isHeldBack(message)
+      return !this.isCut(message.device)
     })
   }
 
@@ -100,11 +98,6 @@ export class Network {
     this.#chronicle.note(`lost ${message.label}${told ? "" : ", silently"}`)
     this.#chronicle.count(`fault: ${message.kind} lost`)
     message.lose(told)
-  }
-
-  /** Loses every message that is meant, silently. */
-  loseAll(isMeant: (message: Message) => boolean): void {
-    for (const message of this.#waiting.filter(isMeant)) this.lose(message, false)
   }
 
   /** Cuts a device off. Each message on its way is lost, loudly or silently, or arrives when the network is back. */

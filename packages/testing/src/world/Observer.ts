@@ -6,9 +6,10 @@
  */
 import { Result } from "effect"
 import { hashOf } from "@tidemark/crypto"
-import { decodeHeader, decodePage, decodePush, type Hash, type Page, type Seq } from "@tidemark/protocol"
+import { decodeHeader, decodePage, decodePush, type Hash, type Page, type Seq, unionVersion } from "@tidemark/protocol"
 import { historyPrefix } from "@tidemark/sync"
 import { missingOnServer } from "./MissingOnServer.ts"
+import { isOutWithGiver, rosterOnServer } from "./RosterOnDisk.ts"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { Witness } from "./SimulatedServerApi.ts"
 import type { SimulatedTab } from "./SimulatedTab.ts"
@@ -76,7 +77,15 @@ export class Observer implements Witness {
     if (wire.route === "head") this.#helloEpochs.set(tab, epoch)
     const given = decoded.success.answer
     if ("granted" in given) chronicle.count(`situation: refill lease ${given.granted ? "granted" : "held by another"}`)
-    if (wire.route === "found" && epoch > 0) chronicle.count("situation: list of members handed to the server")
+    if (wire.route === "found" && epoch > 0) this.#countHandedList()
+  }
+
+  #countHandedList(): void {
+    const { chronicle, devices, server } = this.#world
+    chronicle.count("situation: list of members handed to the server")
+    const workspace = devices[0]?.workspace
+    const last = workspace === undefined ? undefined : server.storage.statements(workspace).at(-1)
+    if (last?.[0] === unionVersion) chronicle.count("situation: lists of members united")
   }
 
   framed(device: string, frame: Uint8Array | string): void {
@@ -144,7 +153,7 @@ export class Observer implements Witness {
     const status = device.lockHolder?.status
     if (status === undefined) return `nobody syncs (${device.tabs.length} tabs)`
     const isRefused = status._tag === "Stalled" && endsOfAccess.has(status.cause)
-    if (isRefused && device.isTargeted) return undefined
+    if (isRefused && (device.isTargeted || this.#isOutWithGiver(device))) return undefined
     // What waits, waits for what nobody has: the audit looks whether that is so. A reader that wrote reads on.
     const waits = status._tag === "Stalled" && status.cause === "history" && hasGap(device)
     if (status._tag === "Synced" || waits || (isRefused && device.hasRebelled)) {
@@ -154,6 +163,11 @@ export class Observer implements Witness {
     }
     const detail = "message" in status ? `: ${status.message}` : ""
     return `${status._tag} with ${status.pending} pending${detail}`
+  }
+
+  #isOutWithGiver({ id }: SimulatedDevice): boolean {
+    const roster = id === undefined ? undefined : rosterOnServer(this.#world)
+    return id !== undefined && roster !== undefined && isOutWithGiver(id, roster)
   }
 
   #headOf({ workspace }: SimulatedDevice): Seq | undefined {

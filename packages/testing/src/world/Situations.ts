@@ -38,6 +38,7 @@ export const faultKinds: ReadonlyArray<string> = [
 /** What happens seldom, and is where engines go wrong. */
 export const rareSituations: ReadonlyArray<string> = [
   "situation: Synced with a server that forgot",
+  "situation: a list of members came back that went another way",
   "situation: admit answered RosterMoved",
   "situation: copy became a device of its own",
   "situation: copy met in the log",
@@ -60,10 +61,12 @@ export const rareSituations: ReadonlyArray<string> = [
   "situation: last common position is the server's head",
   "situation: lease given back",
   "situation: list of members handed to the server",
+  "situation: lists of members united",
   "situation: lock taken from a living tab",
   "situation: lost operations put into the outbox",
   "situation: only a device that knows nothing of the loss is there",
   "situation: operations that only a revoked device has",
+  "situation: out with whoever let it in",
   "situation: own edit found in the log that had forgotten its receipt",
   "situation: owner revokes a device",
   "situation: parked reader told to pull",
