@@ -6,9 +6,10 @@
  * had not come to `decide` is repeated on it, one that had fails with `disconnected` or `aborted` [STORE-62].
  * Rules: docs/spec/store.md.
  */
-import { Dexie, type ObservabilitySet, RangeSet } from "dexie"
+import { Dexie, type ObservabilitySet, RangeSet, rangesOverlap } from "dexie"
 import { Effect, Layer, Queue, type Scope, Stream } from "effect"
 import {
+  historyPrefix,
   LocalStore,
   setAsideRoundsMax,
   type StoreFailed,
@@ -152,18 +153,24 @@ const soundView = async (db: WorkspaceDb, request: WriteRequest): Promise<WriteV
 const tellAll = (): void => Dexie.on.storagemutated.fire({ all: new RangeSet(-Infinity, [[]]) })
 
 const outboxTables = ["tm_updates", "tm_sealed", "tm_held", "tm_quarantine"]
+/** Notes on docs with holes: where one goes, what was damaged is healed, and whoever watches has to hear of it. */
+const notes = new RangeSet(historyPrefix, `${historyPrefix}\uffff`)
 
 /** Dexie tells every context of this profile which parts of a database a commit touched. */
 const outboxChangesOf = (name: string): Stream.Stream<void> => {
   const prefixes = outboxTables.map((table) => `idb://${name}/${table}/`)
+  const ofMeta = `idb://${name}/tm_meta/`
   return Stream.callback<void>(
     (queue) =>
       Effect.acquireRelease(
         Effect.sync(() => {
           const tell = () => void Queue.offerUnsafe(queue, undefined)
           const listener = (parts: ObservabilitySet) => {
-            const isTold = (part: string) => part === "all" || prefixes.some((prefix) => part.startsWith(prefix))
-            if (Object.keys(parts).some(isTold)) tell()
+            const isTold = ([part, keys]: readonly [string, Parameters<typeof rangesOverlap>[0]]) =>
+              part === "all" ||
+              prefixes.some((prefix) => part.startsWith(prefix)) ||
+              (part.startsWith(ofMeta) && rangesOverlap(keys, notes))
+            if (Object.entries(parts).some(isTold)) tell()
           }
           Dexie.on("storagemutated", listener)
           tell()

@@ -8,6 +8,7 @@
 import { Effect, Layer, Queue, type Scope, Stream } from "effect"
 import { LocalSeq } from "@tidemark/protocol"
 import { takeFitting } from "./FitLimit.ts"
+import { historyPrefix } from "./HistoryKeys.ts"
 import { copyHeld, copySealed, copyUpdate } from "./internal/storeCopies.ts"
 import { type Batch, LocalStore, StoreFailed } from "./LocalStore.ts"
 import { MemoryDisk } from "./MemoryDisk.ts"
@@ -141,6 +142,8 @@ export const open = Effect.fnUntraced(function* (
 
 const touchesOutbox = (batch: Batch): boolean =>
   batch.forget !== undefined ||
+  // Damage is healed where the note on its doc goes: whoever watches has to hear of it.
+  [...(batch.meta?.keys() ?? [])].some((key) => key.startsWith(historyPrefix)) ||
   [
     batch.confirm,
     batch.replace,

@@ -44,6 +44,11 @@ export class MemoryQuarantine {
     return this.entries.filter(({ healed }) => healed === undefined).length
   }
 
+  /** Damages that nobody has met yet. */
+  get unmetCount(): number {
+    return this.#spoils.size
+  }
+
   add(damage: Damage, healed: string | undefined): void {
     this.entries.push({ ...damage, id: this.entries.length + 1, healed })
   }

@@ -13,6 +13,9 @@ const decodeCursor = Schema.decodeOption(Schema.fromJsonString(Cursor))
 /** Where each device's cursor stood after its last commit, by its disk. */
 const cursors = new WeakMap<object, Cursor>()
 
+/** The cursor of a disk rotted with its copy: it begins anew, and forgets nothing by that [CHECK-10]. */
+export const cursorRotted = (disk: object): void => void cursors.delete(disk)
+
 export const watchCommit = (tab: SimulatedTab, batch: Batch): void => {
   note(tab, batch)
   meetSituations(tab, batch)

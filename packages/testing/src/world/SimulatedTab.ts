@@ -91,6 +91,8 @@ export class SimulatedTab {
       })
     )
     this.process.run(follow, () => undefined)
+    // As in every tab of the app: whoever hears of damage mends what it can.
+    if (this.device.world.rot.isOn) this.process.run(Stream.runDrain(replica.counts), () => undefined)
   }
 
   #opened({ api, primitives }: TabParts): Effect.Effect<Replica["Service"], unknown> {

@@ -19,6 +19,8 @@ export const faultKinds: ReadonlyArray<string> = [
   "fault: hangUp lost",
   "fault: partition",
   "fault: quota of the server used up",
+  "fault: record of a disk rots",
+  "fault: record of a disk vanishes",
   "fault: request lost",
   "fault: request repeated",
   "fault: server disk full for a while",
@@ -32,7 +34,8 @@ export const faultKinds: ReadonlyArray<string> = [
   "fault: store read",
   "fault: store unknown",
   "fault: tab closed",
-  "fault: tab frozen"
+  "fault: tab frozen",
+  "fault: value of a disk rots with its copy"
 ]
 
 /** What happens seldom, and is where engines go wrong. */
@@ -46,6 +49,13 @@ export const rareSituations: ReadonlyArray<string> = [
   "situation: an older copy than the last came back",
   "situation: comparison with a forgetful server begun",
   "situation: comparison with a forgetful server ended",
+  "situation: damage healed (copies)",
+  "situation: damage healed (held)",
+  "situation: damage healed (leases)",
+  "situation: damage healed (meta)",
+  "situation: damage healed (sealed)",
+  "situation: damage healed (snapshots)",
+  "situation: damage healed (updates)",
   "situation: device opens a link",
   "situation: entry ahead of the roster",
   "situation: entry held whose author the server has forgotten",

@@ -4,7 +4,7 @@
  * A step lets one process run a little, lets one message arrive (or not), moves the time, lets a user do something, or
  * breaks something. `heal` repairs everything and lets the World come to rest. Rules: docs/spec/world.md.
  */
-import { Effect, Option, Redacted } from "effect"
+import { Redacted } from "effect"
 import type { DeviceId, Role } from "@tidemark/protocol"
 import { layer as layerPrimitives } from "../SeededPrimitives.ts"
 import { SeededRandom } from "../SeededRandom.ts"
@@ -18,8 +18,10 @@ import { makeMemoryStorage } from "./MemoryServerStorage.ts"
 import { Network } from "./Network.ts"
 import { Observer } from "./Observer.ts"
 import { drawProfile, healedProfile, type Profile, type StepWeights } from "./Profile.ts"
+import { RottingDisks } from "./RottingDisks.ts"
 import type { Sabotage } from "./Sabotage.ts"
 import { ServerLoss } from "./ServerLoss.ts"
+import { deliverSomething, edit, restartServer, runSomething, wait } from "./Steps.ts"
 import { Timeline } from "./SimulatedClock.ts"
 import { SimulatedDevice } from "./SimulatedDevice.ts"
 import { SimulatedProcess } from "./SimulatedProcess.ts"
@@ -27,7 +29,6 @@ import { SimulatedServer } from "./SimulatedServer.ts"
 import { layer as layerServerApi } from "./SimulatedServerApi.ts"
 import type { SimulatedTab, TabParts } from "./SimulatedTab.ts"
 import { makeSqliteStorage } from "./SqliteServerStorage.ts"
-import { editLarge, editSomething } from "./Workload.ts"
 
 export interface WorldOptions {
   readonly seed: number
@@ -74,6 +75,7 @@ export class World {
   readonly steps: number
   readonly loss: ServerLoss
   readonly copies: DeviceCopies
+  readonly rot: RottingDisks
   profile: Profile
   readonly #observer: Observer
   #later: Array<() => void> = []
@@ -84,7 +86,9 @@ export class World {
     const profile = drawProfile(this.random.fork("profile"))
     this.sabotage = sabotage
     this.copies = new DeviceCopies(this, this.random.fork("copies"))
-    const loss = sabotage?.lossWeight ?? (this.copies.isOn ? 0 : profile.weights.loss)
+    this.rot = new RottingDisks(this, this.random.fork("rot"), sabotage === undefined && !this.copies.isOn)
+    // Where disks are copied or rot, the server forgets nothing.
+    const loss = sabotage?.lossWeight ?? (this.copies.isOn || this.rot.isOn ? 0 : profile.weights.loss)
     this.profile = { ...profile, weights: { ...profile.weights, loss } }
     this.deviceCount = devices ?? this.random.between(2, 4)
     this.steps = steps ?? this.profile.steps
@@ -129,6 +133,7 @@ export class World {
       device.openTab()
     }
     this.rest()
+    this.rot.audit()
   }
 
   /** A device that never was here joins by a new link and must come to see everything. */
@@ -157,9 +162,9 @@ export class World {
   /** Runs without faults until everybody is at rest, and what was asked for is done. */
   rest(isDone: () => boolean = () => true): void {
     const end = this.timeline.now + restMillisMax
-    this.#settle()
+    this.settle()
     for (let steps = 0; steps < restStepsMax && !this.chronicle.has("broken"); steps++) {
-      if (this.#runSomething() || this.#deliverSomething()) continue
+      if (runSomething(this) || deliverSomething(this)) continue
       if (this.#observer.isAtRest() && isDone()) return
       const due = this.timeline.nextDue
       if (due === undefined || due > end) break
@@ -219,7 +224,7 @@ export class World {
     this.profile = healedProfile(profile)
     assemble(this, () => {
       const due = this.timeline.nextDue
-      if (!this.#runSomething() && !this.#deliverSomething() && due !== undefined) this.timeline.advanceTo(due)
+      if (!runSomething(this) && !deliverSomething(this) && due !== undefined) this.timeline.advanceTo(due)
     })
     this.profile = profile
   }
@@ -228,33 +233,37 @@ export class World {
     const { random } = this
     if (this.copies.isDue()) {
       this.copies.happen()
-      return this.#settle()
+      return this.settle()
+    }
+    if (this.rot.isDue()) {
+      this.rot.happen()
+      return this.settle()
     }
     lookAfter(this)
     // A World with one device proves little: the others come soon.
     const member = this.devices.length < this.deviceCount ? 4 : this.profile.weights.member
     switch (random.weighted<keyof StepWeights>({ ...this.profile.weights, member })) {
       case "run":
-        if (this.#runSomething() || this.#deliverSomething()) return
-        return this.#wait()
+        if (runSomething(this) || deliverSomething(this)) return
+        return wait(this)
       case "deliver":
-        if (this.#deliverSomething() || this.#runSomething()) return
-        return this.#wait()
+        if (deliverSomething(this) || runSomething(this)) return
+        return wait(this)
       case "edit":
-        return this.#edit()
+        return edit(this)
       case "wait":
-        return this.#wait()
+        return wait(this)
       case "tab":
         return disturbTabs(this)
       case "network":
         return disturbNetwork(this)
       case "crash":
         crashSomething(this)
-        return this.#settle()
+        return this.settle()
       case "store":
         return breakStore(this)
       case "server":
-        return this.#restartServer()
+        return restartServer(this)
       case "member":
         return changeMembers(this)
       case "loss":
@@ -266,75 +275,11 @@ export class World {
     }
   }
 
-  /** Lets one process run a few tasks; false where none could. */
-  #runSomething(): boolean {
-    const ready = this.#processes().filter(([process, device]) => canRun(process, device))
-    const [process, device] = this.random.pick(ready) ?? []
-    if (process === undefined) return false
-    const tasks = this.random.pick([1, 1, 4, 30]) ?? 1
-    for (let count = 0; count < tasks && canRun(process, device); count++) process.step()
-    this.#settle()
-    return true
-  }
-
-  /** Lets one message arrive, get lost, or arrive twice; false where none waits. */
-  #deliverSomething(): boolean {
-    const messages = this.network.deliverable()
-    // Mostly the oldest: a network that only reorders is none.
-    const message = this.random.chance(0.7) ? messages[0] : this.random.pick(messages)
-    if (message === undefined) return false
-    if (this.random.chance(this.profile.loss)) this.network.lose(message, this.random.chance(0.5))
-    else if (message.repeatable === true && this.random.chance(this.profile.repeat)) this.network.repeat(message)
-    else this.network.deliver(message)
-    this.#settle()
-    return true
-  }
-
-  /** Often in the middle of a push: before its commit, or between the commit and the answer. */
-  #restartServer(): void {
-    const push = this.network.deliverable().find(({ label }) => label.startsWith("push"))
-    if (push !== undefined && this.random.chance(0.7)) this.network.deliver(push)
-    for (let tasks = this.random.below(4); tasks > 0; tasks--) this.server.process.step()
-    this.#settle()
-    this.server.restart()
-  }
-
-  #edit(): void {
-    const device = this.loss.sole ?? this.random.pick(this.devices)
-    const tab = device === undefined ? undefined : this.random.pick(device.openTabs)
-    if (tab === undefined || tab.process.isFrozen) return
-    if (this.profile.hasLargeText && this.random.chance(0.01)) editLarge(this, tab)
-    else editSomething(this, tab)
-  }
-
-  #wait(): void {
-    const due = this.timeline.nextDue
-    const millis = this.random.below(this.profile.waitMillisMax)
-    const until = due !== undefined && this.random.chance(0.5) ? due : this.timeline.now + millis
-    this.timeline.advanceTo(until)
-  }
-
   /** What had to wait until the task was over, and what must be so between two tasks. */
-  #settle(): void {
+  settle(): void {
     while (this.#later.length > 0) for (const run of this.#later.splice(0)) run()
     for (const process of this.#graves) while (!process.isIdle) process.step()
     this.loss.settle()
     this.#observer.checkStatus()
   }
-
-  #processes(): ReadonlyArray<readonly [SimulatedProcess, SimulatedDevice | undefined]> {
-    const tabs = this.devices.flatMap((device) =>
-      device.tabs.map((tab: SimulatedTab) => [tab.process, device] as const)
-    )
-    return [[this.server.process, undefined], ...tabs]
-  }
 }
-
-/** A frozen tab finishes the transaction it is in, and takes no other step. */
-const canRun = (process: SimulatedProcess, device: SimulatedDevice | undefined): boolean => {
-  if (process.isDead || process.isIdle) return false
-  return !process.isFrozen || (device !== undefined && isInTransaction(device))
-}
-
-const isInTransaction = (device: SimulatedDevice): boolean =>
-  Option.isNone(Effect.runSync(device.disk.lock.withPermitsIfAvailable(1)(Effect.void)))

@@ -2,7 +2,7 @@
 import { assert, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Queue, Stream } from "effect"
 import { DeviceSeq, LocalSeq, Seq } from "@tidemark/protocol"
-import { type HeldEntry, lostSeqStart, type Refusal } from "@tidemark/sync"
+import { type HeldEntry, historyKey, lostSeqStart, type Refusal } from "@tidemark/sync"
 import {
   bytesOf,
   commit,
@@ -456,7 +456,7 @@ export const localStoreOutbox = (makeStorage: MakeStorage): void => {
   )
 
   it.effect(
-    "STORE-30 outboxChanges emits once at the start and after a commit of any store that may change the counts",
+    "STORE-30 outboxChanges emits once at the start and after a commit of any store that may change the counts or heal damage",
     () =>
       Effect.gen(function* () {
         const storage = yield* makeStorage
@@ -480,6 +480,11 @@ export const localStoreOutbox = (makeStorage: MakeStorage): void => {
         yield* commit(other, { release: [Seq.make(4)] })
         yield* Queue.take(changes)
         assert.strictEqual((yield* store.counts).heldTooNew, 0)
+        // With the note on a damaged doc its damage is healed [CHECK-8].
+        yield* commit(store, { meta: new Map([[historyKey("damaged", docA), '"quarantine"']]) })
+        yield* Queue.take(changes)
+        yield* commit(store, { meta: new Map([[historyKey("damaged", docA), undefined]]) })
+        yield* Queue.take(changes)
       })
   )
 }
