@@ -3,15 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { type MemoryDisk, metaKeys } from "@tidemark/sync"
 import { during, makeServer } from "./support/forgetfulServer.ts"
-import { createOn, type Device, joinBy, linkFor, reaches, until } from "./support/network.ts"
-import { insertTask, rowsOf } from "./support/tabs.ts"
-
-const titles = (disk: MemoryDisk) =>
-  rowsOf(disk, "tasks")
-    .map((row) => String(row["title"]))
-    .toSorted()
-
-const synced = (device: Device) => reaches(device, "Synced")
+import { createOn, type Device, joinBy, linkFor, reaches, synced, until } from "./support/network.ts"
+import { insertTask, titles } from "./support/tabs.ts"
 
 /** Writes, and waits until the server has it. */
 const write = (device: Device, ...names: ReadonlyArray<string>) =>

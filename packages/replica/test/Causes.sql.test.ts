@@ -5,17 +5,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Result, Stream } from "effect"
 import { decodeHeader, decodePush, protocolHeader } from "@tidemark/protocol"
-import type { MemoryDisk, StalledCause } from "@tidemark/sync"
+import type { StalledCause } from "@tidemark/sync"
 import { during, makeServer } from "./support/forgetfulServer.ts"
-import { createOn, type Device, type Fetched, joinBy, linkFor, openDevice, reaches, until } from "./support/network.ts"
-import { insertTask, rowsOf } from "./support/tabs.ts"
-
-const titles = (disk: MemoryDisk) =>
-  rowsOf(disk, "tasks")
-    .map((row) => String(row["title"]))
-    .toSorted()
-
-const synced = (device: Device) => reaches(device, "Synced")
+import {
+  createOn,
+  type Device,
+  type Fetched,
+  joinBy,
+  linkFor,
+  openDevice,
+  reaches,
+  synced,
+  until
+} from "./support/network.ts"
+import { insertTask, titles } from "./support/tabs.ts"
 
 /** Waits for this status, and gives the sentence that is shown. */
 const isStalled = (device: Device, cause: StalledCause) =>

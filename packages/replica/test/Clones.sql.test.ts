@@ -11,6 +11,7 @@ import {
   createOn,
   dataFolder,
   type Device,
+  isSent,
   joinBy,
   linkFor,
   openDevice,
@@ -18,23 +19,14 @@ import {
   startServer,
   until
 } from "./support/network.ts"
-import { insertTask, Notes, rowsOf } from "./support/tabs.ts"
-
-const titles = (disk: MemoryDisk) =>
-  rowsOf(disk, "tasks")
-    .map((row) => String(row["title"]))
-    .toSorted()
+import { insertTask, Notes, rowsOf, titles } from "./support/tabs.ts"
+import { during } from "./support/forgetfulServer.ts"
 
 /** Everything the page would read, as text. */
 const shown = (disk: MemoryDisk) =>
   ["tasks", "contacts"]
     .flatMap((table) => rowsOf(disk, table).map((row) => JSON.stringify(Object.entries(row).toSorted())))
     .toSorted()
-
-const during = <A, E, R>(disk: MemoryDisk, use: (device: Device) => Effect.Effect<A, E, R>) =>
-  Effect.scoped(Effect.flatMap(openDevice(disk), use))
-
-const isSent = (disk: MemoryDisk) => disk.unsealed.size + disk.sealed.size === 0
 
 /** Runs a disk until it has sent and received everything, and closes it cleanly: its leases are free then. */
 const sync = (disk: MemoryDisk) =>

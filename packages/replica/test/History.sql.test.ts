@@ -4,12 +4,7 @@ import { Effect, Stream } from "effect"
 import { historyPrefix, type MemoryDisk } from "@tidemark/sync"
 import { during, makeServer } from "./support/forgetfulServer.ts"
 import { createOn, type Device, type Fetched, joinBy, linkFor, openDevice, reaches, until } from "./support/network.ts"
-import { insertTask, rowsOf } from "./support/tabs.ts"
-
-const titles = (disk: MemoryDisk) =>
-  rowsOf(disk, "tasks")
-    .map((row) => String(row["title"]))
-    .toSorted()
+import { insertTask, titles } from "./support/tabs.ts"
 
 const write = (device: Device, ...names: ReadonlyArray<string>) =>
   Effect.gen(function* () {

@@ -6,14 +6,10 @@ import { DocId, Seq } from "@tidemark/protocol"
 import { MemoryDisk, StoreFailed } from "@tidemark/sync"
 import { recordsPerShardMax } from "@tidemark/model"
 import { itemOf, sliceOf, syncing } from "./support/slices.ts"
-import { insertTask, none, openTab, rowsOf } from "./support/tabs.ts"
+import { insertTask, none, openTab, rowsOf, titles } from "./support/tabs.ts"
 import { panicUpdate } from "./support/panicUpdate.ts"
 
 const lost = (reason: StoreFailed["reason"]) => Effect.fail(new StoreFailed({ reason, message: "made to fail" }))
-const titles = (disk: MemoryDisk) =>
-  rowsOf(disk, "tasks")
-    .map((row) => String(row["title"]))
-    .toSorted()
 /** Receipts for everything. */
 const settleAll = (disk: MemoryDisk) => {
   for (const [localSeq, update] of disk.updates) disk.updates.set(localSeq, { ...update, seq: Seq.make(1) })

@@ -3,10 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { historyKey, type MemoryDisk } from "@tidemark/sync"
 import { replicaKeys, statementKey } from "../src/Identity.ts"
-import { check, isSent, spoil, spoilBoth, titlesInDocs, titlesOf, twoDevices } from "./support/damagedDevice.ts"
+import { check, spoil, spoilBoth, titlesInDocs, twoDevices } from "./support/damagedDevice.ts"
 import { during } from "./support/forgetfulServer.ts"
-import { joinBy, linkFor, openDevice, reaches, until } from "./support/network.ts"
-import { insertTask } from "./support/tabs.ts"
+import { isSent, joinBy, linkFor, openDevice, reaches, until } from "./support/network.ts"
+import { insertTask, titles } from "./support/tabs.ts"
 
 /** Writes on one device, and waits until the other shows it. */
 const goesOn = (from: MemoryDisk, to: MemoryDisk, title: string) =>
@@ -19,7 +19,7 @@ const goesOn = (from: MemoryDisk, to: MemoryDisk, title: string) =>
       })
     )
     yield* during(to, (device) => reaches(device, "Synced"))
-    assert.include(titlesOf(to), title)
+    assert.include(titles(to), title)
   })
 
 const statementsIn = (meta: MemoryDisk["meta"]) =>
@@ -88,7 +88,7 @@ describe("a device that lost what it knows of its members", () => {
         assert.match(failure.message, /edits are safe.*Connect to the server/)
         yield* server.start
         yield* goesOn(guest, owner, "from the guest")
-        assert.includeMembers(titlesOf(owner), ["offline"])
+        assert.includeMembers(titles(owner), ["offline"])
         assert.strictEqual(guest.quarantine.openCount, 0)
       }),
     30_000

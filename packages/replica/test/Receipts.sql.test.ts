@@ -5,12 +5,10 @@ import { Seq } from "@tidemark/protocol"
 import type { Changed } from "@tidemark/replica"
 import type { EditId, MemoryDisk } from "@tidemark/sync"
 import { during, makeServer } from "./support/forgetfulServer.ts"
-import { createOn, type Device, joinBy, linkFor, reaches, until } from "./support/network.ts"
+import { createOn, type Device, isSent, joinBy, linkFor, reaches, until } from "./support/network.ts"
 import { insertTask } from "./support/tabs.ts"
 
 const nameOf = ({ edit }: Changed): EditId => edit ?? assert.fail("the change wrote something")
-const isSent = (disk: MemoryDisk) => disk.unsealed.size + disk.sealed.size === 0
-
 /** Writes, waits until the server has it, and names the edits. */
 const write = (device: Device, ...titles: ReadonlyArray<string>) =>
   Effect.gen(function* () {

@@ -2,10 +2,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { historyKey } from "@tidemark/sync"
-import { check, isSent, spoil, spoilBoth, titlesInDocs, titlesOf, twoDevices } from "./support/damagedDevice.ts"
+import { check, spoil, spoilBoth, titlesInDocs, twoDevices } from "./support/damagedDevice.ts"
 import { during } from "./support/forgetfulServer.ts"
-import { reaches, until } from "./support/network.ts"
-import { insertTask } from "./support/tabs.ts"
+import { isSent, reaches, until } from "./support/network.ts"
+import { insertTask, titles } from "./support/tabs.ts"
 
 describe("self-repair", () => {
   it.live(
@@ -24,7 +24,7 @@ describe("self-repair", () => {
               [["updates", false, undefined]]
             )
             // The rows know better than the doc as it is now.
-            assert.deepStrictEqual(titlesOf(guest), ["a", "b", "c"])
+            assert.deepStrictEqual(titles(guest), ["a", "b", "c"])
           })
         )
         yield* server.start
@@ -64,7 +64,7 @@ describe("self-repair", () => {
         yield* server.start
         yield* during(owner, (device) => Effect.andThen(until(owner, isSent), reaches(device, "Synced")))
         yield* during(guest, (device) => reaches(device, "Synced"))
-        assert.deepStrictEqual(titlesOf(guest), ["a", "b", "c", "offline"])
+        assert.deepStrictEqual(titles(guest), ["a", "b", "c", "offline"])
       }),
     30_000
   )
@@ -86,9 +86,7 @@ describe("self-repair", () => {
           })
         )
         yield* during(owner, (device) =>
-          Effect.map(titlesInDocs(owner, device), (titles) =>
-            assert.deepStrictEqual(titles, ["a", "b", "c", "offline"])
-          )
+          Effect.map(titlesInDocs(owner, device), (there) => assert.deepStrictEqual(there, ["a", "b", "c", "offline"]))
         )
       }),
     30_000
@@ -114,7 +112,7 @@ describe("self-repair", () => {
             assert.deepStrictEqual([later.found.map(({ table }) => table), later.open.length], [["rows"], 1])
             assert.isUndefined(later.open[0]?.healed)
             // What only a row still showed is made what the doc says, and kept aside with the row.
-            assert.deepStrictEqual(titlesOf(owner), ["a", "b", "c"])
+            assert.deepStrictEqual(titles(owner), ["a", "b", "c"])
             assert.include(owner.quarantine.entries.at(-1)?.fields, "offline")
           })
         )
@@ -141,7 +139,7 @@ describe("self-repair", () => {
           })
         )
         yield* during(guest, (device) => reaches(device, "Synced"))
-        assert.deepStrictEqual(titlesOf(guest), ["a", "after", "b", "c"])
+        assert.deepStrictEqual(titles(guest), ["a", "after", "b", "c"])
       }),
     30_000
   )
@@ -194,7 +192,7 @@ describe("self-repair", () => {
             tasks.set(other, { id: other, title: "ghost" })
             const report = yield* check(device)
             assert.strictEqual(report.rowsMended, 5)
-            assert.deepStrictEqual(titlesOf(owner), ["a", "b", "c"])
+            assert.deepStrictEqual(titles(owner), ["a", "b", "c"])
             const aside = owner.quarantine.entries.map(({ fields, healed, table }) => [
               table,
               fields.includes("rotten"),

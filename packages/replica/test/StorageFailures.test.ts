@@ -5,14 +5,9 @@ import { TestClock } from "effect/testing"
 import { LocalSeq, Seq } from "@tidemark/protocol"
 import { MemoryDisk, StoreFailed } from "@tidemark/sync"
 import { tailCountMax } from "../src/FoldTail.ts"
-import { insertTask, openTab, rowsOf } from "./support/tabs.ts"
+import { insertTask, openTab, titles } from "./support/tabs.ts"
 
 const fail = (reason: StoreFailed["reason"]) => Effect.fail(new StoreFailed({ reason, message: "made to fail" }))
-const titles = (disk: MemoryDisk) =>
-  rowsOf(disk, "tasks")
-    .map((row) => String(row["title"]))
-    .toSorted()
-
 /** A tab whose next commits fail, before or after they happen. */
 const failingTab = Effect.fnUntraced(function* (disk: MemoryDisk, reason: StoreFailed["reason"]) {
   const before = yield* Ref.make(0)

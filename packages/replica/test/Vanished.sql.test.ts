@@ -1,10 +1,10 @@
 /** Records that vanish whole from a device, with a real server over a real SQLite file. Rules: docs/spec/check.md. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { check, isSent, titlesInDocs, titlesOf, twoDevices, vanish } from "./support/damagedDevice.ts"
+import { check, titlesInDocs, twoDevices, vanish } from "./support/damagedDevice.ts"
 import { during } from "./support/forgetfulServer.ts"
-import { reaches, until } from "./support/network.ts"
-import { insertTask } from "./support/tabs.ts"
+import { isSent, reaches, until } from "./support/network.ts"
+import { insertTask, titles } from "./support/tabs.ts"
 
 describe("records that vanished", () => {
   it.live(
@@ -21,7 +21,7 @@ describe("records that vanished", () => {
               report.found.map(({ healed, isOnlyHere, table }) => [table, isOnlyHere, healed]),
               [["updates", false, undefined]]
             )
-            assert.deepStrictEqual(titlesOf(guest), ["a", "b", "c"])
+            assert.deepStrictEqual(titles(guest), ["a", "b", "c"])
           })
         )
         yield* server.start
@@ -55,7 +55,7 @@ describe("records that vanished", () => {
         yield* server.start
         yield* during(owner, (device) => Effect.andThen(until(owner, isSent), reaches(device, "Synced")))
         yield* during(guest, (device) => reaches(device, "Synced"))
-        assert.deepStrictEqual(titlesOf(guest), ["a", "b", "c", "offline"])
+        assert.deepStrictEqual(titles(guest), ["a", "b", "c", "offline"])
       }),
     30_000
   )
@@ -102,7 +102,7 @@ describe("records that vanished", () => {
         yield* server.tellDatabase("DROP TRIGGER full")
         yield* during(owner, (device) => Effect.andThen(until(owner, isSent), reaches(device, "Synced")))
         yield* during(guest, (device) => reaches(device, "Synced"))
-        assert.deepStrictEqual(titlesOf(guest), ["a", "b", "c", "packed"])
+        assert.deepStrictEqual(titles(guest), ["a", "b", "c", "packed"])
       }),
     30_000
   )

@@ -4,10 +4,8 @@ import { Effect, Stream } from "effect"
 import type { CheckReport } from "@tidemark/replica"
 import type { CheckedTable, MemoryDisk } from "@tidemark/sync"
 import { during, makeServer } from "./forgetfulServer.ts"
-import { createOn, type Device, joinBy, linkFor, reaches, until } from "./network.ts"
-import { insertTask, rowsOf } from "./tabs.ts"
-
-export const isSent = (disk: MemoryDisk) => disk.unsealed.size + disk.sealed.size === 0
+import { createOn, type Device, isSent, joinBy, linkFor, reaches, until } from "./network.ts"
+import { insertTask, titles } from "./tabs.ts"
 
 export const check = (device: Device) =>
   device.replica.check.pipe(
@@ -16,17 +14,12 @@ export const check = (device: Device) =>
     Effect.map((step): CheckReport => (step._tag === "Checked" ? step.report : assert.fail("ended without a report")))
   )
 
-export const titlesOf = (disk: MemoryDisk) =>
-  rowsOf(disk, "tasks")
-    .map((row) => String(row["title"]))
-    .toSorted()
-
 /** Every row is thrown away and made again: then they show what the docs hold, and nothing else. */
 export const titlesInDocs = (disk: MemoryDisk, device: Device) =>
   Effect.gen(function* () {
     disk.rowsByTable.clear()
     yield* check(device)
-    return titlesOf(disk)
+    return titles(disk)
   })
 
 export const spoil = (disk: MemoryDisk, table: CheckedTable, key: unknown, isContentWhole: boolean) =>

@@ -107,6 +107,11 @@ export const reaches = (device: Device, ...tags: ReadonlyArray<SyncStatus["_tag"
     Effect.flatMap(Effect.fromOption)
   )
 
+export const synced = (device: Device) => reaches(device, "Synced")
+
+/** Nothing of its own waits to be sent. */
+export const isSent = (disk: MemoryDisk) => disk.unsealed.size + disk.sealed.size === 0
+
 /** A link for one device, good for an hour. */
 export const linkFor = (device: Pick<Device, "replica">, role: "owner" | "editor" | "reader") =>
   device.replica.share({ role, expiresAt: Date.now() + 3_600_000, uses: 1 })

@@ -51,6 +51,12 @@ export const openTab = Effect.fnUntraced(function* (
 
 export const rowsOf = (disk: MemoryDisk, table: string) => [...(disk.rowsByTable.get(table)?.values() ?? [])]
 
+/** What a disk's tasks are called, in order. */
+export const titles = (disk: MemoryDisk) =>
+  rowsOf(disk, "tasks")
+    .map((row) => String(row["title"]))
+    .toSorted()
+
 export const insertTask = (title: string) =>
   ({ _tag: "Insert", table: "tasks", values: { title, done: false } }) as const
 
