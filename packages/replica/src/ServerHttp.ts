@@ -4,30 +4,26 @@
  * Whatever is not an answer of a Tidemark server (no network, a proxy's page, a cut body) is `Unreachable`.
  * Source: docs/wire.md.
  */
-import { type Cause, Context, Duration, Effect, Layer, Option, Result, type Schema, Stream } from "effect"
+import { type Cause, Context, Duration, Effect, Layer, Result, type Schema } from "effect"
 import { type HttpClient, type HttpClientError, HttpClientRequest } from "effect/http"
 import { HttpApiClient, HttpApiMiddleware } from "effect/http-api"
-import { Socket } from "effect/socket"
+import type { Socket } from "effect/socket"
 import {
   Authorization,
   decodeDocPage,
   decodePage,
   decodeRosterPage,
-  decodeServerMessage,
-  encodeClientMessage,
   encodePush,
-  livePingMillis,
-  livePongMillisMax,
   type Malformed,
   Negotiation,
   protocolHeader,
-  protocolRange,
   protocolVersion,
   Seq,
   SyncApi
 } from "@tidemark/protocol"
-import { lineBytesPerSecondMin, type LiveEvent, Unreachable } from "@tidemark/sync"
+import { lineBytesPerSecondMin, Unreachable } from "@tidemark/sync"
 import { foreignAnswer } from "./internal/foreignAnswer.ts"
+import { makeLiveSocket } from "./LiveSocket.ts"
 import { ServerApi, type ServerError, type Session } from "./ServerApi.ts"
 
 /** How long a request that moves so many bytes may take before it counts as unanswered. The engine gives up sooner. */
@@ -82,7 +78,7 @@ const request = <A, E extends ServerError>(
 
 const makeServerHttp = Effect.fnUntraced(function* (origin: string) {
   const client = yield* HttpApiClient.make(SyncApi, { baseUrl: origin })
-  const socket = yield* Socket.makeWebSocket(`${origin.replace(/^http/, "ws")}/v1/live`)
+  const socket = yield* makeLiveSocket(`${origin.replace(/^http/, "ws")}/v1/live`)
 
   const authorized = <A, E extends ServerError>({ token }: Session, effect: Effect.Effect<A, E | Foreign>, bytes = 0) =>
     request(Effect.provideService(effect, CallToken, token), bytes)
@@ -107,8 +103,12 @@ const makeServerHttp = Effect.fnUntraced(function* (origin: string) {
     list: (session) => authorized(session, client.access.list({ params: { workspace: session.workspace } })),
     head: (session) => authorized(session, client.log.head({ params: { workspace: session.workspace } })),
     push: (session, entries) => {
-      const payload = encodePush(entries)
-      return authorized(session, client.log.push({ params: { workspace: session.workspace }, payload }), payload.length)
+      const overHttp = Effect.suspend(() => {
+        const payload = encodePush(entries)
+        const params = { workspace: session.workspace }
+        return authorized(session, client.log.push({ params, payload }), payload.length)
+      })
+      return socket.push(session, entries, overHttp)
     },
     pull: (session, after, bytesMax) => {
       const query =
@@ -130,59 +130,6 @@ const makeServerHttp = Effect.fnUntraced(function* (origin: string) {
     report: (session, payload) =>
       Effect.asVoid(authorized(session, client.log.report({ params: { workspace: session.workspace }, payload }))),
     cursors: (session) => authorized(session, client.log.cursors({ params: { workspace: session.workspace } })),
-    live: (session) => liveStream(socket, session)
+    live: socket.events
   })
-})
-
-const socketClosed = () => new Unreachable({ message: `The live connection to the server ended. ${safe}` })
-
-/** Hello, then whatever the server sends, with a ping after each silence; ends with an error when the socket does. */
-const liveStream = (socket: Socket.Socket, { token, workspace }: Session): Stream.Stream<LiveEvent, ServerError> =>
-  Stream.unwrap(
-    Effect.gen(function* () {
-      const reader = yield* socket.reader
-      const writer = yield* socket.writer
-      yield* writer.write(encodeClientMessage({ _tag: "Hello", protocol: protocolRange, token, workspace }))
-      const pull = Effect.catchTag(reader.pull, "SocketError", () => Effect.fail(socketClosed()))
-      const ping = Effect.catchTag(writer.write(encodeClientMessage({ _tag: "Ping" })), "SocketError", () =>
-        Effect.fail(socketClosed())
-      )
-      const answered = Effect.timeoutOption(pull, Duration.millis(livePongMillisMax)).pipe(
-        Effect.flatMap(Option.match({ onNone: () => Effect.fail(socketClosed()), onSome: Effect.succeed }))
-      )
-      const frames = Effect.timeoutOption(pull, Duration.millis(livePingMillis)).pipe(
-        Effect.flatMap(Option.match({ onNone: () => Effect.andThen(ping, answered), onSome: Effect.succeed }))
-      )
-      return Stream.fromEffectRepeat(frames).pipe(Stream.flatMap(liveEventsOf))
-    }).pipe(Effect.catchTag("SocketError", () => Effect.fail(socketClosed())))
-  )
-
-/** What the frames tell that waited together, as one chunk; the first that ends the socket comes after what was told before it. */
-const liveEventsOf = (frames: ReadonlyArray<Uint8Array | string>): Stream.Stream<LiveEvent, ServerError> =>
-  Stream.unwrap(
-    Effect.gen(function* () {
-      const events: Array<LiveEvent> = []
-      for (const frame of frames) {
-        const event = yield* Effect.result(liveEventOf(frame))
-        if (Result.isFailure(event)) return Stream.concat(Stream.fromArray(events), Stream.fail(event.failure))
-        events.push(...Option.toArray(event.success))
-      }
-      return Stream.fromArray(events)
-    })
-  )
-
-/** What one frame tells; a pong tells nothing, a goodbye is the error in it. */
-const liveEventOf = Effect.fnUntraced(function* (
-  frame: Uint8Array | string
-): Effect.fn.Return<Option.Option<LiveEvent>, ServerError> {
-  if (typeof frame !== "string") {
-    return Option.some({ _tag: "Entries", page: yield* understood(decodePage(frame)) })
-  }
-  const message = decodeServerMessage(frame)
-  if (Result.isFailure(message)) return yield* unreachable(message.failure)
-  const said = message.success
-  if (said._tag === "Goodbye") return yield* said.error
-  // Nothing is pushed over this socket yet, so an answer to a push answers nobody.
-  if (said._tag === "Pong" || said._tag === "PushAnswered" || said._tag === "PushRefused") return Option.none()
-  return Option.some(said._tag === "Welcome" ? { _tag: "Welcome", log: said.log } : said)
 })

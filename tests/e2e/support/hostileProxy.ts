@@ -40,6 +40,7 @@ export type Treatment =
 export type Rule = (asked: Asked) => Treatment | Promise<Treatment>
 
 export const pass: Treatment = { _tag: "Pass" }
+const passAll: Rule = () => pass
 export const swallow: Treatment = { _tag: "Swallow" }
 
 export interface HostileProxy {
@@ -62,7 +63,7 @@ export const hostileProxy = async (serverPort: number): Promise<HostileProxy> =>
   const sockets = new Set<Duplex>()
   const live = new Set<Duplex>()
   const asked: Array<Asked> = []
-  let rule: Rule = () => pass
+  let rule: Rule = passAll
   let liveMost = 0
   let isSilent = false
 
@@ -142,7 +143,10 @@ export const hostileProxy = async (serverPort: number): Promise<HostileProxy> =>
       if (passed > bytesMax) device.end(() => device.destroy())
     })
     device.on("data", (chunk: Buffer) => {
-      if (!isSilent) server.write(chunk)
+      if (isSilent) return
+      // A middlebox with rules of its own reads text; bytes it cannot look into end the connection, and pushes are requests then.
+      if (rule !== passAll && sendsBytes(chunk)) device.destroy()
+      else server.write(chunk)
     })
     server.on("close", () => device.destroy())
     device.on("close", () => {
@@ -174,7 +178,7 @@ export const hostileProxy = async (serverPort: number): Promise<HostileProxy> =>
       if (!isSilent) endAll(live)
     },
     behave: () => {
-      rule = () => pass
+      rule = passAll
       isSilent = false
       endAll(sockets)
     },
@@ -199,6 +203,19 @@ const whole = async (request: IncomingMessage): Promise<Buffer | undefined> => {
     return undefined
   }
   return Buffer.concat(chunks)
+}
+
+/** Whether one of the WebSocket frames that begin in this chunk holds bytes. */
+const sendsBytes = (chunk: Buffer): boolean => {
+  for (let at = 0; at + 1 < chunk.length;) {
+    const [kind = 0, length = 0] = [(chunk[at] ?? 0) & 15, (chunk[at + 1] ?? 0) & 127]
+    if (kind === 2) return true
+    const sizeBytes = length === 126 ? 2 : length === 127 ? 8 : 0
+    const size = length === 126 && at + 4 <= chunk.length ? chunk.readUInt16BE(at + 2) : length
+    // Two bytes, the size, the mask, the content; text never needs the longest form.
+    at += 2 + sizeBytes + 4 + (length === 127 ? chunk.length : size)
+  }
+  return false
 }
 
 const askedOf = (request: IncomingMessage, body: Buffer): Asked => {

@@ -45,11 +45,29 @@ export const startServer = Effect.fnUntraced(function* (
 /** Sees every request on its way; a request it returns is sent instead, an answer is given instead. */
 export type Fetched = (url: string, init: RequestInit) => RequestInit | Response | void
 
-/** What a device stands on. */
-export const platform = (fetched?: Fetched) =>
+/** Sees every message of bytes that a socket is to send; what it returns false for is not sent. */
+export type Sent = (socket: WebSocket) => boolean
+
+const layerSocket = (sent: Sent) =>
+  Layer.succeed(Socket.WebSocketConstructor, (address) => {
+    const socket = new globalThis.WebSocket(address)
+    const send = socket.send.bind(socket)
+    socket.send = (message) => {
+      if (typeof message === "string" || sent(socket)) send(message)
+    }
+    return socket
+  })
+
+/** Passes text and no bytes, as some middleboxes do: pushes take the other way, where `fetched` sees them. */
+const textOnly: Sent = () => {
+  throw new Error("only text passes here")
+}
+
+/** What a device stands on. Where its requests are looked at, its pushes are requests. */
+export const platform = (fetched?: Fetched, sent: Sent = fetched === undefined ? () => true : textOnly) =>
   Layer.mergeAll(
     Primitives.layerWebCrypto,
-    Socket.layerWebSocketConstructorGlobal,
+    layerSocket(sent),
     FetchHttpClient.layer.pipe(
       Layer.provide(
         Layer.succeed(FetchHttpClient.Fetch, (input, init) => {
@@ -70,11 +88,12 @@ export interface Device {
 export const openDevice = Effect.fnUntraced(function* (
   disk: MemoryDisk,
   fetched?: Fetched,
-  hooks?: LocalStoreMemory.MemoryHooks
+  hooks?: LocalStoreMemory.MemoryHooks,
+  sent?: Sent
 ) {
   const layer = Replica.layerHttp({ schema: Notes, tab: "only" }).pipe(
     Layer.provide(LocalStoreMemory.layer(disk, hooks)),
-    Layer.provide(platform(fetched))
+    Layer.provide(platform(fetched, sent))
   )
   const replica = Context.get(yield* Layer.build(layer), Replica)
   yield* Effect.forkScoped(replica.sync)
