@@ -1,6 +1,7 @@
 /**
  * A page without a face: `@tidemark/browser` as an app uses it, put where a test can call it, with a handle on its workers.
  */
+import { timeEdits } from "./timeEdits.ts"
 import { createWorkspace, listWorkspaces, openWorkspace, type WorkspaceHandle } from "@tidemark/browser"
 import { Notes } from "./Notes.ts"
 
@@ -35,6 +36,16 @@ const tabs = {
         .mutations.tasks.insert({ title, done: false })
         .then(({ id }) => id)
     ),
+  /** Makes so many finished tasks. */
+  fill: async (count: number) => {
+    const task = (title: string) => ({ _tag: "Insert", table: "tasks", values: { title, done: true } }) as const
+    for (let made = 0; made < count; made += 500) {
+      const { length } = { length: Math.min(500, count - made) }
+      await opened().change(Array.from({ length }, (_, index) => task(`old ${made + index}`)))
+    }
+    return opened().tables.tasks.count()
+  },
+  timeEdits: (count: number) => timeEdits(opened(), count),
   titles: async () => (await opened().tables.tasks.toArray()).map(({ title }) => title).toSorted(),
   status: () => opened().status.current(),
   list: async () => (await listWorkspaces()).map(({ label }) => label),
