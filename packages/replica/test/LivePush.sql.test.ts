@@ -68,6 +68,10 @@ describe("a push", () => {
     "a socket that ends with the push on its way": (socket) => {
       socket.close()
       return false
+    },
+    "a socket that ends before the answer comes": (socket) => {
+      queueMicrotask(() => socket.close())
+      return true
     }
   }
   for (const [what, sent] of Object.entries(ways)) {
