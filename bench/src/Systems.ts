@@ -15,7 +15,7 @@ export const systems: ReadonlyArray<System> = [
     name: "tidemark-sqlite",
     durability:
       "SQLite with synchronous=FULL on every client, and on the server before it is acknowledged or forwarded",
-    note: "the real server and real devices: end-to-end encrypted, signed, joined by a link; in W7 and W9 the protocol alone, spoken by devices that were let in as real ones are, in W7 on 400 workspaces"
+    note: "the real server and real devices: end-to-end encrypted, signed, joined by a link; in W7 and W9 the protocol alone, spoken by devices that were let in as real ones are, in W7 four on each workspace"
   },
   {
     ...tidemark,

@@ -24,18 +24,18 @@ const entryBytes = 300
 
 const portOf = ({ url }: Place): number => Number(new URL(url).port)
 
-/** So many workspaces with so many devices each, of this process alone. */
-const crewsAt = ({ url }: Place, workspaces: number, devices: number): Promise<ReadonlyArray<ReadonlyArray<Member>>> =>
-  Effect.runPromise(
-    Effect.forEach(
-      Array.from({ length: workspaces }, () => devices),
-      makeCrew,
-      { concurrency: foundingAtOnce }
-    ).pipe(
-      Effect.provide(ServerHttp.layer(url)),
-      Effect.provide([FetchHttpClient.layer, Socket.layerWebSocketConstructorGlobal, Primitives.layerWebCrypto])
-    )
+/** The founders of so many workspaces. */
+const foundersAt = async ({ url }: Place, workspaces: number): Promise<ReadonlyArray<Member>> => {
+  const crews = Effect.forEach(
+    Array.from({ length: workspaces }, () => 1),
+    makeCrew,
+    { concurrency: foundingAtOnce }
+  ).pipe(
+    Effect.provide(ServerHttp.layer(url)),
+    Effect.provide([FetchHttpClient.layer, Socket.layerWebSocketConstructorGlobal, Primitives.layerWebCrypto])
   )
+  return (await Effect.runPromise(crews)).flat()
+}
 
 /** A socket that the server has welcomed. */
 const welcomed = async (port: number, member: Member, onText: (text: string) => void): Promise<RawSocket> => {
@@ -49,13 +49,14 @@ const welcomed = async (port: number, member: Member, onText: (text: string) => 
   return socket
 }
 
-/** Each doc that is watched is a workspace here, of this process alone; a device holds four sockets. */
-export const idle: NonNullable<SystemClients["idle"]> = async (place, docs, count) => {
-  const each = Math.ceil(count / docs.length)
-  const crews = await crewsAt(place, docs.length, Math.ceil(each / socketsPerDevice))
+/**
+ * A device holds four sockets, so four clients have a workspace of their own here: more to keep for the server than 100 workspaces,
+ * and nobody has to be let in by a link, which takes longer than all the rest.
+ */
+export const idle: NonNullable<SystemClients["idle"]> = async (place, _docs, count) => {
+  const founders = await foundersAt(place, Math.ceil(count / socketsPerDevice))
   const sockets = await inTurns(count, openingAtOnce, (index) => {
-    const crew = crews[index % docs.length] ?? []
-    const member = crew[Math.floor(index / docs.length / socketsPerDevice)]
+    const member = founders[Math.floor(index / socketsPerDevice)]
     if (member === undefined) throw new Error("there are more sockets than devices may hold")
     return welcomed(portOf(place), member, () => undefined)
   })
@@ -87,8 +88,8 @@ const pushAll = async (port: number, member: Member, entriesEach: number) => {
 }
 
 export const pushers: NonNullable<SystemClients["pushers"]> = async (place, count, entriesEach): Promise<Pushers> => {
-  const crews = await crewsAt(place, count, 1)
-  const all = await Promise.all(crews.flat().map((member) => pushAll(portOf(place), member, entriesEach)))
+  const founders = await foundersAt(place, count)
+  const all = await Promise.all(founders.map((member) => pushAll(portOf(place), member, entriesEach)))
   return {
     push: async () => {
       const stored = await Promise.all(all.map(({ push }) => push()))

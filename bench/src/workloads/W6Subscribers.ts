@@ -83,7 +83,7 @@ export const W6Subscribers: Workload = {
     }
   },
   roles: { writer, watcher },
-  secondsMax: 60,
+  secondsMax: 120,
   budgetSeconds: 230,
   run: async ({ client, report, server }) => {
     const writing = client("writer")

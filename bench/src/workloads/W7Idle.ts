@@ -60,7 +60,7 @@ export const W7Idle: Workload = {
     }
   },
   roles: { seeder, idler },
-  secondsMax: 60,
+  secondsMax: 120,
   budgetSeconds: 220,
   run: async ({ client, report, server, system }) => {
     await client("seeder").result
