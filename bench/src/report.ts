@@ -3,8 +3,9 @@
  *
  *   --from FILE   (default bench/results/last.json)
  */
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { execFileSync } from "node:child_process"
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { parseArgs } from "node:util"
 import { benchSection, withBenchSection } from "./PerformancePage.ts"
 import { readResults } from "./Results.ts"
@@ -18,4 +19,6 @@ const { values } = parseArgs({
 })
 const before = existsSync(page) ? readFileSync(page, "utf8") : "# Performance\n"
 writeFileSync(page, withBenchSection(before, benchSection(readResults(values.from))))
+mkdirSync(dirname(shown), { recursive: true })
 if (values.from !== shown) copyFileSync(values.from, shown)
+execFileSync(join(bench, "..", "node_modules", ".bin", "oxfmt"), [page, shown])

@@ -122,7 +122,7 @@ const smallReader: Role = async ({ barrier, connect, parameters }) => {
   return { seen }
 }
 
-const typeThrough = async ({ client, dataFolder, report, server }: RunContext): Promise<void> => {
+const typeThrough = async ({ client, dataFolder, report, server, system }: RunContext): Promise<void> => {
   const writing = client("writer", { dataFolder })
   await writing.reached("ready")
   const both = [writing, client("reader", { dataFolder })]
@@ -138,7 +138,8 @@ const typeThrough = async ({ client, dataFolder, report, server }: RunContext): 
     upKilobytes: typed.upKilobytes,
     downKilobytes: typed.downKilobytes,
     memoryMegabytes: typed.memoryMegabytes,
-    storedKilobytes: server.storedBytes() / 1_000
+    // A database of its own keeps what it has elsewhere.
+    ...(system.backing === undefined ? { storedKilobytes: server.storedBytes() / 1_000 } : {})
   })
 }
 
