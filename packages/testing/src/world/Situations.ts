@@ -41,7 +41,6 @@ export const faultKinds: ReadonlyArray<string> = [
 /** What happens seldom, and is where engines go wrong. */
 export const rareSituations: ReadonlyArray<string> = [
   "situation: Synced with a server that forgot",
-  "situation: a list of members came back that went another way",
   "situation: admit answered RosterMoved",
   "situation: copy became a device of its own",
   "situation: copy met in the log",
@@ -76,7 +75,6 @@ export const rareSituations: ReadonlyArray<string> = [
   "situation: lost operations put into the outbox",
   "situation: only a device that knows nothing of the loss is there",
   "situation: operations that only a revoked device has",
-  "situation: out with whoever let it in",
   "situation: own edit found in the log that had forgotten its receipt",
   "situation: owner revokes a device",
   "situation: parked reader told to pull",
