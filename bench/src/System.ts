@@ -37,6 +37,8 @@ export interface Session {
   readonly records?: () => Promise<RecordsClient>
   /** Resolves when the system says that everything of this session has arrived, in the strongest words it has. */
   readonly flushed: () => Promise<void>
+  /** Resolves when the client has nothing of its own left to tidy up, such as a checkpoint to make or to judge. Not timed. */
+  readonly rested?: () => Promise<void>
   /** Stops talking to the server; edits go on. `reconnect` begins again and sends what was made meanwhile. */
   readonly disconnect: () => void | Promise<void>
   readonly reconnect: () => void | Promise<void>

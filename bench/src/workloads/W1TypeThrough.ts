@@ -35,6 +35,7 @@ const writer: Role = async ({ barrier, connect, parameters }) => {
   const flushed = now()
   check(client.text() === endText, "the writer's text is not the end of the trace")
   await barrier("done")
+  await session.rested?.()
   await session.close()
   return { began, typed, flushed }
 }
@@ -52,6 +53,7 @@ const reader: Role = async ({ barrier, connect, parameters }) => {
   await barrier("ready")
   const converged = await whole(client, endText)
   await barrier("done")
+  await session.rested?.()
   await session.close()
   return { converged }
 }
