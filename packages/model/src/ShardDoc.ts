@@ -283,13 +283,18 @@ export class ShardDoc {
     const opened = ShardDoc.open({ workspace: this.#workspace, doc: this.id, snapshot, updates: [] })
     if (Result.isFailure(opened)) return opened.failure.reason
     const { shard } = opened.success
+    const difference = shard.differenceFrom(this)
+    shard.free()
+    return difference
+  }
+
+  /** What this doc does not share with another of the same id, in words: operations or rows. Undefined where it is the same. */
+  differenceFrom(other: ShardDoc): string | undefined {
     try {
-      if (shard.version() !== this.version()) return "it holds other operations"
-      return shard.#rowsText() === this.#rowsText() ? undefined : "it shows other rows"
+      if (other.version() !== this.version()) return "it holds other operations"
+      return other.#rowsText() === this.#rowsText() ? undefined : "it shows other rows"
     } catch (error) {
       return loroReason(error)
-    } finally {
-      shard.free()
     }
   }
 

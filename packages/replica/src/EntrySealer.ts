@@ -67,7 +67,7 @@ export const layer: Layer.Layer<Sealer, never, Membership | Primitives> = Layer.
         const sealedAt = yield* Clock.currentTimeMillis
         const sealed: Array<SealedItem> = []
         let next: number = first
-        for (const { bytes, codec, covers, doc } of items) {
+        for (const { bytes, codec, covers, doc, kind } of items) {
           const itemFirst = DeviceSeqSchema.make(next)
           // Items fit: `Docs.collect` keeps them below what the largest number of parts holds.
           const entries = yield* Effect.orDie(
@@ -77,7 +77,7 @@ export const layer: Layer.Layer<Sealer, never, Membership | Primitives> = Layer.
               secret,
               keyring,
               doc,
-              kind: entryKinds.update,
+              kind: kind ?? entryKinds.update,
               codec: codec ?? codecs.loroUpdate,
               item: bytes,
               firstDeviceSeq: itemFirst,

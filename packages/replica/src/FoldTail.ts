@@ -7,14 +7,20 @@
  * alone until its tail is twice as long.
  * Rules: docs/spec/replica.md.
  */
-import { Effect, Result } from "effect"
+import { Context, Effect, Result } from "effect"
 import type { DocId } from "@tidemark/protocol"
-import type { LocalStore } from "@tidemark/sync"
+import { type Batch, checkpointDue, checkpointKey, type LocalStore } from "@tidemark/sync"
 import type { LiveDoc } from "./LiveDocs.ts"
 
 /** A tail is folded beyond this many updates, or this many bytes. */
 export const tailCountMax = 256
 export const tailBytesMax = 1_048_576
+
+/** When a tail is folded; smaller in the World. */
+export const FoldLimits = Context.Reference<{ readonly countMax: number; readonly bytesMax: number }>(
+  "@tidemark/replica/FoldLimits",
+  { defaultValue: () => ({ countMax: tailCountMax, bytesMax: tailBytesMax }) }
+)
 
 /** The tails of docs that did not fold, in updates, by doc. One a tab. */
 export type Unfolded = Map<DocId, number>
@@ -23,21 +29,27 @@ export type Unfolded = Map<DocId, number>
 export const foldTail = Effect.fn("foldTail")(function* (
   store: LocalStore["Service"],
   live: LiveDoc,
-  unfolded: Unfolded
+  unfolded: Unfolded,
+  limits: (typeof FoldLimits)["Service"]
 ) {
   if (live.shard.isPending || live.shard.isUnusable || !live.isWhole) return
   const { applied, doc } = live
   const size = yield* store.tailSize(doc)
-  if (size.count <= tailCountMax && size.bytes <= tailBytesMax) return
+  if (size.count <= limits.countMax && size.bytes <= limits.bytesMax) return
   if (size.count < 2 * (unfolded.get(doc) ?? 0)) return
   const bytes = live.shard.exportSnapshot()
   if (Result.isFailure(bytes)) {
     unfolded.set(doc, size.count)
     return
   }
-  yield* store.write({ docs: [{ doc, applied }], meta: [] }, ({ tails: [tail] }) =>
-    tail === undefined || tail.updates.length > 0 || tail.snapshot !== undefined
-      ? { _tag: "Abort", value: undefined }
-      : { _tag: "Commit", batch: { snapshots: [{ doc, through: applied, bytes: bytes.success }] }, value: undefined }
-  )
+  const note = checkpointKey(doc)
+  yield* store.write({ docs: [{ doc, applied }], meta: [note] }, ({ meta: noted, tails: [tail] }) => {
+    if (tail === undefined || tail.updates.length > 0 || tail.snapshot !== undefined) {
+      return { _tag: "Abort", value: undefined }
+    }
+    // The log's tail may be as long: the engine looks [COMPACT-11].
+    const meta: Batch["meta"] = noted.has(note) ? new Map() : new Map([[note, checkpointDue]])
+    const snapshots = [{ doc, through: applied, bytes: bytes.success }]
+    return { _tag: "Commit", batch: { snapshots, meta }, value: undefined }
+  })
 })

@@ -10,6 +10,7 @@ import { codecs, type DocId, LocalSeq, Seq } from "@tidemark/protocol"
 import { type OperationSpan, operationsIn, PeerId, ShardDoc } from "@tidemark/model"
 import type { NewUpdate, RemoteItem, Span, StoredUpdate, Survey } from "@tidemark/sync"
 import { authorAgain, type AuthorAgainParts } from "./AuthorAgain.ts"
+import { foldCheckpoint, vouchesFor } from "./internal/checkpointDoc.ts"
 import { isApplied } from "./internal/isApplied.ts"
 import { LogSpans } from "./internal/logSpans.ts"
 import { isSameBytes } from "./internal/sameBytes.ts"
@@ -126,6 +127,22 @@ export const makeLogSurvey = Effect.fnUntraced(function* (
         yield* Effect.yieldNow
       }
       return missing
+    }),
+    checkpoint: (doc) =>
+      Effect.sync(() => {
+        const logged = scratches.get(doc)?.shard
+        if (logged === undefined) return undefined
+        // One that was refused is not among those a fresh doc holds, so it differs then.
+        return foldCheckpoint(logged, (updates) => open(doc, updates), itemBytesMax)
+      }),
+    vouches: Effect.fnUntraced(function* (doc: DocId) {
+      const tail = yield* store.tail(doc, LocalSeq.make(0))
+      const bytes = tail.updates.map((update) => update.bytes)
+      const opened = open(doc, bytes, tail.snapshot?.bytes)
+      if (Result.isFailure(opened)) return undefined
+      const vouched = vouchesFor(scratches.get(doc)?.shard, opened.success, tail.updates)
+      opened.success.free()
+      return vouched
     }),
     authorAgain: (nonce) => authorAgain({ ...parts, nonce, logged: (doc) => scratches.get(doc) })
   }

@@ -4,7 +4,7 @@
  * The transaction compares the syncing tab's nonce and the cursor first, so that a tab that was frozen and thawed changes
  * nothing [PULL-1]. Bytes the model refuses are held, never dropped [REPLICA-6]. Rules: docs/spec/replica.md.
  */
-import { Clock, Effect, Option, Schema } from "effect"
+import { Clock, Effect, Option, Result, Schema } from "effect"
 import { codecs, Cursor, type DocId, type LocalSeq } from "@tidemark/protocol"
 import {
   decodeNote,
@@ -23,9 +23,10 @@ import {
   type StoreFailed,
   type WriteView
 } from "@tidemark/sync"
-import { countersIn } from "@tidemark/model"
+import { countersIn, operationsIn } from "@tidemark/model"
 import { rowsOf } from "./ChangeCommit.ts"
 import { isApplied } from "./internal/isApplied.ts"
+import { spansOf } from "./internal/spans.ts"
 import { catchUp, type LiveDoc, type LiveDocs } from "./LiveDocs.ts"
 
 const CursorJson = Schema.fromJsonString(Cursor)
@@ -117,6 +118,7 @@ const decideSlice = (input: SliceInput, view: WriteView): Decision<Attempt> => {
     const items = itemsByDoc.get(live.doc) ?? []
     for (const item of items) if (poison.has(item)) holdItem(item, "its bytes make the document engine fail")
     const asks = items.filter(({ codec }) => codec === codecs.ask)
+    const isBeyond = slice.again !== true && items.some((item) => lacksSomeOf(item, live))
     const isKnown = (item: RemoteItem) => slice.again === true && isApplied(live.shard, item.bytes)
     for (const item of items) if (item.codec === codecs.ask || isKnown(item)) passed.add(item)
     const sound = items.filter((item) => !poison.has(item) && !passed.has(item))
@@ -133,6 +135,7 @@ const decideSlice = (input: SliceInput, view: WriteView): Decision<Attempt> => {
     }
     const before = decodeNote(view.meta.get(historyKey("waits", live.doc)))
     noteHistory(notes, live, before, slice.again === true ? [] : asks)
+    if (isBeyond) notes.set(historyKey("heard", live.doc), encodeNote(String(slice.next.seq)))
   }
   const updates = slice.items
     // A doc that cannot be read here has its bytes already.
@@ -181,6 +184,13 @@ const noteHistory = (
   const theirs = countersIn(new TextDecoder().decode(last.bytes)) ?? new Map()
   const holdsMore = [...(countersIn(shard.version()) ?? [])].some(([peer, next]) => next > (theirs.get(peer) ?? 0))
   if (holdsMore || shard.isPending) notes.set(historyKey("heard", doc), encodeNote(String(last.seq)))
+}
+
+/** Whether a checkpoint does not hold all that is here: the doc is then compared with the log [COMPACT-14]. */
+const lacksSomeOf = ({ bytes, checkpoint }: RemoteItem, { shard }: LiveDoc): boolean => {
+  if (checkpoint === undefined) return false
+  const ends = new Map(Result.getOrElse(operationsIn(bytes), () => []).map(({ end, peer }) => [peer, end]))
+  return spansOf(shard).some(({ end, peer }) => end > (ends.get(peer) ?? 0))
 }
 
 const isFenceHeld = (slice: Slice, view: WriteView): boolean => {

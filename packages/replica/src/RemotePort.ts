@@ -32,6 +32,16 @@ export const layerRemote: Layer.Layer<Remote, never, RemoteSession | Membership 
         push: (entries) => call((one) => api.push(one, entries)),
         pull: (after, bytesMax) => call((one) => api.pull(one, after, bytesMax)),
         doc: (from, bytesMax) => call((one) => api.doc(one, from, bytesMax)),
+        checkpoints: {
+          tail: (doc) => call((one) => api.tail(one, doc)),
+          open: call(api.checkpoints),
+          name: (naming) =>
+            Effect.map(
+              call((one) => api.nameCheckpoint(one, naming)),
+              ({ named }) => named
+            ),
+          judge: (verdict) => Effect.asVoid(call((one) => api.judgeCheckpoint(one, verdict)))
+        },
         ...(yield* makeCursorCalls),
         refill: (done) => call((one) => api.refill(one, done)),
         live: Stream.mapError(session.stream(api.live), remoteErrorOf),

@@ -5,6 +5,9 @@
  */
 import { Context, type Effect, type Stream } from "effect"
 import type {
+  CheckpointNaming,
+  CheckpointVerdict,
+  DocTailSize,
   AccessList,
   Cursor,
   DeviceCursors,
@@ -19,6 +22,7 @@ import type {
   Malformed,
   Page,
   Proof,
+  OpenCheckpoint,
   PushAnswer,
   QuotaFull,
   RateLimited,
@@ -105,6 +109,13 @@ export class ServerApi extends Context.Service<
     readonly doc: (session: Session, from: DocFrom, bytesMax: number) => Effect.Effect<DocPage, ServerError>
     /** Leases the right to refill the log, or gives it back. */
     readonly refill: (session: Session, done: boolean) => Effect.Effect<RefillAnswer, ServerError>
+    readonly tail: (session: Session, doc: DocId) => Effect.Effect<DocTailSize, ServerError>
+    readonly checkpoints: (session: Session) => Effect.Effect<ReadonlyArray<OpenCheckpoint>, ServerError>
+    readonly nameCheckpoint: (
+      session: Session,
+      naming: CheckpointNaming
+    ) => Effect.Effect<{ readonly named: boolean }, ServerError>
+    readonly judgeCheckpoint: (session: Session, verdict: CheckpointVerdict) => Effect.Effect<void, ServerError>
     readonly report: (session: Session, signed: SignedCursor) => Effect.Effect<void, ServerError>
     readonly cursors: (session: Session) => Effect.Effect<DeviceCursors, ServerError>
     readonly live: (session: Session) => Stream.Stream<LiveEvent, ServerError>

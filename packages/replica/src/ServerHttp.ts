@@ -127,6 +127,14 @@ const makeServerHttp = Effect.fnUntraced(function* (origin: string) {
     },
     refill: (session, done) =>
       authorized(session, client.log.refill({ params: { workspace: session.workspace }, payload: { done } })),
+    tail: (session, doc) => authorized(session, client.log.tail({ params: { workspace: session.workspace, doc } })),
+    checkpoints: (session) => authorized(session, client.log.checkpoints({ params: { workspace: session.workspace } })),
+    nameCheckpoint: (session, payload) =>
+      authorized(session, client.log.nameCheckpoint({ params: { workspace: session.workspace }, payload })),
+    judgeCheckpoint: (session, payload) =>
+      Effect.asVoid(
+        authorized(session, client.log.judgeCheckpoint({ params: { workspace: session.workspace }, payload }))
+      ),
     report: (session, payload) =>
       Effect.asVoid(authorized(session, client.log.report({ params: { workspace: session.workspace }, payload }))),
     cursors: (session) => authorized(session, client.log.cursors({ params: { workspace: session.workspace } })),

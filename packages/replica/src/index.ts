@@ -1,6 +1,7 @@
 /** One workspace on one device: plugs model, crypto and the server into the engine's ports. */
 export * from "./Change.ts"
 export * from "./CheckReport.ts"
+export { FoldLimits } from "./FoldTail.ts"
 export { ServerApi, type ServerError, type Session } from "./ServerApi.ts"
 export { Membership } from "./Membership.ts"
 export { createWorkspace, JoinFailed, joinWorkspace, type NewWorkspace } from "./NewWorkspace.ts"

@@ -4,7 +4,7 @@
  * Implemented by `replica`, where the model is. Rules: docs/spec/pull.md, docs/spec/push.md.
  */
 import { Context, type Effect, type Scope } from "effect"
-import type { codecs, Cursor, DeviceId, DeviceSeq, DocId, LocalSeq, Seq } from "@tidemark/protocol"
+import type { codecs, Cursor, DeviceId, DeviceSeq, DocId, entryKinds, LocalSeq, Seq } from "@tidemark/protocol"
 import type { HeldEntry, NewUpdate, StoredUpdate, StoreFailed } from "./LocalStore.ts"
 import type { FenceLost } from "./SyncErrors.ts"
 
@@ -15,6 +15,8 @@ export interface ItemToSeal {
   readonly covers: ReadonlyArray<LocalSeq>
   /** One of protocol's `codecs`; a Loro update where it is left out. */
   readonly codec?: (typeof codecs)[keyof typeof codecs]
+  /** One of protocol's `entryKinds`; an update where it is left out. */
+  readonly kind?: (typeof entryKinds)[keyof typeof entryKinds]
 }
 
 /** An opened item of another device (or of this one, when its store had forgotten it). */
@@ -62,6 +64,16 @@ export interface Survey {
    * operations included, and those that wait for others.
    */
   readonly missing: (docs: ReadonlyArray<DocId>) => Effect.Effect<ReadonlyArray<NewUpdate>, StoreFailed>
+  /**
+   * One update with everything that was counted of a doc, read back as every device reads it and compared. Undefined where it
+   * would not stand for all of that: operations wait for others, or it does not read back.
+   */
+  readonly checkpoint: (doc: DocId) => Effect.Effect<Uint8Array | undefined>
+  /**
+   * Whether what was counted of a doc holds all that this device holds, but for what it has yet to send, and shows the same.
+   * Undefined where this device cannot tell: its own doc has holes, cannot be read, or is behind.
+   */
+  readonly vouches: (doc: DocId) => Effect.Effect<boolean | undefined, StoreFailed>
   /**
    * Builds every doc with own updates that have no Seq from the log and what others acknowledged, writes what the log does
    * not hold of them again under fresh operation ids, and puts that in the place of what was kept, doc by doc [CLONE-4].

@@ -6,7 +6,7 @@
  * none. Everything is done once for each gap, so that what nobody can mend costs nothing more. A crash at any step does that
  * step again; nothing is ever removed. Rules: docs/spec/history.md.
  */
-import { Clock, Effect, Random, Result, type Scope, Stream } from "effect"
+import { Clock, Effect, Random, Result, type Scope } from "effect"
 import { codecs, DeviceSeq, type DocId, LocalSeq } from "@tidemark/protocol"
 import { Docs, type Survey } from "./Docs.ts"
 import {
@@ -23,19 +23,14 @@ import { readDoc } from "./internal/docReader.ts"
 import { makeLease } from "./internal/lease.ts"
 import { makeOpener, type OpenedSlice } from "./internal/opener.ts"
 import { checkOwnEntries } from "./internal/ownEntries.ts"
+import { allSent } from "./internal/allSent.ts"
 import { nextSliceCount } from "./internal/sliceCount.ts"
 import { fencedWrite, type OwnBatch, type Turn } from "./internal/turn.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
 import { Remote } from "./Remote.ts"
 import { Sealer } from "./Sealer.ts"
 import { type FenceLost, type RemoteError, Unreachable } from "./SyncErrors.ts"
-import {
-  historySentMillisMax,
-  historyWaitMillisMax,
-  refillAskMillis,
-  refillPatienceMillis,
-  sliceCountStart
-} from "./SyncLimits.ts"
+import { historyWaitMillisMax, refillAskMillis, refillPatienceMillis, sliceCountStart } from "./SyncLimits.ts"
 
 export type HistoryError = RemoteError | StoreFailed | FenceLost
 
@@ -151,15 +146,6 @@ export const makeHistory = Effect.fnUntraced(function* (
     )
   })
 
-  /** Until everything is sent: then the next device that has the lease sees it. */
-  const sent = store.outboxChanges.pipe(
-    Stream.mapEffect(() => store.counts),
-    Stream.filter(({ sealed, unsealed }) => sealed + unsealed === 0),
-    Stream.take(1),
-    Stream.runDrain,
-    Effect.timeoutOption(historySentMillisMax)
-  )
-
   /** With the lease: gives the log what it lacks of a doc, and asks for what is still missing. False where it is too early. */
   const takeTurn = Effect.fnUntraced(function* (doc: DocId): Effect.fn.Return<boolean, HistoryError, Scope.Scope> {
     const survey = yield* docs.survey
@@ -169,7 +155,8 @@ export const makeHistory = Effect.fnUntraced(function* (
     const known = yield* notesOf(doc)
     const gap = known.get("waits")
     if (gap !== undefined && known.get("asked") !== gap) yield* ask(doc, gap)
-    yield* sent
+    // Then the next device that has the lease sees it.
+    yield* allSent(store)
     return true
   }, Effect.scoped)
 
@@ -217,6 +204,8 @@ export const makeHistory = Effect.fnUntraced(function* (
       yield* refetch(doc)
       didSomething = true
     }
+    // The whole log is being compared: that comes to the same, and knows which edits it gives back.
+    if ((yield* ownMeta).refill !== undefined) return { didSomething, again: undefined }
     const all = yield* notes
     const tooNew = yield* docsTooNew(store, all)
     let again: number | undefined

@@ -8,6 +8,7 @@
 import { Clock, Effect } from "effect"
 import { batchBytesMax, batchCountMax, DeviceSeq, type DocId, type PushAnswer } from "@tidemark/protocol"
 import { Docs } from "./Docs.ts"
+import { isCheckpointEntry } from "./internal/isCheckpointEntry.ts"
 import { settleReceipts, type Settled } from "./internal/receipts.ts"
 import { fencedWrite, type Turn } from "./internal/turn.ts"
 import { LocalStore, type SealedItem, type StoreFailed } from "./LocalStore.ts"
@@ -87,7 +88,10 @@ export const makeOutbox = Effect.fnUntraced(function* (
     turn.lock.withPermit(
       fencedWrite(store, turn, { sealed: partNumbers(item) }, (_own, view) => ({
         value: undefined,
-        batch: { mark: [...view.sealed.values()].map((part) => ({ ...part, refusal: { reason, message } })) }
+        // A checkpoint is nobody's edit: it is given up [COMPACT-13].
+        batch: isCheckpointEntry(item.bytes)
+          ? { unseal: [...view.sealed.keys()] }
+          : { mark: [...view.sealed.values()].map((part) => ({ ...part, refusal: { reason, message } })) }
       }))
     )
 

@@ -6,11 +6,15 @@
  */
 import { Context, type Effect, type Stream } from "effect"
 import type {
+  CheckpointNaming,
+  CheckpointVerdict,
   Cursor,
   DocId,
   DocPage,
+  DocTailSize,
   LogHead,
   LogId,
+  OpenCheckpoint,
   Page,
   PushAnswer,
   RefillAnswer,
@@ -52,6 +56,16 @@ export class Remote extends Context.Service<
     readonly live: Stream.Stream<LiveEvent, RemoteError>
     /** Leases the right to refill the log, or gives it back [AMNESIA-7]. */
     readonly refill: (done: boolean) => Effect.Effect<RefillAnswer, RemoteError>
+    /** What the server does about checkpoints. */
+    readonly checkpoints: {
+      /** What a newcomer reads of a doc behind its last one. */
+      readonly tail: (doc: DocId) => Effect.Effect<DocTailSize, RemoteError>
+      /** Those that wait for another device's word, whoever made them. */
+      readonly open: Effect.Effect<ReadonlyArray<OpenCheckpoint>, RemoteError>
+      /** False where what was pushed cannot stand for that [COMPACT-2]. */
+      readonly name: (naming: CheckpointNaming) => Effect.Effect<boolean, RemoteError>
+      readonly judge: (verdict: CheckpointVerdict) => Effect.Effect<void, RemoteError>
+    }
     /** Tells the server, signed by this device, how far it has stored the log [CURSOR-1]. */
     readonly report: (cursor: Cursor) => Effect.Effect<void, RemoteError>
     /** The last reports that members signed, this device's own among them, and where the log ended after them. */

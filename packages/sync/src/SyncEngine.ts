@@ -126,6 +126,7 @@ export class SyncEngine extends Context.Service<
         yield* step({ _tag: "Started" })
         yield* crew.start("outbox", works.watchOutbox)
         yield* crew.start("history", works.tendHistory)
+        yield* crew.start("checkpoints", works.tendCheckpoints)
         for (;;) {
           const letter = yield* Queue.take(queue)
           if (crew.isCurrent(letter)) yield* step(letter.event)
@@ -156,7 +157,17 @@ interface Letter {
 type Inbox = Queue.Queue<Letter, FenceLost>
 
 /** What runs at most once at a time. Hello and pull share a place. */
-type WorkKind = "link" | "live" | "push" | "reports" | "outbox" | "history" | "linkTimer" | "pushTimer" | "stallTimer"
+type WorkKind =
+  | "link"
+  | "live"
+  | "push"
+  | "reports"
+  | "outbox"
+  | "history"
+  | "checkpoints"
+  | "linkTimer"
+  | "pushTimer"
+  | "stallTimer"
 
 const timerEvents = { link: "RetryDue", push: "PushRetryDue" } as const
 

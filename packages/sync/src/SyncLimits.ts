@@ -51,6 +51,12 @@ export const refillAskMillis = 5_000
 /** The longest wait between two turns with the lease for one doc that others ask for, in milliseconds. */
 export const historyWaitMillisMax = 600_000
 
+/** How long a device rests at the head of the log before it makes or judges checkpoints, in milliseconds; up to twice that. */
+export const checkpointRestMillis = 2_000
+
+/** How long after it met a checkpoint's place a device looks a second time whether it may be judged, in milliseconds. */
+export const checkpointLookMillis = 30_000
+
 /** How long the lease is kept at most until what a doc lacked has been sent, in milliseconds. */
 export const historySentMillisMax = 20_000
 

@@ -1,5 +1,6 @@
 /** The sync engine: ports, and the loops over them. Knows no DOM, no Dexie, no Loro, no fetch, no Node. */
 export * from "./Backoff.ts"
+export * from "./CheckpointNotes.ts"
 export * from "./Checksum.ts"
 export * from "./DevicePlaces.ts"
 export * from "./Docs.ts"

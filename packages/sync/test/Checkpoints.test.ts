@@ -1,8 +1,9 @@
 /** A log of which entries were replaced by checkpoints. Rules: docs/spec/checkpoints.md. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { entryKinds } from "@tidemark/protocol"
-import { MemoryDisk, metaKeys } from "@tidemark/sync"
+import { Effect, Exit, Result, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { decodeHeader, DeviceSeq, entryKinds, Seq } from "@tidemark/protocol"
+import { checkpointDue, checkpointKey, MemoryDisk, metaKeys, Refused, StoreFailed } from "@tidemark/sync"
 import { deviceOne, deviceTwo, docA, docB, entryOf, openTab, quiet, textOf } from "./device.ts"
 import { idText, ServerModel } from "./serverModel.ts"
 
@@ -84,6 +85,222 @@ describe("a checkpoint in the place of others", () => {
   )
 })
 
+/** Runs a device; `isDue`: with a note that the tail of docA has grown. */
+const running = Effect.fnUntraced(function* (
+  server: ServerModel,
+  {
+    disk = new MemoryDisk(),
+    isDue = false,
+    ...options
+  }: Partial<Parameters<typeof openTab>[0]> & { isDue?: boolean } = {}
+) {
+  const tab = yield* openTab({ disk, server, ...options })
+  if (isDue) {
+    const meta = new Map([[checkpointKey(docA), checkpointDue]])
+    yield* tab.store.write({ docs: [], meta: [] }, () => ({ _tag: "Commit", batch: { meta }, value: undefined }))
+  }
+  const fiber = yield* Effect.forkScoped(tab.engine.run)
+  return { disk, tab, fiber }
+})
+
+const seconds = (count: number) =>
+  Effect.gen(function* () {
+    for (let second = 0; second < count; second += 2) {
+      yield* quiet
+      yield* TestClock.adjust("2 seconds")
+    }
+    yield* quiet
+  })
+
+const kinds = (server: ServerModel) => server.stored.map(({ bytes }) => Result.getOrThrow(decodeHeader(bytes)).kind)
+const dueIn = (disk: MemoryDisk) => disk.meta.has(checkpointKey(docA))
+
+describe("making", () => {
+  it.effect(
+    "COMPACT-11 a doc whose tail has outgrown its checkpoint gets one, by the lease; one that has not does not",
+    () =>
+      Effect.gen(function* () {
+        for (const count of [2, 3]) {
+          const server = new ServerModel()
+          server.append(theirs("a", "b", "c").slice(0, count))
+          const { disk, tab } = yield* running(server, { isDue: true })
+          yield* tab.becomes("Synced")
+          yield* seconds(10)
+          assert.isFalse(dueIn(disk))
+          assert.deepStrictEqual(
+            [server.named.map(({ through }) => Number(through.seq)), server.leaseAsks],
+            count === 3 ? [[3], ["granted", "done"]] : [[], []]
+          )
+          if (count === 2) continue
+          assert.strictEqual(textOf(server.stored[3]?.bytes ?? new Uint8Array()), "1 3:abc")
+          // Those that were there load nothing of it, and one that comes later gets it.
+          server.replace([1, 2, 3], server.stored[3]?.bytes ?? new Uint8Array())
+          const { tab: newcomer } = yield* running(server, { device: deviceThree })
+          yield* newcomer.becomes("Synced")
+          assert.deepStrictEqual([yield* tab.received, yield* newcomer.received], [["a", "b", "c"], ["abc"]])
+          assert.deepStrictEqual(yield* newcomer.cursor, server.cursorAt(4))
+        }
+      })
+  )
+
+  it.effect(
+    "COMPACT-11 while another device has the lease, something of the doc does not open, or edits wait, none is made",
+    () =>
+      Effect.gen(function* () {
+        const leased = new ServerModel()
+        leased.append(theirs("a", "b", "c"))
+        leased.lease = deviceTwo
+        const waiting = yield* running(leased, { isDue: true })
+        yield* seconds(20)
+        assert.deepStrictEqual([leased.named.length, dueIn(waiting.disk)], [0, true])
+        leased.lease = undefined
+        yield* seconds(20)
+        assert.deepStrictEqual([leased.named.length, dueIn(waiting.disk)], [1, false])
+
+        const newer = new ServerModel()
+        newer.append([...theirs("a", "b", "c"), entryOf({ device: deviceTwo, deviceSeq: 4, text: "new", version: 9 })])
+        const { disk } = yield* running(newer, { isDue: true })
+        yield* seconds(20)
+        assert.deepStrictEqual([newer.named.length, newer.stored.length, dueIn(disk)], [0, 4, false])
+
+        const full = new ServerModel()
+        full.append(theirs("a", "b", "c"))
+        full.refuseItem = () => "quotaFull"
+        const editing = yield* running(full, { isDue: true })
+        yield* editing.tab.edit("mine")
+        yield* seconds(20)
+        assert.deepStrictEqual([full.named.length, full.tailsAsked, dueIn(editing.disk)], [0, 0, true])
+      })
+  )
+
+  it.effect(
+    "COMPACT-11 cut off before or after any transaction it is made once, and nothing else is sent",
+    () =>
+      Effect.gen(function* () {
+        let cuts = 0
+        for (const isAfter of [false, true]) {
+          for (let cut = 1; ; cut++) {
+            const server = new ServerModel()
+            server.append(theirs("a", "b", "c"))
+            const disk = new MemoryDisk()
+            let commits = 0
+            const stop = () => {
+              commits += 1
+              const failure = new StoreFailed({ reason: "disconnected", message: "The tab died." })
+              return commits === cut ? Effect.andThen(Effect.fail(failure), Effect.never) : Effect.void
+            }
+            const scope = yield* Scope.make()
+            yield* Effect.ignore(Scope.provide(running(server, { disk, isDue: true }), scope))
+            yield* Scope.close(scope, Exit.void)
+            const hooks = isAfter ? { afterCommit: stop } : { beforeCommit: stop }
+            const first = yield* Scope.make()
+            yield* Scope.provide(running(server, { disk, hooks }), first)
+            yield* seconds(8)
+            yield* Scope.close(first, Exit.void)
+            const { tab } = yield* running(server, { disk })
+            yield* tab.becomes("Synced")
+            yield* seconds(16)
+            const where = `cut ${isAfter ? "after" : "before"} commit ${cut}`
+            assert.deepStrictEqual([kinds(server), server.named.length, dueIn(disk)], [[1, 1, 1, 2], 1, false], where)
+            assert.deepStrictEqual(yield* tab.received, ["a", "b", "c"], where)
+            if (commits < cut) break
+            cuts += 1
+          }
+        }
+        assert.isAbove(cuts, 8)
+      }),
+    60_000
+  )
+
+  it.effect(
+    "COMPACT-13 one that is refused is given up: it holds up no edit, and is not sent again",
+    () =>
+      Effect.gen(function* () {
+        for (const reason of ["quotaFull", "tooLarge", "malformed"] as const) {
+          const server = new ServerModel()
+          server.append(theirs("a", "b", "c"))
+          const isCheckpoint = (entry: Uint8Array) => Result.getOrThrow(decodeHeader(entry)).kind === 2
+          server.refuseItem = (entry) => (isCheckpoint(entry) ? reason : undefined)
+          const { disk, tab } = yield* running(server, { isDue: true })
+          yield* tab.becomes("Synced")
+          yield* seconds(10)
+          yield* tab.edit("mine")
+          yield* seconds(10)
+          yield* tab.becomes("Synced")
+          assert.deepStrictEqual([disk.sealed.size, server.named.length, kinds(server)], [0, 0, [1, 1, 1, 1]], reason)
+          assert.strictEqual(server.pushes.flat().filter(isCheckpoint).length, 1, reason)
+          assert.isFalse(dueIn(disk))
+        }
+      }),
+    60_000
+  )
+})
+
+describe("judging", () => {
+  /** A named checkpoint by another device, after what it stands for. */
+  const named = (server: ServerModel, bytes: string, maker = deviceThree) => {
+    server.append(theirs("a", "b", "c"))
+    server.append([checkpointOf(3, bytes)])
+    const naming = { doc: docA, first: DeviceSeq.make(1), parts: 1, through: server.cursorAt(3) }
+    server.named.push({ ...naming, device: maker, seq: Seq.make(4) })
+  }
+
+  it.effect(
+    "COMPACT-12 another device says whether a newcomer would have all that it has; its maker says nothing",
+    () =>
+      Effect.gen(function* () {
+        for (const [text, isSound] of [
+          ["abc", true],
+          ["ac", false]
+        ] as const) {
+          const own = new ServerModel()
+          named(own, text, deviceOne)
+          yield* running(own)
+          yield* seconds(10)
+          assert.deepStrictEqual(own.verdicts, [])
+          const server = new ServerModel()
+          named(server, text)
+          const { tab } = yield* running(server)
+          yield* tab.becomes("Synced")
+          yield* tab.edit("mine")
+          yield* seconds(40)
+          assert.deepStrictEqual(server.verdicts, [{ doc: docA, seq: Seq.make(4), isSound, device: deviceOne }])
+          assert.isTrue(server.leaseAsks.includes("granted"))
+          assert.deepStrictEqual(yield* tab.received, ["a", "b", "c"], "nothing here changes by it")
+        }
+      })
+  )
+
+  it.effect("COMPACT-12 one that says of itself something else than its maker said to the server is unsound", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      server.append(theirs("a", "b", "c"))
+      server.append([checkpointOf(2, "abc")])
+      const naming = { doc: docA, first: DeviceSeq.make(1), parts: 1, through: server.cursorAt(3) }
+      server.named.push({ ...naming, device: deviceThree, seq: Seq.make(4) })
+      yield* running(server)
+      yield* seconds(10)
+      assert.deepStrictEqual(
+        server.verdicts.map(({ isSound }) => isSound),
+        [false]
+      )
+    })
+  )
+
+  it.effect("COMPACT-12 COMPACT-14 a reader neither makes nor judges", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      named(server, "ac")
+      server.refuseRefill = new Refused({ reason: "role", message: "This device may read." })
+      const { disk, tab } = yield* running(server, { isDue: true })
+      yield* seconds(60)
+      yield* tab.becomes("Synced")
+      assert.deepStrictEqual([server.verdicts.length, server.stored.length, server.pushes.length], [0, 4, 0])
+      assert.strictEqual(disk.held.size, 0)
+    })
+  )
+})
+
 describe("receipts", () => {
   it.effect("COMPACT-7 one that lay ahead of the cursor counts when its place is passed in a gap", () =>
     Effect.gen(function* () {
@@ -97,15 +314,19 @@ describe("receipts", () => {
           server.append(theirs("a"))
           server.faults.pull.push("hang", "hang")
           yield* tab.edit("mine")
-          yield* tab.status((status) => status.lastReceiptAt !== undefined)
-          assert.strictEqual(disk.meta.get(metaKeys.ahead), '[{"seq":2,"deviceSeq":1,"count":1}]')
+          yield* tab.edit("other", docB)
+          yield* tab.status(() => disk.meta.get(metaKeys.ahead) === '[{"seq":2,"deviceSeq":1,"count":2}]')
         })
       )
       server.faults.pull = []
-      server.replace([1, 2], checkpointOf(2, "amine"))
+      server.replace([1, 2, 3], checkpointOf(3, "amineother"))
       const { tab } = yield* start(server, disk)
       yield* tab.becomes("Synced")
       assert.deepStrictEqual([disk.sealed.size, server.pushes.length], [0, 1])
+      assert.deepStrictEqual(
+        [...disk.updates.values()].filter(({ own }) => own).map(({ seq }) => seq > 0),
+        [true, true]
+      )
     })
   )
 

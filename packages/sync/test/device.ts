@@ -21,6 +21,7 @@ import {
 } from "@tidemark/protocol"
 import {
   Behind,
+  CheckpointLimits,
   decodeNote,
   Docs,
   encodeNote,
@@ -119,8 +120,9 @@ const checkpointIn = (text: string) => {
 }
 
 const makeSealer = (who: () => DeviceId, settings: Settings): Sealer["Service"] => {
-  const sealOne = (device: DeviceId, item: ItemToSeal, first: DeviceSeq): ReadonlyArray<SealedItem> => {
-    const text = toText(item.bytes)
+  const sealOne = (device: DeviceId, item: ItemToSeal, first: DeviceSeq, seen: Cursor): ReadonlyArray<SealedItem> => {
+    const isCheckpoint = item.kind === entryKinds.checkpoint
+    const text = isCheckpoint ? `1 ${seen.seq}:${toText(item.bytes)}` : toText(item.bytes)
     const parts = Math.max(1, Math.ceil(text.length / settings.partTextMax))
     return Array.from({ length: parts }, (_, part) => {
       const deviceSeq = DeviceSeq.make(first + part)
@@ -132,7 +134,8 @@ const makeSealer = (who: () => DeviceId, settings: Settings): Sealer["Service"] 
         text: item.codec === codecs.ask ? "?" : cut,
         part,
         parts,
-        roster: settings.roster
+        roster: settings.roster,
+        ...(item.kind === undefined ? {} : { kind: item.kind })
       })
       return { deviceSeq, first, parts, doc: item.doc, bytes, covers: item.covers, sealedAt: 0 }
     })
@@ -167,12 +170,12 @@ const makeSealer = (who: () => DeviceId, settings: Settings): Sealer["Service"] 
 
   return {
     device: Effect.sync(who),
-    seal: (items, first) =>
+    seal: (items, first, seen) =>
       Effect.sync(() => {
         const device = who()
         settings.seals += 1
         const sealed: Array<SealedItem> = []
-        for (const item of items) sealed.push(...sealOne(device, item, DeviceSeq.make(first + sealed.length)))
+        for (const item of items) sealed.push(...sealOne(device, item, DeviceSeq.make(first + sealed.length), seen))
         return sealed
       }),
     open: (entries, heldParts) =>
@@ -265,6 +268,11 @@ const makeDocs = (store: LocalStore["Service"], settings: Settings): Docs["Servi
         }
         return all
       }),
+      checkpoint: (doc) => Effect.sync(() => toBytes(texts.get(doc)?.text ?? "")),
+      vouches: (doc) =>
+        Effect.map(store.tail(doc, LocalSeq.make(0)), ({ updates }) =>
+          updates.every((update) => holds(update) || (update.own && update.seq === 0))
+        ),
       authorAgain: Effect.fnUntraced(function* (nonce) {
         for (const doc of yield* store.docs) {
           const { updates } = yield* store.tail(doc, LocalSeq.make(0))
@@ -328,7 +336,8 @@ export const openTab = Effect.fnUntraced(function* (options: {
     Layer.succeed(LocalStore, store),
     Layer.succeed(Docs, makeDocs(store, settings)),
     Layer.succeed(Sealer, makeSealer(who, settings)),
-    Layer.succeed(Remote, Remote.of(remote))
+    Layer.succeed(Remote, Remote.of(remote)),
+    Layer.succeed(CheckpointLimits)({ entriesMin: 3, bytesMin: 1_000_000 })
   )
   const layer = SyncEngine.layer.pipe(Layer.provideMerge(SealAhead.layer), Layer.provide(ports))
   const context = yield* Layer.build(layer)

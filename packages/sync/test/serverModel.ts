@@ -7,17 +7,22 @@ import { type Cause, Effect, Queue, Result, Stream } from "effect"
 import {
   bytesToId,
   chainContext,
+  type CheckpointNaming,
+  type CheckpointVerdict,
   type Cursor,
   decodeHeader,
   type DeviceId,
   type DeviceSeq,
   type DocId,
+  type DocItem,
   type DocPage,
+  type DocTailSize,
+  entryKinds,
   Hash,
   idToBytes,
   type ItemRefusedReason,
-  LogId,
   type LogHead,
+  LogId,
   type Page,
   type PageItem,
   type PushAnswer,
@@ -81,6 +86,10 @@ export class ServerModel {
   heads = 0
   socketsOpened = 0
   rosterPulls = 0
+  /** Checkpoints that were named and not judged, and every verdict as it came. */
+  named: Array<CheckpointNaming & { readonly device: DeviceId; readonly seq: Seq }> = []
+  verdicts: Array<CheckpointVerdict & { readonly device: DeviceId }> = []
+  tailsAsked = 0
   /** Who may refill the log, and how each asking ended. */
   lease: DeviceId | undefined
   leaseAsks: Array<string> = []
@@ -189,6 +198,8 @@ export class ServerModel {
   page(after: number, through: number): Page {
     const items = this.stored.slice(after, through).map((entry, index): PageItem => {
       const seq = Seq.make(after + index + 1)
+      const isCheckpoint = Result.getOrThrow(decodeHeader(entry.bytes)).kind === entryKinds.checkpoint
+      if (isCheckpoint) return { _tag: "Gap", seq, count: 1, chain: entry.chain }
       if (entry.standIn !== undefined) return { _tag: "Checkpoint", seq, chain: entry.chain, parts: entry.standIn }
       return entry.isSkeleton
         ? { _tag: "Gap", seq, count: 1, chain: entry.chain }
@@ -209,15 +220,51 @@ export class ServerModel {
 
   docPage(doc: DocId, after: Seq): DocPage {
     const all = this.page(after, this.stored.length).items
-    const ofDoc = all.flatMap((item) =>
-      item._tag !== "Gap" &&
-      Result.getOrThrow(decodeHeader(this.stored[item.seq - 1]?.bytes ?? new Uint8Array())).doc === doc
-        ? [item]
-        : []
-    )
+    const ofDoc = all.flatMap((item): ReadonlyArray<DocItem> => {
+      const entry = this.stored[item.seq - 1]
+      if (entry === undefined || Result.getOrThrow(decodeHeader(entry.bytes)).doc !== doc) return []
+      if (item._tag !== "Gap") return [item]
+      return entry.isSkeleton ? [] : [{ _tag: "Entry", seq: item.seq, bytes: entry.bytes }]
+    })
     const items = ofDoc.slice(0, this.pageCount)
     const through = items.length === ofDoc.length ? this.head : (items.at(-1)?.seq ?? after)
     return { logId: this.logId, doc, after, through, head: this.head, items }
+  }
+
+  #entriesOf(doc: DocId) {
+    return this.stored
+      .map((entry, index) => ({ entry, seq: index + 1, header: Result.getOrThrow(decodeHeader(entry.bytes)) }))
+      .filter(({ header }) => header.doc === doc)
+  }
+
+  #tail(doc: DocId): DocTailSize {
+    this.tailsAsked += 1
+    const after = this.named.findLast((one) => one.doc === doc)?.through.seq ?? 0
+    const tail = this.#entriesOf(doc).filter(
+      ({ entry, header, seq }) => seq > after && !entry.isSkeleton && header.kind === entryKinds.update
+    )
+    return { logId: this.logId, entries: tail.length, bytes: tail.length * 1_000, checkpointBytes: 0 }
+  }
+
+  #name(device: DeviceId, naming: CheckpointNaming): boolean {
+    if (this.named.some((one) => one.device === device && one.first === naming.first)) return true
+    const last = this.#entriesOf(naming.doc).findLast(({ entry }) => entry.device === device)
+    if (last?.header.kind !== entryKinds.checkpoint) return false
+    this.named.push({ ...naming, device, seq: Seq.make(last.seq) })
+    return true
+  }
+
+  #judge(device: DeviceId, verdict: CheckpointVerdict): void {
+    this.verdicts.push({ ...verdict, device })
+    const named = this.named.find(({ seq }) => seq === verdict.seq)
+    this.named = this.named.filter((one) => one !== named)
+    if (named === undefined || !verdict.isSound) return
+    const { doc, parts, seq, through } = named
+    const replaced = this.#entriesOf(doc).filter((one) => one.seq <= through.seq)
+    this.replace(
+      replaced.map((one) => one.seq),
+      ...this.stored.slice(seq - parts, seq).map(({ bytes }) => bytes)
+    )
   }
 
   logHead(device: DeviceId): LogHead {
@@ -276,6 +323,12 @@ export class ServerModel {
             ? Effect.succeed(this.changeDocPage(this.docPage(doc, after)))
             : Effect.fail(forked())
         }),
+      checkpoints: {
+        tail: (doc) => call("head", () => Effect.sync(() => this.#tail(doc))),
+        open: call("head", () => Effect.succeed(this.named.map((one) => ({ ...one, through: one.through.seq })))),
+        name: (naming) => call("head", () => Effect.sync(() => this.#name(who(), naming))),
+        judge: (verdict) => call("head", () => Effect.sync(() => this.#judge(who(), verdict)))
+      },
       report: (cursor) =>
         Effect.suspend(() => {
           if (this.isDown || this.refuseReports) return Effect.fail(down())

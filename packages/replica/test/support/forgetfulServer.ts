@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { Effect, Exit, Scope } from "effect"
 import type { MemoryDisk } from "@tidemark/sync"
-import { dataFolder, type Device, type Fetched, openDevice, startServer } from "./network.ts"
+import { type Answered, dataFolder, type Device, type Fetched, openDevice, startServer } from "./network.ts"
 
 /** A server that can be stopped, lose its files, and start again at the same address. */
 export const makeServer = Effect.gen(function* () {
@@ -58,6 +58,13 @@ export const makeServer = Effect.gen(function* () {
       database.close()
       return Number(row?.["count"])
     }),
+    /** How many entries the log has, and of how many there are bytes. */
+    liveEntries: Effect.sync(() => {
+      const database = open(true)
+      const row = database.prepare("SELECT count(*) AS stored, count(entry) AS live FROM entries").get()
+      database.close()
+      return { stored: Number(row?.["stored"]), live: Number(row?.["live"]) }
+    }),
     /** The stopped server loses the bytes of an entry and keeps its hash, so that the chain still fits. Gives the bytes. */
     loseEntry: (seq: number) =>
       Effect.sync(() => {
@@ -78,5 +85,9 @@ export const makeServer = Effect.gen(function* () {
 })
 
 /** Runs a device for as long as `use` takes. */
-export const during = <A, E, R>(disk: MemoryDisk, use: (device: Device) => Effect.Effect<A, E, R>, fetched?: Fetched) =>
-  Effect.scoped(Effect.flatMap(openDevice(disk, fetched), use))
+export const during = <A, E, R>(
+  disk: MemoryDisk,
+  use: (device: Device) => Effect.Effect<A, E, R>,
+  fetched?: Fetched,
+  answered?: Answered
+) => Effect.scoped(Effect.flatMap(openDevice(disk, fetched, undefined, undefined, answered), use))

@@ -63,8 +63,15 @@ const textOnly: Sent = () => {
   throw new Error("only text passes here")
 }
 
+/** Sees how many bytes the body of each answer has. */
+export type Answered = (url: string, bytes: number) => void
+
 /** What a device stands on. Where its requests are looked at, its pushes are requests. */
-export const platform = (fetched?: Fetched, sent: Sent = fetched === undefined ? () => true : textOnly) =>
+export const platform = (
+  fetched?: Fetched,
+  sent: Sent = fetched === undefined ? () => true : textOnly,
+  answered?: Answered
+) =>
   Layer.mergeAll(
     Primitives.layerWebCrypto,
     layerSocket(sent),
@@ -73,7 +80,13 @@ export const platform = (fetched?: Fetched, sent: Sent = fetched === undefined ?
         Layer.succeed(FetchHttpClient.Fetch, (input, init) => {
           const url = String(input instanceof Request ? input.url : input)
           const instead = fetched?.(url, init ?? {})
-          return instead instanceof Response ? Promise.resolve(instead) : globalThis.fetch(input, instead ?? init)
+          if (instead instanceof Response) return Promise.resolve(instead)
+          const answer = globalThis.fetch(input, instead ?? init)
+          if (answered === undefined) return answer
+          return answer.then((response) => {
+            answered(url, Number(response.headers.get("content-length") ?? 0))
+            return response
+          })
         })
       )
     )
@@ -89,11 +102,12 @@ export const openDevice = Effect.fnUntraced(function* (
   disk: MemoryDisk,
   fetched?: Fetched,
   hooks?: LocalStoreMemory.MemoryHooks,
-  sent?: Sent
+  sent?: Sent,
+  answered?: Answered
 ) {
   const layer = Replica.layerHttp({ schema: Notes, tab: "only" }).pipe(
     Layer.provide(LocalStoreMemory.layer(disk, hooks)),
-    Layer.provide(platform(fetched, sent))
+    Layer.provide(platform(fetched, sent, answered))
   )
   const replica = Context.get(yield* Layer.build(layer), Replica)
   yield* Effect.forkScoped(replica.sync)

@@ -179,12 +179,15 @@ const settleBySeq = (
   const byFirst = Map.groupBy(settle, firstOf)
   // Ascending, so that the last one stays.
   const lastSeqs = new Map(shown.map((entry) => [firstOf(entry), entry.seq]))
-  return new Map(
-    [...byFirst].flatMap(([first, parts]) => {
-      const seq = lastSeqs.get(first)
-      return seq === undefined ? [] : [[gapAt(seq) ?? seq, parts] as const]
-    })
-  )
+  const settled = new Map<Seq, Slice["settle"]>()
+  for (const [first, parts] of byFirst) {
+    const seq = lastSeqs.get(first)
+    if (seq === undefined) continue
+    // A gap may hide several.
+    const at = gapAt(seq) ?? seq
+    settled.set(at, [...(settled.get(at) ?? []), ...parts])
+  }
+  return settled
 }
 
 /** The Seq of the item that hides a place, where one does. */

@@ -17,6 +17,7 @@ import type { Behind } from "../SyncErrors.ts"
 import type { Failure, Place } from "../SyncEvent.ts"
 import { addAhead, aheadWithin, pruneAhead } from "./ahead.ts"
 import { type Chaining, otherLog } from "./chainedPage.ts"
+import { isCheckpointEntry } from "./isCheckpointEntry.ts"
 import { isPassed } from "./passed.ts"
 import type { OwnBatch, OwnDecision, OwnMeta } from "./turn.ts"
 
@@ -69,7 +70,12 @@ export const settleReceipts = (
   const moved = advance(chaining, cursor, input, stored)
   if (moved === undefined) return { value: Result.fail(otherLog()) }
 
-  const refusals = results.filter((result) => result._tag === "ItemRefused")
+  const isDropped = (refusal: ItemRefused) =>
+    (hopeless.has(refusal.reason) || refusal.reason === "quotaFull") && isCheckpoint(sealed.get(refusal.deviceSeq))
+  const allRefusals = results.filter((result) => result._tag === "ItemRefused")
+  // A checkpoint is nobody's edit: one that is refused is given up, and holds up nothing [COMPACT-13].
+  const dropped = itemsOf(allRefusals.filter(isDropped), sealed)
+  const refusals = allRefusals.filter((refusal) => !isDropped(refusal))
   const forked = itemsOf(
     refusals.filter((refusal) => refusal.reason === "deviceForked"),
     sealed
@@ -82,7 +88,7 @@ export const settleReceipts = (
   const batch: OwnBatch = {
     // What lies ahead of the cursor stays, so that it can be sent again where the log turns out not to hold it.
     ...settleOrMark(stored, sealed, moved.seq),
-    unseal: forked.map((part) => part.deviceSeq),
+    unseal: [...forked, ...dropped].map((part) => part.deviceSeq),
     own: {
       ...{ cursor: moved, ahead, history: unseen(stored, input) },
       ...(stored.length > 0 ? { lastReceiptAt: at } : {})
@@ -101,13 +107,13 @@ export const settleReceipts = (
     edits: editsStored(stored, sealed),
     refused: refused.length,
     renumbered: forked.length,
-    gone: input.sent.filter((item) => !sealed.has(item.deviceSeq)).length,
+    gone: input.sent.filter((item) => !sealed.has(item.deviceSeq)).length + dropped.length,
     place: { through: moved.seq, head: Seq.make(Math.max(answer.head, moved.seq)) },
     ...(blocked === undefined ? {} : { blocked })
   }
   const value = Result.succeed(settled)
   // The log brought everything before the answer came: there is nothing to write.
-  if (refusals.length === 0 && stored.length === 0 && moved === cursor && ahead.length === own.ahead.length) {
+  if (allRefusals.length === 0 && stored.length === 0 && moved === cursor && ahead.length === own.ahead.length) {
     return { value }
   }
   return { batch: { ...batch, mark: [...(batch.mark ?? []), ...marks] }, value }
@@ -128,6 +134,8 @@ const believable = ({ answer, own, sealed, sent }: ReceiptsInput): ReadonlyArray
     return open.delete(result.deviceSeq)
   })
 }
+
+const isCheckpoint = (item: SealedItem | undefined): boolean => item !== undefined && isCheckpointEntry(item.bytes)
 
 /** The log itself did not bear these receipts out: their docs are compared with it once [COMPACT-8]. */
 const unseen = (stored: ReadonlyArray<Stored>, { own, sealed }: ReceiptsInput): ReadonlyMap<string, string> =>

@@ -18,7 +18,9 @@ import { makePush } from "../Push.ts"
 import { makeRefill } from "../Refill.ts"
 import type { FenceLost, RemoteError } from "../SyncErrors.ts"
 import type { SyncEvent } from "../SyncEvent.ts"
+import { checkpointRestMillis } from "../SyncLimits.ts"
 import { failureOf } from "./failures.ts"
+import { type CheckpointError, makeCheckpoints } from "../Checkpoints.ts"
 import { makeContact } from "./contact.ts"
 import { makeSending } from "./sending.ts"
 import type { StatusBoard } from "./statusBoard.ts"
@@ -45,6 +47,8 @@ export interface Works {
   readonly watchOutbox: Work
   /** Mends docs that have holes, whenever the bell rings; never ends. */
   readonly tendHistory: Work
+  /** Makes and judges checkpoints, a while after the bell rang; never ends. */
+  readonly tendCheckpoints: Work
   /** Tells whether this device stands at the head of the log now, and that the user asked to sync. */
   readonly ringBell: (atHead: boolean, isAsked: boolean) => Effect.Effect<void>
 }
@@ -72,9 +76,11 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
   const reports = yield* makeCursorReports(turn)
   const live = yield* makeLive(hello, pull, reports)
   const history = yield* makeHistory(turn)
+  const checkpoints = yield* makeCheckpoints(turn)
   const contact = yield* makeContact(turn, board)
   const sending = yield* makeSending(board)
   const bell = yield* Queue.sliding<void>(1)
+  const checkpointBell = yield* Queue.sliding<void>(1)
   /** Whether this device stands at the head of the log, and whether the user asked to sync since history was last tended. */
   let [isAtHead, isAsked] = [false, false]
 
@@ -114,6 +120,24 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
     // What the report of nothing would ring the bell for is the same nothing.
     if (didSomething) yield* report({ _tag: "OutboxChanged", ...(yield* board.recount) })
     return again
+  })
+
+  /** Does a work at the head whenever its bell rings or it is due again, in milliseconds; later and later where it fails. */
+  const tending = Effect.fnUntraced(function* (
+    rings: Queue.Dequeue<void>,
+    work: Effect.Effect<number | undefined, HistoryError | CheckpointError>
+  ): Effect.fn.Return<void, FenceLost> {
+    let millis: number | undefined
+    let failures = 0
+    for (;;) {
+      yield* awaitBell(rings, millis)
+      millis = undefined
+      if (!isAtHead) continue
+      const outcome = yield* Effect.result(work)
+      if (Result.isFailure(outcome) && outcome.failure._tag === "FenceLost") return yield* outcome.failure
+      failures = Result.isSuccess(outcome) ? 0 : failures + 1
+      millis = Result.isSuccess(outcome) ? outcome.success : backoffMillis(failures, yield* Random.next)
+    }
   })
 
   const works: Works = {
@@ -171,26 +195,32 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
         (error) => ({ _tag: "PushFailed", failure: failureOf(error) })
       ),
 
-    tendHistory: Effect.fnUntraced(function* (report: Report): Effect.fn.Return<void, FenceLost> {
-      let millis: number | undefined
-      let failures = 0
-      for (;;) {
-        yield* awaitBell(bell, millis)
-        millis = undefined
-        if (!isAtHead) continue
-        const wasAsked = isAsked
-        isAsked = false
-        const outcome: Result.Result<number | undefined, HistoryError> = yield* Effect.result(tend(wasAsked, report))
-        if (Result.isFailure(outcome) && outcome.failure._tag === "FenceLost") return yield* outcome.failure
-        failures = Result.isSuccess(outcome) ? 0 : failures + 1
-        millis = Result.isSuccess(outcome) ? outcome.success : backoffMillis(failures, yield* Random.next)
-      }
-    }),
+    tendHistory: (report) =>
+      tending(
+        bell,
+        Effect.suspend(() => {
+          const wasAsked = isAsked
+          isAsked = false
+          return tend(wasAsked, report)
+        })
+      ),
+
+    tendCheckpoints: () =>
+      tending(
+        checkpointBell,
+        // What goes on meanwhile rings again, and comes to the same.
+        Effect.gen(function* () {
+          yield* Effect.sleep(yield* Random.nextIntBetween(checkpointRestMillis, 2 * checkpointRestMillis))
+          yield* Queue.clear(checkpointBell)
+          return isAtHead ? yield* checkpoints.tend : undefined
+        })
+      ),
 
     ringBell: (atHead, asked) =>
       Effect.suspend(() => {
         isAtHead = atHead
         isAsked ||= asked
+        if (atHead) Queue.offerUnsafe(checkpointBell, undefined)
         return atHead && board.hasHistory() ? Effect.asVoid(Queue.offer(bell, undefined)) : Effect.void
       }),
     reports: () => reports.run,

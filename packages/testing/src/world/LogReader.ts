@@ -1,7 +1,7 @@
 /** The World's log, opened from scratch by a member's keys; and the docs of a device, as its disk has them. */
 import { Effect, Layer, Option, Result } from "effect"
 import { foldRoster, joinParts, type OpenedPart, openEntry, type RosterState } from "@tidemark/crypto"
-import { codecs, type DocId } from "@tidemark/protocol"
+import { codecs, type DocId, entryKinds } from "@tidemark/protocol"
 import { Membership } from "@tidemark/replica"
 import { LocalStore, LocalStoreMemory, type MemoryDisk } from "@tidemark/sync"
 import { layer as layerPrimitives } from "../SeededPrimitives.ts"
@@ -52,7 +52,8 @@ export const readLog = (world: World, reader: SimulatedDevice): LogContent | und
       if (parts.length < header.parts) continue
       const whole = yield* joinParts(parts.toSorted((a, b) => a.header.part - b.header.part))
       if (whole.codec === codecs.ask) continue
-      items.push({ seq, doc: header.doc, bytes: whole.item })
+      const isCheckpoint = header.kind === entryKinds.checkpoint
+      items.push({ seq, doc: header.doc, bytes: whole.item, ...(isCheckpoint ? { through: whole.seen.seq } : {}) })
     }
     return { roster, items }
   })

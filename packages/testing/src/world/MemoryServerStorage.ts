@@ -15,7 +15,13 @@ import {
   SyncService,
   Tokens
 } from "@tidemark/server"
-import { quotaBytesMax, requestsPerSecondMax, type ServerStorage, type StorageOptions } from "./ServerStorage.ts"
+import {
+  checkpointGraceMillis,
+  quotaBytesMax,
+  requestsPerSecondMax,
+  type ServerStorage,
+  type StorageOptions
+} from "./ServerStorage.ts"
 
 type Workspaces = Map<WorkspaceId, MemoryWorkspace>
 
@@ -28,7 +34,7 @@ export const makeMemoryStorage = ({ primitives, secret: firstSecret }: StorageOp
       Layer.provideMerge(Access.layer),
       Layer.provideMerge(Callers.layer({ requestsPerSecondMax })),
       Layer.provideMerge(Tokens.layer(secret)),
-      Layer.provideMerge(CheckpointsMemory.layer()),
+      Layer.provideMerge(CheckpointsMemory.layer({ checkpointGraceMillis })),
       Layer.provideMerge(LogMemory.layer({ workspaceBytesMax: storage.quotaBytes })),
       Layer.provideMerge(Roster.layerMemory),
       Layer.provide(RefillLeases.layerMemory),

@@ -78,6 +78,10 @@ export class Observer implements Witness {
     const given = decoded.success.answer
     if ("granted" in given) chronicle.count(`situation: refill lease ${given.granted ? "granted" : "held by another"}`)
     if (wire.route === "found" && epoch > 0) this.#countHandedList()
+    if ("named" in given) chronicle.count(`situation: checkpoint ${given.named ? "named" : "refused"}`)
+    if (wire.route === "judgeCheckpoint") {
+      chronicle.count(`situation: checkpoint called ${wire.json.includes("true") ? "sound" : "unsound"}`)
+    }
   }
 
   #countHandedList(): void {
@@ -219,6 +223,7 @@ export class Observer implements Witness {
     const at = devices.find(({ name }) => name === device)
     if (Result.isFailure(page) || at?.workspace === undefined) return
     for (const item of page.success.items) {
+      if (item._tag === "Checkpoint") chronicle.count("situation: checkpoint given in the place of others")
       if (server.storage.entryAt(at.workspace, item.seq) === undefined) {
         chronicle.violate("earlyReceipt", `${device} was shown entry ${item.seq}, which is not stored`)
       }

@@ -33,6 +33,8 @@ export interface Profile {
   /** At most this many tabs of one device at once. */
   readonly tabsMax: number
   readonly revokes: boolean
+  /** A doc with more updates, or entries in the log, than this is folded, and gets a checkpoint. */
+  readonly tailCountMax: number
   /** For how many steps things go wrong, where the run does not say. */
   readonly steps: number
 }
@@ -62,6 +64,7 @@ export const drawProfile = (random: SeededRandom): Profile => {
     tabsMax: random.pick([2, 2, 2, 3, 6]) ?? 2,
     readersRebel: random.chance(0.6),
     revokes: random.chance(0.4),
+    tailCountMax: random.pick([1, 2, 4, 256]) ?? 2,
     steps: random.pick([300, 500, 800, 1_300]) ?? 500
   }
 }

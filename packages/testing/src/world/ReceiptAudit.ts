@@ -21,10 +21,13 @@ export interface LoggedItem {
   readonly seq: Seq
   readonly doc: DocId
   readonly bytes: Uint8Array
+  /** Up to where it stands for its doc, where it is a checkpoint. */
+  readonly through?: Seq
 }
 
 interface PlacedSpans {
   readonly seq: Seq
+  readonly through?: Seq | undefined
   readonly doc: DocId
   readonly spans: ReadonlyArray<Span>
 }
@@ -37,9 +40,8 @@ export const auditReceipts = (
   devices: ReadonlyArray<SimulatedDevice>,
   items: ReadonlyArray<LoggedItem>
 ): void => {
-  const placed = items.map(({ bytes, doc, seq }) => ({
-    seq,
-    doc,
+  const placed = items.map(({ bytes, doc, seq, through }) => ({
+    ...{ seq, through, doc },
     spans: Result.getOrElse(operationsIn(bytes), () => [])
   }))
   for (const device of devices) {
@@ -88,9 +90,10 @@ const auditEdit = (
   if (last !== server.seq) return violate(`it is shown at ${server.seq} and remembered at ${last}`)
   for (const record of records) {
     const { doc, seq, spans } = record.edit
-    const before = log.filter((item) => item.doc === doc && item.seq <= seq)
+    const standsFor = ({ through }: PlacedSpans) => (through ?? 0) >= seq
+    const before = log.filter((item) => item.doc === doc && (item.seq <= seq || standsFor(item)))
     if (!spans.every((span) => isCovered(span, before))) violate(`the log up to ${seq} does not hold all of it`)
-    const at = before.filter((item) => item.seq === seq)
+    const at = before.filter((item) => item.seq === seq || standsFor(item))
     if (!spans.some((span) => at.some((item) => item.spans.some((other) => overlaps(span, other))))) {
       violate(`entry ${seq} holds nothing of it`)
     }

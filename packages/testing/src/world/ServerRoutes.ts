@@ -78,6 +78,14 @@ const answering: Answering = {
     Effect.flatMap(asked(service, wire), (who) => framed(service.doc({ ...who, ...request }))),
   refill: (service, wire, request) =>
     Effect.flatMap(asked(service, wire), (who) => plain(service.refill({ ...who, ...request }))),
+  tail: (service, wire, request) =>
+    Effect.flatMap(asked(service, wire), (who) => plain(service.tail({ ...who, ...request }))),
+  checkpoints: (service, wire) =>
+    Effect.flatMap(asked(service, wire), (who) => plain(Effect.map(service.checkpoints(who), (open) => ({ open })))),
+  nameCheckpoint: (service, wire, naming) =>
+    Effect.flatMap(asked(service, wire), (who) => plain(service.nameCheckpoint({ ...who, naming }))),
+  judgeCheckpoint: (service, wire, verdict) =>
+    Effect.flatMap(asked(service, wire), (who) => plain(Effect.as(service.judgeCheckpoint({ ...who, verdict }), {}))),
   report: (service, wire, signed) =>
     Effect.flatMap(asked(service, wire), (who) => plain(Effect.as(service.report({ ...who, signed }), {}))),
   cursors: (service, wire) => Effect.flatMap(asked(service, wire), (who) => plain(service.cursors(who)))

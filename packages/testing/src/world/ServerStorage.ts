@@ -61,6 +61,9 @@ export interface StorageOptions {
   readonly primitives: Layer.Layer<Primitives>
 }
 
+/** A World lasts for hours, not for weeks. */
+export const checkpointGraceMillis = 600_000
+
 /** Far above what a World sends. */
 export const quotaBytesMax = 1_073_741_824
 

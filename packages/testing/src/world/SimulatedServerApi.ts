@@ -105,6 +105,12 @@ const makeApi = (options: ApiOptions): ServerApi["Service"] => {
         )
       ),
     refill: (session, done) => Effect.suspend(() => answer(call("refill", session, { done }))),
+    tail: (session, doc) => Effect.suspend(() => answer(call("tail", session, { doc }))),
+    checkpoints: (session) =>
+      Effect.suspend(() => Effect.map(answer(call("checkpoints", session, {})), ({ open }) => open)),
+    nameCheckpoint: (session, naming) => Effect.suspend(() => answer(call("nameCheckpoint", session, naming))),
+    judgeCheckpoint: (session, verdict) =>
+      Effect.suspend(() => Effect.asVoid(call("judgeCheckpoint", session, verdict))),
     report: (session, signed) => Effect.suspend(() => Effect.asVoid(call("report", session, signed))),
     cursors: (session) => Effect.suspend(() => answer(call("cursors", session, {}))),
     live: (session) => liveStream(options, session)

@@ -6,8 +6,8 @@
  */
 import { Cause, Context, Effect, Exit, Layer, Result, Scope, Stream } from "effect"
 import { decodeLink, type Primitives } from "@tidemark/crypto"
-import { createWorkspace, joinWorkspace, Replica, type ServerApi } from "@tidemark/replica"
-import { LocalStore, LocalStoreMemory, type SyncStatus } from "@tidemark/sync"
+import { createWorkspace, FoldLimits, joinWorkspace, Replica, type ServerApi } from "@tidemark/replica"
+import { CheckpointLimits, LocalStore, LocalStoreMemory, type SyncStatus } from "@tidemark/sync"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { SimulatedProcess } from "./SimulatedProcess.ts"
 import { worldSchema } from "./WorldSchema.ts"
@@ -104,7 +104,11 @@ export class SimulatedTab {
       const ports = Layer.mergeAll(store, primitives, api)
       if (!device.isInstalled) yield* Effect.provide(bringWorkspace(device), ports)
       const options = { schema: worldSchema, tab: `${this.name} ${this.process.random.below(2 ** 31)}` }
-      const context = yield* Layer.buildWithScope(Replica.layer(options).pipe(Layer.provide(ports)), scope)
+      const replicaLayer = Replica.layer(options).pipe(
+        Layer.provide(ports),
+        Layer.provide(smallCheckpoints(device.world.profile.tailCountMax))
+      )
+      const context = yield* Layer.buildWithScope(replicaLayer, scope)
       const replica = Context.get(context, Replica)
       const identity = yield* replica.identity
       device.identified(identity.workspace)
@@ -112,6 +116,13 @@ export class SimulatedTab {
     })
   }
 }
+
+/** Histories are short here: a doc of a few edits is long. */
+const smallCheckpoints = (tailCountMax: number) =>
+  Layer.mergeAll(
+    Layer.succeed(FoldLimits)({ countMax: tailCountMax, bytesMax: 1_048_576 }),
+    Layer.succeed(CheckpointLimits)({ entriesMin: tailCountMax, bytesMin: 131_072 })
+  )
 
 const wordsOf = (status: SyncStatus): string =>
   status._tag === "Stalled" ? `${status._tag} (${status.cause})` : status._tag

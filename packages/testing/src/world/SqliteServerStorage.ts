@@ -7,6 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import {
+  checkpointGraceMillis,
   type DurableEntry,
   quotaBytesMax,
   requestsPerSecondMax,
@@ -41,7 +42,12 @@ export const makeSqliteStorage = ({ primitives, secret: firstSecret }: StorageOp
   let looking: DatabaseSync | undefined
   const look = () => (looking ??= new DatabaseSync(path, { readOnly: true }))
   const layerOf = () =>
-    Server.layerSql({ secret, requestsPerSecondMax, workspaceBytesMax: storage.quotaBytes }).pipe(
+    Server.layerSql({
+      secret,
+      checkpointGraceMillis,
+      requestsPerSecondMax,
+      workspaceBytesMax: storage.quotaBytes
+    }).pipe(
       Layer.provide(Migrations.layer()),
       Layer.provideMerge(SqliteClient.layer({ path })),
       Layer.provide([fileSystem, Path.layer]),

@@ -9,7 +9,11 @@ import {
   Cursor,
   DeviceCursors,
   DeviceId,
+  CheckpointNaming,
+  CheckpointVerdict,
   DocId,
+  DocTailSize,
+  OpenCheckpoint,
   Forbidden,
   Founding,
   LogForked,
@@ -86,6 +90,10 @@ export const routes = {
     answer: nothing
   },
   refill: { request: Schema.Struct({ done: Schema.Boolean }), answer: RefillAnswer },
+  tail: { request: Schema.Struct({ doc: DocId }), answer: DocTailSize },
+  checkpoints: { request: nothing, answer: Schema.Struct({ open: Schema.Array(OpenCheckpoint) }) },
+  nameCheckpoint: { request: CheckpointNaming, answer: Schema.Struct({ named: Schema.Boolean }) },
+  judgeCheckpoint: { request: CheckpointVerdict, answer: nothing },
   report: { request: SignedCursor, answer: nothing },
   cursors: { request: nothing, answer: DeviceCursors }
 } as const
