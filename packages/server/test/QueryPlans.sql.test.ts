@@ -108,7 +108,8 @@ const sqliteFaults = (sql: SqlClient.SqlClient, { text, values }: Asked) =>
       .map(({ detail }) => detail)
       .filter((detail) => {
         const [, , name = ""] = /^(SCAN|SEARCH) (\w+)/.exec(detail) ?? []
-        return names.has(name) && !/USING .*\(workspace=\?/.test(detail)
+        const isOfDoc = /\bdoc = \?/.test(text) && ["entries", "checkpoints"].includes(name)
+        return names.has(name) && !(isOfDoc ? /\(workspace=\? AND doc=\?/ : /USING .*\(workspace=\?/).test(detail)
       })
   })
 

@@ -3,7 +3,7 @@ import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
 import { DeviceId, DeviceSeq, DocId, entryKinds, Seq, type WorkspaceId } from "@tidemark/protocol"
 import type { CheckpointRow, PartRow } from "./checkpointRules.ts"
-import { decodeRows, wholeNumber } from "./sqlRows.ts"
+import { decodeRows, indexByDoc, wholeNumber } from "./sqlRows.ts"
 
 /** Entries of a doc's tail that are counted. */
 const tailCountMax = 4_096
@@ -36,6 +36,8 @@ const decodeSizes = decodeRows(Schema.Struct({ seq: whole(Seq), bytes: wholeNumb
 const decodeTail = decodeRows(Schema.Struct({ entries: wholeNumber, bytes: wholeNumber }))
 
 export const makeCheckpointStatements = (sql: SqlClient.SqlClient) => {
+  const byDoc = indexByDoc(sql)
+
   /** Those of a workspace, or of one doc of it. */
   const rows = (workspace: WorkspaceId, doc?: DocId) =>
     sql`SELECT doc, seq, device, first_device_seq, parts, through, bytes, named_at, state, place, cleared_to
@@ -104,20 +106,20 @@ export const makeCheckpointStatements = (sql: SqlClient.SqlClient) => {
 
   /** The next entries that have bytes and are replaced. */
   const toClear = (workspace: WorkspaceId, { clearedTo, doc, through }: CheckpointRow) =>
-    sql`SELECT seq, LENGTH(entry) AS bytes FROM entries
+    sql`SELECT seq, LENGTH(entry) AS bytes FROM entries ${byDoc}
       WHERE workspace = ${workspace} AND doc = ${doc} AND seq > ${clearedTo} AND seq <= ${through} AND entry IS NOT NULL
       ORDER BY seq LIMIT ${clearCountMax}`.pipe(Effect.flatMap(decodeSizes))
 
   const clear = (workspace: WorkspaceId, { clearedTo, doc }: CheckpointRow, through: Seq, bytes: number) =>
     Effect.andThen(
-      sql`UPDATE entries SET entry = NULL
+      sql`UPDATE entries ${byDoc} SET entry = NULL
         WHERE workspace = ${workspace} AND doc = ${doc} AND seq > ${clearedTo} AND seq <= ${through}`,
       sql`UPDATE workspaces SET stored_bytes = stored_bytes - ${bytes} WHERE workspace = ${workspace}`
     )
 
   const tail = (workspace: WorkspaceId, doc: DocId, after: number) =>
     sql`SELECT COUNT(*) AS entries, CAST(COALESCE(SUM(entry_bytes), 0) AS BIGINT) AS bytes
-      FROM (SELECT entry_bytes FROM entries WHERE workspace = ${workspace} AND doc = ${doc} AND seq > ${after}
+      FROM (SELECT entry_bytes FROM entries ${byDoc} WHERE workspace = ${workspace} AND doc = ${doc} AND seq > ${after}
         AND kind <> ${entryKinds.checkpoint} ORDER BY seq LIMIT ${tailCountMax}) AS tail`.pipe(
       Effect.flatMap(decodeTail),
       Effect.map(([size]) => size ?? { entries: 0, bytes: 0 })

@@ -15,7 +15,7 @@ import {
 } from "@tidemark/protocol"
 import type { HeadRow } from "./appendDecision.ts"
 import { chainBefore } from "./logPages.ts"
-import { decodeRows, wholeNumber } from "./sqlRows.ts"
+import { decodeRows, indexByDoc, wholeNumber } from "./sqlRows.ts"
 
 const whole = <S extends Schema.Codec<number & {}, number>>(schema: S) => wholeNumber.pipe(Schema.decodeTo(schema))
 const seqColumn = whole(Seq)
@@ -88,15 +88,17 @@ export const makeLogStatements = (sql: SqlClient.SqlClient) => {
     SELECT 1 FROM checkpoints c WHERE c.workspace = entries.workspace AND c.doc = entries.doc AND c.place > 0
       AND c.device = entries.device AND entries.device_seq >= c.first_device_seq
       AND entries.device_seq < c.first_device_seq + c.parts))`
+  const byDoc = indexByDoc(sql)
+  const entriesFor = (doc: DocId | undefined) => (doc === undefined ? sql`entries` : sql`entries ${byDoc}`)
   const ofDoc = (doc: DocId | undefined) => (doc === undefined ? given : sql`doc = ${doc} AND ${givenOfDoc}`)
 
   const sizesAfter = (workspace: WorkspaceId, after: Seq, until: Seq, doc?: DocId) =>
-    sql`SELECT seq, entry_bytes FROM entries
+    sql`SELECT seq, entry_bytes FROM ${entriesFor(doc)}
       WHERE workspace = ${workspace} AND ${ofDoc(doc)} AND seq > ${after} AND seq <= ${until}
       ORDER BY seq LIMIT ${batchCountMax}`.pipe(Effect.flatMap(decodeSizes))
 
   const entriesBetween = (workspace: WorkspaceId, after: Seq, through: Seq, doc?: DocId) =>
-    sql`SELECT seq, chain, kind, entry, stand_in, doc FROM entries
+    sql`SELECT seq, chain, kind, entry, stand_in, doc FROM ${entriesFor(doc)}
       WHERE workspace = ${workspace} AND ${ofDoc(doc)} AND seq > ${after} AND seq <= ${through} ORDER BY seq`.pipe(
       Effect.flatMap(decodeEntries)
     )

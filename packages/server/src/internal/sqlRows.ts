@@ -1,6 +1,6 @@
 /** Decoding of SQL rows: PostgreSQL gives bigint columns as BigInt, SQLite as numbers. */
 import { Effect, Schema, SchemaGetter } from "effect"
-import { SqlError } from "effect/sql"
+import { type SqlClient, SqlError } from "effect/sql"
 import { StorageFailed } from "@tidemark/protocol"
 import { isDiskFull } from "../SqliteClient.ts"
 
@@ -11,6 +11,13 @@ export const wholeNumber = Schema.Union([Schema.Number, Schema.BigInt]).pipe(
     encode: SchemaGetter.transform((value: number): number | bigint => value)
   })
 )
+
+/**
+ * Which index finds one doc's entries by a range of their Seqs. Left to itself SQLite, which keeps no statistics here, reads that
+ * range of the whole log and looks at each entry's doc. PostgreSQL needs no word.
+ */
+export const indexByDoc = (sql: SqlClient.SqlClient) =>
+  sql.onDialectOrElse({ pg: () => sql``, orElse: () => sql`INDEXED BY entries_by_doc` })
 
 /** The rows of a query, decoded; a row that does not decode is a broken database and dies. */
 export const decodeRows = <A, I>(schema: Schema.Codec<A, I>) => {
