@@ -2,71 +2,25 @@
  * Why edits do not reach the server, on the built app: the badge says the cause and the way out, and what was held back goes
  * out by itself. Every cause against a real server: packages/replica/test/Causes.sql.test.ts. Rules: docs/spec/app.md.
  */
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { assert, describe } from "@effect/vitest"
 import { decodeHeader, decodePush, type EnvelopeHeader } from "@tidemark/protocol"
 import { Result } from "effect"
-import type { Browser } from "playwright-core"
-import { afterAll, beforeAll, beforeEach, it, onTestFinished } from "vitest"
+import { beforeEach, it } from "vitest"
 import { type Asked, type HostileProxy, hostileProxy, pass, type Treatment } from "./support/hostileProxy.ts"
-import { launchChromium } from "./support/launchChromium.ts"
-import {
-  addTask,
-  badgeSentence,
-  createWorkspace,
-  go,
-  joinByLink,
-  makeLink,
-  newPerson,
-  type Person,
-  taskItem,
-  untilStatus,
-  untilTasks
-} from "./support/notesApp.ts"
-import { type RunningServer, startServer } from "./support/startServer.ts"
+import { addTask, badgeSentence, go, type Person, taskItem, untilStatus, untilTasks } from "./support/notesApp.ts"
+import { standForAllTests, twoPeople } from "./support/standing.ts"
 
-const web = join(import.meta.dirname, "..", "..", "apps", "web", "dist")
-
-let data: string
-let browser: Browser
-let server: RunningServer
-
-beforeAll(async () => {
-  data = await mkdtemp(join(tmpdir(), "tidemark-causes-"))
-  server = await startServer({ data, web })
-  browser = await launchChromium()
-})
-
-afterAll(async () => {
-  await browser.close()
-  await server.stop()
-  await rm(data, { recursive: true, force: true })
-})
-
-const person = async (): Promise<Person<HostileProxy>> => {
-  const proxy = await hostileProxy(server.port)
-  const made = await newPerson(browser, proxy)
-  onTestFinished(async () => {
-    await made.context.close()
-    await proxy.close()
-  })
-  return made
-}
+const stand = standForAllTests()
+const person = async () => stand.personOn(await hostileProxy(stand.server.port))
 
 let ada: Person<HostileProxy>
 let ben: Person<HostileProxy>
 
 /** Two people share a workspace with one task. */
 beforeEach(async () => {
-  ada = await person()
-  await createWorkspace(ada, "Household")
-  await addTask(ada.page, "Buy milk")
-  const link = await makeLink(ada, "Editor")
-  await go(ada.page, "Tasks")
-  ben = await person()
-  await joinByLink(ben, link, "Ben")
+  const both = await twoPeople(person)
+  ada = both.ada
+  ben = both.ben
   await untilTasks(ben.page, ["o Buy milk"])
   await untilStatus(ada.page, /^Sync status: Synced$/)
 })
@@ -85,7 +39,7 @@ const answer = (body: object, status = 200): Treatment => ({
 const headOf = async (asked: Asked): Promise<{ readonly head: number; readonly logId: string }> => {
   const { authorization = "" } = asked.headers
   const version = asked.headers["tidemark-protocol"] ?? ""
-  const address = new URL(asked.path.replace(/entries$/, "head"), server.origin)
+  const address = new URL(asked.path.replace(/entries$/, "head"), stand.server.origin)
   const told = await fetch(address, { headers: { authorization, "tidemark-protocol": version } })
   return (await told.json()) as { readonly head: number; readonly logId: string }
 }

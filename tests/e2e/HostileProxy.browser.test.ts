@@ -2,16 +2,12 @@
  * The built app behind a middlebox that swallows, lies, delays, cuts and shows its own page: the badge says what is true,
  * and everything goes out by itself once it behaves. Rules: docs/spec/app.md.
  */
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { assert, describe } from "@effect/vitest"
 import { decodeHeader, decodePush } from "@tidemark/protocol"
 import { Result } from "effect"
-import type { Browser, Page } from "playwright-core"
-import { afterAll, beforeAll, beforeEach, it, onTestFinished } from "vitest"
+import type { Page } from "playwright-core"
+import { beforeEach, it } from "vitest"
 import { type Asked, type HostileProxy, hostileProxy, pass, swallow, type Treatment } from "./support/hostileProxy.ts"
-import { launchChromium } from "./support/launchChromium.ts"
 import {
   addTask,
   badgeSentence,
@@ -19,35 +15,19 @@ import {
   go,
   joinByLink,
   makeLink,
-  newPerson,
   type Person,
   pressSyncNow,
   shownTasks,
   untilStatus,
   untilTasks
 } from "./support/notesApp.ts"
-import { type RunningServer, startServer } from "./support/startServer.ts"
-
-const web = join(import.meta.dirname, "..", "..", "apps", "web", "dist")
+import { standForAllTests } from "./support/standing.ts"
 
 /** 30 s without a receipt, and the time a loaded machine takes to say so, in milliseconds. */
 const stalledMillisMax = 40_000
 
-let data: string
-let browser: Browser
-let server: RunningServer
-
-beforeAll(async () => {
-  data = await mkdtemp(join(tmpdir(), "tidemark-hostile-"))
-  server = await startServer({ data, web })
-  browser = await launchChromium()
-})
-
-afterAll(async () => {
-  await browser.close()
-  await server.stop()
-  await rm(data, { recursive: true, force: true })
-})
+const stand = standForAllTests()
+const person = async () => stand.personOn(await hostileProxy(stand.server.port))
 
 let ada: Person<HostileProxy>
 
@@ -59,16 +39,6 @@ beforeEach(async () => {
   await untilStatus(ada.page, /^Sync status: Synced$/)
   await watchBadge(ada.page)
 })
-
-const person = async (): Promise<Person<HostileProxy>> => {
-  const proxy = await hostileProxy(server.port)
-  const made = await newPerson(browser, proxy)
-  onTestFinished(async () => {
-    await made.context.close()
-    await proxy.close()
-  })
-  return made
-}
 
 /** Notes every status the badge shows from now on, in `window.shown`. */
 const watchBadge = async (page: Page): Promise<void> => {
@@ -252,7 +222,7 @@ type Lie = "nothing" | "otherItem" | "chain" | "oldPlace" | "placeAhead"
 const madeUpAnswer = async (asked: Asked, lie: Lie): Promise<object> => {
   const { authorization = "" } = asked.headers
   const version = asked.headers["tidemark-protocol"] ?? ""
-  const address = new URL(asked.path.replace(/entries$/, "head"), server.origin)
+  const address = new URL(asked.path.replace(/entries$/, "head"), stand.server.origin)
   const answer = await fetch(address, { headers: { authorization, "tidemark-protocol": version } })
   const { head, logId } = (await answer.json()) as { readonly head: number; readonly logId: string }
   const [entry = new Uint8Array()] = Result.getOrThrow(decodePush(new Uint8Array(asked.body)))

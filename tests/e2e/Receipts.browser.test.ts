@@ -1,67 +1,12 @@
 /** Where changes are, on the built app: marks on rows, the details, how far each device is. Rules: docs/spec/app.md. */
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import type { Browser, Page } from "playwright-core"
+import type { Page } from "playwright-core"
 import { assert, describe } from "@effect/vitest"
-import { afterAll, beforeAll, beforeEach, it, onTestFinished } from "vitest"
-import { cuttableNetwork } from "./support/cuttableNetwork.ts"
-import { launchChromium } from "./support/launchChromium.ts"
-import {
-  addTask,
-  createWorkspace,
-  go,
-  joinByLink,
-  makeLink,
-  newPerson,
-  type Person,
-  taskItem,
-  untilStatus
-} from "./support/notesApp.ts"
-import { type RunningServer, startServer } from "./support/startServer.ts"
+import { it } from "vitest"
+import { addTask, go, taskItem, untilStatus } from "./support/notesApp.ts"
+import { standForEachTest, twoPeople } from "./support/standing.ts"
 
-const web = join(import.meta.dirname, "..", "..", "apps", "web", "dist")
-
-let browser: Browser
-let data: string
-let server: RunningServer
-
-beforeAll(async () => {
-  browser = await launchChromium()
-})
-afterAll(() => browser.close())
-
-beforeEach(async () => {
-  data = await mkdtemp(join(tmpdir(), "tidemark-e2e-"))
-  server = await startServer({ data, web })
-  return async () => {
-    await server.stop()
-    await rm(data, { recursive: true, force: true })
-  }
-})
-
-const person = async (): Promise<Person> => {
-  const network = await cuttableNetwork(server.port)
-  const made = await newPerson(browser, network)
-  onTestFinished(async () => {
-    await made.context.close()
-    await network.close()
-  })
-  return made
-}
-
-/** Two people in one workspace with one task that both see. */
-const twoPeople = async () => {
-  const ada = await person()
-  await createWorkspace(ada, "Household")
-  await addTask(ada.page, "Buy milk")
-  const link = await makeLink(ada, "Editor")
-  await go(ada.page, "Tasks")
-  const ben = await person()
-  await joinByLink(ben, link, "Ours")
-  await taskItem(ben.page, "Buy milk").waitFor()
-  return { ada, ben }
-}
+const stand = standForEachTest()
+const person = () => stand.person()
 
 const markOn = (page: Page, title: string) => taskItem(page, title).getByText("Not yet on the server")
 
@@ -83,7 +28,7 @@ const closePlaces = async (page: Page): Promise<void> => {
 
 describe("where changes are", () => {
   it("APP-20 APP-21 a row made offline carries its mark over a reload and a killed server, and the details follow it", async () => {
-    const { ada, ben } = await twoPeople()
+    const { ada, ben } = await twoPeople(person)
     await untilStatus(ada.page, /^Sync status: Synced$/)
     await markOn(ada.page, "Buy milk").waitFor({ state: "detached" })
 
@@ -101,12 +46,12 @@ describe("where changes are", () => {
     await closePlaces(ada.page)
 
     // The network is back, and the server is dead.
-    await server.kill()
+    await stand.server.kill()
     ada.network.heal()
     await online(ada.page)
     await untilStatus(ada.page, /pending/)
     assert.strictEqual(await markOn(ada.page, "Mend the net").count(), 1)
-    server = await startServer({ data, web, port: server.port })
+    await stand.startAgain()
     await online(ada.page)
     await markOn(ada.page, "Mend the net").waitFor({ state: "detached", timeout: 40_000 })
     await taskItem(ben.page, "Mend the net").waitFor({ timeout: 40_000 })
@@ -118,7 +63,7 @@ describe("where changes are", () => {
   })
 
   it("APP-21 settings tell how far each device is", async () => {
-    const { ada, ben } = await twoPeople()
+    const { ada, ben } = await twoPeople(person)
     await go(ada.page, "Settings")
     const devices = ada.page.getByRole("list", { name: "How far each device is" })
     await devices.getByText("the one you hold").waitFor()

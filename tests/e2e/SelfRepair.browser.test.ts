@@ -2,45 +2,17 @@
  * Damage of what the built app stores, in a real browser: found, set aside, repaired, and reported. Rules:
  * docs/spec/check.md.
  */
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { assert, describe } from "@effect/vitest"
-import type { Browser, Page } from "playwright-core"
-import { afterAll, beforeAll, beforeEach, it, onTestFinished } from "vitest"
-import { cuttableNetwork } from "./support/cuttableNetwork.ts"
-import { launchChromium } from "./support/launchChromium.ts"
-import { addTask, createWorkspace, go, newPerson, shownTasks, untilStatus, untilTasks } from "./support/notesApp.ts"
-import { type RunningServer, startServer } from "./support/startServer.ts"
+import type { Page } from "playwright-core"
+import { it } from "vitest"
+import { addTask, createWorkspace, go, shownTasks, untilStatus, untilTasks } from "./support/notesApp.ts"
+import { standForEachTest } from "./support/standing.ts"
 
-const web = join(import.meta.dirname, "..", "..", "apps", "web", "dist")
-
-let browser: Browser
-let data: string
-let server: RunningServer
-
-beforeAll(async () => {
-  browser = await launchChromium()
-})
-afterAll(() => browser.close())
-
-beforeEach(async () => {
-  data = await mkdtemp(join(tmpdir(), "tidemark-check-"))
-  server = await startServer({ data, web })
-  return async () => {
-    await server.stop()
-    await rm(data, { recursive: true, force: true })
-  }
-})
+const stand = standForEachTest()
 
 /** Someone with three tasks that the server has. */
 const personWithTasks = async () => {
-  const network = await cuttableNetwork(server.port)
-  const person = await newPerson(browser, network)
-  onTestFinished(async () => {
-    await person.context.close()
-    await network.close()
-  })
+  const person = await stand.person()
   await createWorkspace(person, "Home")
   for (const title of ["anchor", "buoy", "cleat"]) await addTask(person.page, title)
   await untilStatus(person.page, /^Sync status: Synced$/)

@@ -2,14 +2,10 @@
  * The device's storage fails under the built app, in a real browser: no room, no connection, no database. Nothing that
  * was typed is lost, and nothing is called saved that is not. Rules: docs/spec/app.md.
  */
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { assert, describe } from "@effect/vitest"
-import type { Browser, Page } from "playwright-core"
-import { afterAll, beforeAll, beforeEach, it, onTestFinished } from "vitest"
+import type { Page } from "playwright-core"
+import { it, onTestFinished } from "vitest"
 import { type Fault, faultyStorage } from "./support/faultyStorage.ts"
-import { launchChromium } from "./support/launchChromium.ts"
 import {
   addTask,
   createWorkspace,
@@ -21,43 +17,24 @@ import {
   untilStatus,
   untilTasks
 } from "./support/notesApp.ts"
-import { type RunningServer, startServer } from "./support/startServer.ts"
+import { standForEachTest } from "./support/standing.ts"
 
-const web = join(import.meta.dirname, "..", "..", "apps", "web", "dist")
-
-let browser: Browser
-let data: string
-let server: RunningServer
-
-beforeAll(async () => {
-  browser = await launchChromium()
-})
-afterAll(() => browser.close())
-
-/** Every test has a server with a folder of its own. */
-beforeEach(async () => {
-  data = await mkdtemp(join(tmpdir(), "tidemark-storage-"))
-  server = await startServer({ data, web })
-  return async () => {
-    await server.stop()
-    await rm(data, { recursive: true, force: true })
-  }
-})
+const stand = standForEachTest()
 
 const person = async () => {
-  const made = await newPerson(browser, server)
+  const made = await newPerson(stand.browser, stand.server)
   onTestFinished(() => made.context.close())
   return made
 }
 
 /** Someone whose IndexedDB fails when it is told to, with one task on the server. */
 const personWithFaults = async () => {
-  const context = await browser.newContext({ serviceWorkers: "block" })
+  const context = await stand.browser.newContext({ serviceWorkers: "block" })
   context.setDefaultTimeout(20_000)
   onTestFinished(() => context.close())
   const storage = await faultyStorage(context)
   const page = await context.newPage()
-  await page.goto(server.origin)
+  await page.goto(stand.server.origin)
   await createWorkspace({ page }, "Home")
   await addTask(page, "before")
   await untilStatus(page, /^Sync status: Synced$/)
@@ -102,7 +79,7 @@ describe("a full disk", () => {
   it("APP-13 keeps what was typed, says so, asks before the page goes, and saves it by itself when there is room", async () => {
     const { context, page } = await person()
     const devTools = await context.newCDPSession(page)
-    const { origin } = server
+    const { origin } = stand.server
     // Before the browser has looked how much room there is: it remembers for a while.
     const { usage } = await devTools.send("Storage.getUsageAndQuota", { origin })
     await devTools.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: usage + 1_500_000 })
@@ -186,7 +163,7 @@ describe("a connection that is lost", () => {
   it("APP-14 to a newer version of the app is taken up again beside it", async () => {
     const { context, page } = await personWithFaults()
     const newer = await context.newPage()
-    await newer.goto(server.origin)
+    await newer.goto(stand.server.origin)
     const version = await newer.evaluate(
       (name) =>
         new Promise<number>((resolve, reject) => {
@@ -213,7 +190,7 @@ describe("a database that is taken away", () => {
     await createWorkspace({ page }, "Home")
     await addTask(page, "before")
     const devTools = await context.newCDPSession(page)
-    await devTools.send("Storage.clearDataForOrigin", { origin: server.origin, storageTypes: "indexeddb" })
+    await devTools.send("Storage.clearDataForOrigin", { origin: stand.server.origin, storageTypes: "indexeddb" })
     await untilStatus(page, /^Sync status: Needs a look/)
     await typeTask(page, "after")
     await page
@@ -263,9 +240,9 @@ describe("what is written", () => {
 
   it("APP-17 is kept by a browser that promises it, which Settings say, with the space that is used", async () => {
     const { context, page } = await person()
-    const devTools = await browser.newBrowserCDPSession()
+    const devTools = await stand.browser.newBrowserCDPSession()
     const { targetInfo } = await (await context.newCDPSession(page)).send("Target.getTargetInfo")
-    const place = { origin: server.origin, browserContextId: targetInfo.browserContextId ?? "" }
+    const place = { origin: stand.server.origin, browserContextId: targetInfo.browserContextId ?? "" }
     await createWorkspace({ page }, "Home")
     await go(page, "Settings")
     await page.getByText("The browser has not said whether it keeps it").waitFor()

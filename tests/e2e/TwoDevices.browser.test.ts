@@ -1,12 +1,7 @@
 /** The main job on real input: two browsers, a real server, real encryption, offline and back. Rules: docs/spec/app.md. */
-import { mkdtemp, rm } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import type { Browser } from "playwright-core"
+import { rm } from "node:fs/promises"
 import { assert, describe } from "@effect/vitest"
-import { afterAll, beforeAll, beforeEach, it, onTestFinished } from "vitest"
-import { type CuttableNetwork, cuttableNetwork } from "./support/cuttableNetwork.ts"
-import { launchChromium } from "./support/launchChromium.ts"
+import { it } from "vitest"
 import {
   addTask,
   checkTask,
@@ -14,7 +9,6 @@ import {
   go,
   joinByLink,
   makeLink,
-  newPerson,
   type Person,
   pressSyncNow,
   showAllTasks,
@@ -22,59 +16,17 @@ import {
   untilStatus,
   untilTasks
 } from "./support/notesApp.ts"
-import { type RunningServer, startServer } from "./support/startServer.ts"
+import { standForEachTest, twoPeople } from "./support/standing.ts"
 
-const web = join(import.meta.dirname, "..", "..", "apps", "web", "dist")
-
-let browser: Browser
-let data: string
-let server: RunningServer
-
-beforeAll(async () => {
-  browser = await launchChromium()
-})
-afterAll(() => browser.close())
-
-/** Every test has a server with a folder of its own. */
-beforeEach(async () => {
-  data = await mkdtemp(join(tmpdir(), "tidemark-e2e-"))
-  server = await startServer({ data, web })
-  return async () => {
-    await server.stop()
-    await rm(data, { recursive: true, force: true })
-  }
-})
-
-/** A person with a profile and a network of their own. */
-const person = async (): Promise<Person> => {
-  const network: CuttableNetwork = await cuttableNetwork(server.port)
-  const made = await newPerson(browser, network)
-  onTestFinished(async () => {
-    await made.context.close()
-    await network.close()
-  })
-  return made
-}
-
-/** Two people in one workspace with one task each of them sees. */
-const twoPeople = async (role: "Reader" | "Editor" = "Editor") => {
-  const ada = await person()
-  await createWorkspace(ada, "Household")
-  await addTask(ada.page, "Buy milk")
-  const link = await makeLink(ada, role)
-  await go(ada.page, "Tasks")
-  const ben = await person()
-  await joinByLink(ben, link, "Ours")
-  await taskItem(ben.page, "Buy milk").waitFor()
-  return { ada, ben, link }
-}
+const stand = standForEachTest()
+const person = () => stand.person()
 
 /** How long two devices may take to show the same once both are back, in milliseconds. */
 const backMillisMax = 2_000
 
 describe("two devices", () => {
   it("APP-1 edit the same records offline, reload offline, come back, and show the same", async () => {
-    const { ada, ben } = await twoPeople()
+    const { ada, ben } = await twoPeople(person)
     for (const { network, page } of [ada, ben]) {
       network.cut()
       await untilStatus(page, /Sync status: Offline/)
@@ -100,7 +52,7 @@ describe("two devices", () => {
   })
 
   it("APP-2 the link's secret leaves the address at once and is in nothing that is sent", async () => {
-    const { ben, link } = await twoPeople()
+    const { ben, link } = await twoPeople(person)
     assert.notInclude(ben.page.url(), "#")
     const addresses = await ben.page.evaluate(() => performance.getEntriesByType("resource").map((entry) => entry.name))
     const [, token = "", secret = ""] = new URL(link).hash.slice(1).split(".")
@@ -112,21 +64,21 @@ describe("two devices", () => {
       assert.isFalse(sent.includes(needle))
     }
     assert.isFalse(addresses.some((address) => address.includes(secret)))
-    assert.isFalse(server.printed().includes(token.slice(0, 40)))
+    assert.isFalse(stand.server.printed().includes(token.slice(0, 40)))
   })
 
   it("APP-3 a server killed while both type and started again has everything", async () => {
-    const { ada, ben } = await twoPeople()
+    const { ada, ben } = await twoPeople(person)
     const typed = ["o Buy milk"]
     for (let round = 0; round < 4; round++) {
       await Promise.all([
         addTask(ada.page, `ada before ${round}`),
         addTask(ben.page, `ben before ${round}`),
-        server.kill()
+        stand.server.kill()
       ])
       await addTask(ada.page, `ada while it is down ${round}`)
       typed.push(`o ada before ${round}`, `o ben before ${round}`, `o ada while it is down ${round}`)
-      server = await startServer({ data, web, port: server.port })
+      await stand.startAgain()
     }
     for (const { page } of [ada, ben]) await pressSyncNow(page)
     await Promise.all([ada, ben].map(({ page }) => untilTasks(page, typed, 40_000)))
@@ -139,14 +91,14 @@ describe("two devices", () => {
   })
 
   it("APP-12 a server whose data was deleted is filled again by the devices, with nothing asked and nothing lost", async () => {
-    const { ada, ben } = await twoPeople()
+    const { ada, ben } = await twoPeople(person)
     await addTask(ben.page, "Written by Ben")
     await untilStatus(ben.page, /^Sync status: Synced$/)
     await taskItem(ada.page, "Written by Ben").waitFor()
     ben.network.cut()
-    await server.kill()
-    await rm(data, { recursive: true })
-    server = await startServer({ data, web, port: server.port })
+    await stand.server.kill()
+    await rm(stand.data, { recursive: true })
+    await stand.startAgain()
     await pressSyncNow(ada.page)
     await addTask(ada.page, "Written after the loss")
     await untilStatus(ada.page, /^Sync status: Synced$/)
@@ -183,7 +135,7 @@ describe("two devices", () => {
   })
 
   it("APP-5 contacts and tasks are archived and restored, and the other device shows it", async () => {
-    const { ada, ben } = await twoPeople()
+    const { ada, ben } = await twoPeople(person)
     await ada.page.getByRole("button", { name: "Archive Buy milk" }).click()
     await taskItem(ben.page, "Buy milk").waitFor({ state: "detached" })
     await go(ben.page, "Archive")
@@ -198,7 +150,7 @@ describe("two devices", () => {
   })
 
   it("APP-6 a reader changes nothing for others, and a revoked device is told so", async () => {
-    const { ada, ben } = await twoPeople("Reader")
+    const { ada, ben } = await twoPeople(person, "Reader")
     assert.strictEqual(await ben.page.getByLabel("New task").count(), 0)
     await go(ada.page, "Share")
     await ada.page
