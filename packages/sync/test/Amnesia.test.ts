@@ -349,6 +349,21 @@ describe("the refill", () => {
     })
   )
 
+  it.effect("HISTORY-4 what was asked for in a log that is gone is asked for again in the next", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      server.append([entryOf({ device: deviceTwo, deviceSeq: 1, text: "b<a" })])
+      const disk = new MemoryDisk()
+      for (const next of [undefined, LogId.make(idText(9))]) {
+        if (next !== undefined) server.fork(next, 1)
+        const device = yield* running({ disk, server })
+        yield* settled
+        assert.strictEqual(occurrences(textsOn(server), "?"), 1)
+        yield* device.end
+      }
+    })
+  )
+
   it.effect("AMNESIA-6 while another device holds the lease nothing of others is sent, and own edits still are", () =>
     Effect.gen(function* () {
       const server = new ServerModel()
