@@ -6,7 +6,7 @@
  * content, is written again under fresh peers. One transaction a doc replaces all that was kept of it; edits that
  * come in between make it begin again. Rules: docs/spec/clones.md.
  */
-import { Effect, Result, Schema } from "effect"
+import { Effect, Option, Result, Schema } from "effect"
 import { type DocId, LocalSeq, Seq } from "@tidemark/protocol"
 import { type Primitives } from "@tidemark/crypto"
 import { OperationSpan, type PeerId, ShardDoc, type Workspace } from "@tidemark/model"
@@ -85,14 +85,24 @@ const authorDocAgain = Effect.fnUntraced(function* (parts: AuthorAgainParts, doc
 
 const encodeNonce = Schema.encodeSync(Schema.fromJsonString(Schema.String))
 
-/** Peers that this store has written under: an own update may also hold operations of others, sent for a server that forgot. */
+const LeaseKey = Schema.fromJsonString(Schema.Tuple([Schema.String, Schema.String]))
+const decodeLeaseKey = Schema.decodeOption(LeaseKey)
+
+/**
+ * Peers that this store has written under, also where their lease is damaged and in quarantine by now. An own update may also
+ * hold operations of others, sent for a server that forgot.
+ */
 const peersLeased = Effect.fnUntraced(function* (store: LocalStore["Service"], doc: DocId) {
   const applied = LocalSeq.make(Number.MAX_SAFE_INTEGER)
   const { value } = yield* store.write({ docs: [{ doc, applied }], meta: [] }, ({ leases }) => ({
     _tag: "Abort",
     value: leases
   }))
-  return value.map(({ peer }) => peer)
+  const damaged = (yield* store.quarantined).flatMap(({ key, table }) => {
+    const [of, peer] = Option.getOrElse(table === "leases" ? decodeLeaseKey(key) : Option.none(), () => [])
+    return of === doc && peer !== undefined ? [peer] : []
+  })
+  return new Set([...value.map(({ peer }) => peer), ...damaged])
 })
 
 interface Rewritten {
@@ -121,10 +131,12 @@ const rewrite = (
   const bases: Array<ShardDoc> = []
   try {
     const whole = waiting.filter(({ spans }) => spans.every(({ end, peer }) => mine.counterOf(peerOf(peer)) >= end))
-    const spans = joinSpans(Result.getOrElse(decodeSpans(whole.flatMap((update) => update.spans)), () => []))
+    const spans = operationSpansOf(whole)
+    const ours = spans.filter(({ peer }) => fresh.has(peer))
+    const isTheirs = ({ peer }: Span) => !fresh.has(peer)
     const acknowledged = exported(
       mine,
-      spansOf(mine).flatMap((span) => without(span, spans))
+      spansOf(mine).flatMap((span) => without(span, ours))
     )
     const log = logged(doc)
     const stored = log === undefined ? [] : [exported(log.shard, spansOf(log.shard))]
@@ -133,19 +145,28 @@ const rewrite = (
     if (base === undefined) return undefined
     bases.push(base)
     const bytes = Result.getOrUndefined(base.exportSnapshot())
-    const ours = spans.filter(({ peer }) => fresh.has(peer))
     const again = base.authorAgain(mine, ours, (peer) => fresh.get(peer) ?? peer)
     if (bytes === undefined || Result.isFailure(again)) return undefined
     const originals = again.success?.originals ?? []
     const isAgain = (update: StoredUpdate) => update.spans.some((span) => originals.some((one) => overlaps(span, one)))
-    const carried = whole.filter(isAgain).map(({ localSeq }) => localSeq)
+    const writtenAgain = whole.filter(isAgain)
+    const carried = writtenAgain.map(({ localSeq }) => localSeq)
     const kept = waiting
       .filter(({ localSeq }) => !carried.includes(localSeq))
       .flatMap((update) => {
         // Operations that wait for others cannot be read yet: their bytes stay as they are, and so does their turn to be sent.
-        const seq = whole.includes(update) ? log?.places.seqOf(update.spans) : Seq.make(0)
+        // So do operations of others that the log lacks.
+        const lacking = update.spans.some(isTheirs) ? Seq.make(0) : undefined
+        const seq = whole.includes(update) ? (log?.places.seqOf(update.spans) ?? lacking) : Seq.make(0)
         return seq === undefined ? [] : [{ ...asNew(update), seq, replaces: [update.localSeq] }]
       })
+    // What stood beside them in the same updates, of others and not in the log, goes out as it was.
+    const beside = operationSpansOf(writtenAgain)
+      .filter(isTheirs)
+      .flatMap((span) => without(span, log === undefined ? [] : spansOf(log.shard)))
+    const besideBytes = exported(mine, beside)
+    const ofOthers: ReadonlyArray<NewUpdate> =
+      besideBytes === undefined ? [] : [{ doc, bytes: besideBytes, own: true, spans: beside, seq: Seq.make(0) }]
     const written: ReadonlyArray<NewUpdate> =
       again.success === undefined
         ? []
@@ -159,12 +180,15 @@ const rewrite = (
               replaces: carried
             }
           ]
+    // What waited here for operations that the log has does not wait any more: the rows show it.
+    const { poisoned } = base.importUpdates(waiting.filter((one) => !whole.includes(one)).map((one) => one.bytes))
+    if (poisoned) return undefined
     const rows = base.allRows()
     const shown = new Set(rows.map(({ id }) => id))
     const gone = mine.allRows().filter(({ id }) => !shown.has(id))
     return {
       bytes,
-      updates: [...kept, ...written],
+      updates: [...kept, ...ofOthers, ...written],
       rows: [...rows, ...gone.map((row) => ({ ...row, row: undefined }))].map(({ id, row, table }) => ({
         table,
         id,
@@ -178,6 +202,9 @@ const rewrite = (
     for (const shard of [mine, ...bases]) shard.free()
   }
 }
+
+const operationSpansOf = (updates: ReadonlyArray<StoredUpdate>): ReadonlyArray<OperationSpan> =>
+  joinSpans(Result.getOrElse(decodeSpans(updates.flatMap(({ spans }) => spans)), () => []))
 
 const asNew = ({ bytes, doc, own, spans }: StoredUpdate) => ({ doc, bytes, own, spans })
 

@@ -23,6 +23,8 @@ export class RottingDisks {
   readonly #world: World
   readonly #random: SeededRandom
   readonly #rate: number
+  /** Disks that have lost a sealed item: its number was given, and only the next number still says so. */
+  readonly #lostNumbers = new WeakSet<MemoryDisk>()
 
   constructor(world: World, random: SeededRandom, mayBe: boolean) {
     this.#world = world
@@ -46,7 +48,6 @@ export class RottingDisks {
     if (device === undefined) return
     const isOff = this.#random.chance(0.4)
     if (isOff) device.crash([...device.tabs])
-    // A number that is lost with the item that it was given to last could be given again.
     // Of a value only one, and of all values the same: what is stored once cannot come back.
     const values = this.#random.chance(0.5) ? "meta" : "copies"
     const isOfValues = isOff && this.#random.chance(0.6)
@@ -75,11 +76,17 @@ export class RottingDisks {
     const table = this.#random.pick([...tables, values].filter((one) => keysByTable[one].length > 0))
     if (table === undefined) return
     const { chronicle } = this.#world
+    if (table === "sealed") this.#lostNumbers.add(disk)
     const isGone = ["updates", "snapshots", "sealed"].includes(table) && this.#random.chance(0.4)
     const key = JSON.stringify(this.#random.pick(keysByTable[table]))
     chronicle.note(`${table} ${key} of ${name} ${isGone ? "vanishes" : "rots"}`)
     chronicle.count(isGone ? "fault: record of a disk vanishes" : "fault: record of a disk rots")
     disk.quarantine.spoil({ table, key, isContentWhole: this.#random.chance(0.3), isGone })
+  }
+
+  /** A number that is lost with the item that it was given to could be given again: no store can know. */
+  #mayLose(disk: MemoryDisk, key: string): boolean {
+    return key !== metaKeys.nextDeviceSeq || !this.#lostNumbers.has(disk)
   }
 
   /** A value and its copy at once. */
@@ -88,7 +95,9 @@ export class RottingDisks {
     // Before the server knows the workspace its founder alone has the list of members.
     const isKnown = workspace !== undefined && server.storage.logOf(workspace) !== undefined
     const key = this.#random.pick(
-      [...disk.meta.keys()].filter((one) => isEngines(one) || (isKnown && isOfMembers(one)))
+      [...disk.meta.keys()].filter(
+        (one) => (isKnown && isOfMembers(one)) || (isEngines(one) && this.#mayLose(disk, one))
+      )
     )
     if (key === undefined) return
     chronicle.note(`both copies of ${key} of ${name} rot`)
