@@ -7,7 +7,7 @@
 import { Result } from "effect"
 import { hashOf } from "@tidemark/crypto"
 import { decodeHeader, decodePage, decodePush, type Hash, type Page, type Seq, unionVersion } from "@tidemark/protocol"
-import { historyPrefix } from "@tidemark/sync"
+import { type HistoryKind, historyPrefix } from "@tidemark/sync"
 import { missingOnServer } from "./MissingOnServer.ts"
 import { isOutWithGiver, rosterOnServer } from "./RosterOnDisk.ts"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
@@ -16,8 +16,8 @@ import type { SimulatedTab } from "./SimulatedTab.ts"
 import { decodeAnswer, type WireAnswer, type WireRequest } from "./Wire.ts"
 import type { World } from "./World.ts"
 
-/** Causes of a device whose access was ended or lowered. */
-const endsOfAccess: ReadonlySet<string> = new Set(["revoked", "unknownDevice", "role"])
+/** Causes of a device whose access was ended. */
+const endsOfAccess: ReadonlySet<string> = new Set(["revoked", "unknownDevice"])
 
 export class Observer implements Witness {
   readonly #world: World
@@ -155,18 +155,22 @@ export class Observer implements Witness {
     // A link that was never used up to its end leaves nothing to wait for.
     if (!device.isInstalled && device.tabs.length === 0) return undefined
     const status = device.lockHolder?.status
+    // Out, and its list of members damaged: nobody gives it another.
+    if (device.tabs.length === 0 && device.isTargeted) return undefined
     if (status === undefined) return `nobody syncs (${device.tabs.length} tabs)`
-    const isRefused = status._tag === "Stalled" && endsOfAccess.has(status.cause)
-    if (isRefused && (device.isTargeted || this.#isOutWithGiver(device))) return undefined
+    const cause = status._tag === "Stalled" ? status.cause : ""
+    const isOut = endsOfAccess.has(cause)
+    if (isOut && (device.isTargeted || this.#isOutWithGiver(device))) return undefined
     // What waits, waits for what nobody has: the audit looks whether that is so. A reader that wrote reads on.
-    const waits = status._tag === "Stalled" && status.cause === "history" && hasGap(device)
-    if (status._tag === "Synced" || waits || (isRefused && device.hasRebelled)) {
+    const waits = cause === "history" && hasGap(device)
+    if (status._tag === "Synced" || waits || ((isOut || cause === "role") && device.hasRebelled)) {
       // What the server named last is here; it may have more by now, and the next poll brings it.
       const [stored, head] = [device.cursor?.seq, this.#headOf(device)]
+      if (isDamaged(device)) return "a doc of its own is still damaged"
       return stored === head ? undefined : `it stands at ${stored} of ${head}`
     }
     const detail = "message" in status ? `: ${status.message}` : ""
-    return `${status._tag} with ${status.pending} pending${detail}`
+    return `${status._tag} ${cause} with ${status.pending} pending${detail}`
   }
 
   #isOutWithGiver({ id }: SimulatedDevice): boolean {
@@ -242,6 +246,9 @@ export class Observer implements Witness {
   }
 }
 
+const isNoted = ({ disk }: SimulatedDevice, kind: HistoryKind): boolean =>
+  [...disk.meta.keys()].some((key) => key.startsWith(`${historyPrefix}${kind}/`))
+
 /** Whether a doc of the device is noted as waiting [HISTORY-1]. */
-const hasGap = ({ disk }: SimulatedDevice): boolean =>
-  [...disk.meta.keys()].some((key) => key.startsWith(`${historyPrefix}waits/`))
+const hasGap = (device: SimulatedDevice): boolean => isNoted(device, "waits")
+const isDamaged = (device: SimulatedDevice): boolean => isNoted(device, "damaged")

@@ -109,7 +109,7 @@ export class RottingDisks {
   }
 }
 
-const isEngines = (key: string): boolean => key.startsWith("sync/history/") || engineKeys.has(key)
+const isEngines = (key: string): boolean => engineKeys.has(key)
 const isOfMembers = (key: string): boolean => membersKeys.some((one) => key.startsWith(one))
 
 const tables = ["updates", "snapshots", "leases", "sealed", "held"] as const

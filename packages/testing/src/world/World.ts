@@ -34,7 +34,7 @@ export interface WorldOptions {
   readonly seed: number
   /** How many devices take part, the founder included. Default: 2 to 4, by the seed. */
   readonly devices?: number | undefined
-  /** How many steps things go wrong for. Default: 300 to 1,300, by the seed. */
+  /** How many steps things go wrong for. Default: 200 to 900, by the seed. */
   readonly steps?: number | undefined
   /** Default: SQLite for every eighth seed, memory for the others. */
   readonly storage?: "memory" | "sqlite" | undefined
@@ -166,11 +166,18 @@ export class World {
     for (let steps = 0; steps < restStepsMax && !this.chronicle.has("broken"); steps++) {
       if (runSomething(this) || deliverSomething(this)) continue
       if (this.#observer.isAtRest() && isDone()) return
-      const due = this.timeline.nextDue
+      const due = this.#openedAgain() ? this.timeline.now + 1_000 : this.timeline.nextDue
       if (due === undefined || due > end) break
       this.timeline.advanceTo(due)
     }
     this.#observer.sayWhyNotAtRest()
+  }
+
+  /** Whoever sees a page that could not open opens it again. */
+  #openedAgain(): boolean {
+    const closed = this.devices.filter((device) => device.tabs.length === 0 && device.isInstalled && !device.isTargeted)
+    for (const device of closed) device.openTab()
+    return closed.length > 0
   }
 
   /** Ends every process and removes what the run needed. */
