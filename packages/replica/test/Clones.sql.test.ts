@@ -20,6 +20,7 @@ import {
   until
 } from "./support/network.ts"
 import { insertTask, Notes, rowsOf, titles } from "./support/tabs.ts"
+import { spoil } from "./support/damagedDevice.ts"
 import { during } from "./support/forgetfulServer.ts"
 
 /** Everything the page would read, as text. */
@@ -105,6 +106,25 @@ const allAgree = Effect.fnUntraced(function* (owner: MemoryDisk, ...disks: Reado
 })
 
 describe("copies of a device", () => {
+  it.live(
+    "CLONE-4 what was written under a lease that is damaged since is written again as well",
+    () =>
+      Effect.gen(function* () {
+        const { editor, other, owner } = yield* setOut
+        const copy = editor.copy()
+        yield* offline(editor, insertTask("by one"))
+        yield* offline(copy, insertTask("by two"), update(other, { done: true }))
+        for (const [doc, leases] of copy.leases) {
+          for (const peer of leases.keys()) spoil(copy, "leases", [doc, peer], false)
+        }
+        yield* sync(editor)
+        const newcomer = yield* allAgree(owner, editor, copy)
+        assert.deepStrictEqual(titles(newcomer), ["by one", "by two", "other", "start"])
+        assert.strictEqual(rowsOf(newcomer, "tasks").find(({ id }) => id === other)?.["done"], 1)
+      }),
+    60_000
+  )
+
   for (const order of ["first", "second"] as const) {
     it.live(
       `CLONE-5 two copies edit offline under the same lease; the ${order} one syncs first`,
