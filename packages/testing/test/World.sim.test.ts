@@ -4,7 +4,7 @@ import { countsOf, faultKinds, neverMet, rareSituations, type Report, simulate }
 
 /** Long Worlds, so that few seeds meet much. */
 const steps = 1_600
-const seeds = Array.from({ length: 24 }, (_, index) => index + 1)
+const seeds = Array.from({ length: 48 }, (_, index) => index + 1)
 
 const said = ({ seed, violations }: Report): ReadonlyArray<string> =>
   violations.map(({ kind, message }) => `seed ${seed}: ${kind}: ${message}`)

@@ -12,8 +12,8 @@ const commitDelay = "200 millis"
 const acknowledgeBeforeCommit: ReadonlyArray<SourceEdit> = [
   {
     file: "packages/server/src/LogSql.ts",
-    from: "import { Array as Arr, Effect, Layer, Metric }",
-    to: "import { Array as Arr, Deferred, Effect, Layer, Metric }"
+    from: "import { Effect, Layer, Metric }",
+    to: "import { Deferred, Effect, Layer, Metric }"
   },
   {
     file: "packages/server/src/LogSql.ts",

@@ -22,11 +22,9 @@ const acknowledgeBeforeCommit: EngineFault = {
   edits: [
     {
       file: "packages/server/src/LogSql.ts",
-      from: "if (entries.length > 0) yield* statements.insert(workspace, { row, entries, results: [] })",
-      to: `if (entries.length > 0) {
-            const insert = statements.insert(workspace, { row, entries, results: [] })
-            yield* Effect.forkDetach(Effect.ignore(Effect.andThen(Effect.sleep("20 millis"), sql.withTransaction(insert))))
-          }`
+      from: "yield* appending.insert(entries)",
+      to: `const insert = appending.insert(entries)
+            yield* Effect.forkDetach(Effect.ignore(Effect.andThen(Effect.sleep("20 millis"), sql.withTransaction(insert))))`
     }
   ],
   storage: "sqlite",
@@ -39,8 +37,8 @@ const skipPage: EngineFault = {
   edits: [
     {
       file: "packages/sync/src/Pull.ts",
-      from: "yield* opener.open(slice.flatMap((chained) => entryToOpen(chained, own)))",
-      to: "yield* opener.open(items.length > 4 ? [] : slice.flatMap((chained) => entryToOpen(chained, own)))"
+      from: "yield* opener.open(slice.flatMap(toOpen))",
+      to: "yield* opener.open(items.length > 4 ? [] : slice.flatMap(toOpen))"
     }
   ],
   shows: ["diverged", "lost"]

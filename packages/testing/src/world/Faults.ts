@@ -107,7 +107,7 @@ export const changeMembers = (world: World): void => {
   const target = random.pick(
     world.devices.slice(1).filter(({ id, line }) => id !== undefined && line !== owner?.line && line !== founder)
   )
-  if (world.profile.revokes && target?.id !== undefined && random.chance(0.15)) {
+  if (world.profile.revokes && target?.id !== undefined && random.chance(0.3)) {
     chronicle.note(`${tab.name} revokes ${target.name}`)
     chronicle.count("situation: owner revokes a device")
     target.line.isTargeted = true

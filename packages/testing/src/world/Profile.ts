@@ -65,7 +65,7 @@ export const drawProfile = (random: SeededRandom): Profile => {
     readersRebel: random.chance(0.6),
     revokes: random.chance(0.4),
     tailCountMax: random.pick([1, 2, 4, 256]) ?? 2,
-    steps: random.pick([200, 350, 550, 900]) ?? 350
+    steps: random.pick([300, 500, 800, 1_300]) ?? 500
   }
 }
 

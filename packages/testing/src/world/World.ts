@@ -34,7 +34,7 @@ export interface WorldOptions {
   readonly seed: number
   /** How many devices take part, the founder included. Default: 2 to 4, by the seed. */
   readonly devices?: number | undefined
-  /** How many steps things go wrong for. Default: 200 to 900, by the seed. */
+  /** How many steps things go wrong for. Default: 300 to 1,300, by the seed. */
   readonly steps?: number | undefined
   /** Default: SQLite for every eighth seed, memory for the others. */
   readonly storage?: "memory" | "sqlite" | undefined
