@@ -1,7 +1,7 @@
 /**
  * The live socket of a server: what it tells, as a stream, and pushes over it while it is open.
  *
- * A push goes over the socket that was welcomed last for its workspace, where it fits in one message; otherwise, and where the
+ * A push goes over the socket that was welcomed last for its workspace and device, where it fits in one message; otherwise, and where the
  * socket ends before the answer came, over HTTP: the server knows a repeat, by whichever way [PUSH-2, REPLICA-25].
  * Source: docs/wire.md.
  */
@@ -36,6 +36,8 @@ export interface LiveSocket {
 /** An open socket, and the pushes that wait for its answers. */
 interface Line {
   readonly workspace: Session["workspace"]
+  /** Who said hello: the server takes every push on this socket for that device's. */
+  readonly device: Session["device"]
   readonly write: (message: Uint8Array) => Effect.Effect<void, Socket.SocketError>
   readonly waiting: Map<number, Waiting>
 }
@@ -96,7 +98,7 @@ export const makeLiveSocket = Effect.fnUntraced(function* (
     push: (session, entries, otherwise) =>
       Effect.suspend(() => {
         const one = line
-        if (one === undefined || one.workspace !== session.workspace) return otherwise
+        if (one === undefined || !isOf(one, session)) return otherwise
         const request = (lastRequest + 1) % requestsMax
         const message = encodeLivePush({ request, entries })
         if (message.length > livePushBytesMax) return otherwise
@@ -111,6 +113,10 @@ export const makeLiveSocket = Effect.fnUntraced(function* (
   }
 })
 
+/** A store that became another device has a socket of its old one until that ends. */
+const isOf = (one: Line, { device, workspace }: Session): boolean =>
+  one.workspace === workspace && one.device !== undefined && one.device === device
+
 const safe = "Your edits are safe on this device and go out by themselves."
 const socketClosed = () => new Unreachable({ message: `The live connection to the server ended. ${safe}` })
 
@@ -124,7 +130,7 @@ type Frames = ReadonlyArray<Uint8Array | string>
 /** Opens a socket for the scope and says hello. `reading` gives the next frames. */
 const openLine = Effect.fnUntraced(function* (
   socket: Socket.Socket,
-  { token, workspace }: Session
+  { device, token, workspace }: Session
 ): Effect.fn.Return<Line & { readonly reading: Effect.Effect<Frames, Unreachable> }, Socket.SocketError, Scope.Scope> {
   const reader = yield* socket.reader
   const writer = yield* socket.writer
@@ -138,7 +144,7 @@ const openLine = Effect.fnUntraced(function* (
   const reading = Effect.timeoutOption(pull, Duration.millis(livePingMillis)).pipe(
     Effect.flatMap(Option.match({ onNone: () => Effect.andThen(ping, answered), onSome: Effect.succeed }))
   )
-  return { workspace, write: writer.write, waiting: new Map(), reading }
+  return { workspace, device, write: writer.write, waiting: new Map(), reading }
 })
 
 /** What one frame tells; an answer to a push goes to who waits for it, a pong tells nothing, a goodbye is the error in it. */

@@ -94,13 +94,14 @@ const makeSession = Effect.fnUntraced(function* () {
       const identity = yield* membership.identity
       const { device, workspace } = identity
       const now = yield* Clock.currentTimeMillis
-      if (held !== undefined && held.device === device && now < held.until) return { workspace, token: held.token }
+      if (held !== undefined && held.device === device && now < held.until)
+        return { workspace, device, token: held.token }
       const answer = yield* renew(identity).pipe(
         Effect.catchIf(isForgotten, (error) =>
           Effect.flatMap(isMember(identity), (isOurs) => (isOurs ? found(identity) : Effect.fail(error)))
         )
       )
-      return { workspace, token: yield* keep(identity, answer) }
+      return { workspace, device, token: yield* keep(identity, answer) }
     })
   )
 

@@ -60,10 +60,11 @@ export type ServerError =
   | QuotaFull
   | Malformed
 
-/** Which workspace, and with which token. */
+/** Which workspace, and with which token; and whose it is, where that is a device and not a link. */
 export interface Session {
   readonly workspace: WorkspaceId
   readonly token: string
+  readonly device?: DeviceId
 }
 
 /** How far one doc's entries are known, of which log. */

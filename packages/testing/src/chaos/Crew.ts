@@ -48,7 +48,8 @@ const found = Effect.gen(function* () {
   const statement = yield* makeFound({ secret, keyring, at: yield* Clock.currentTimeMillis })
   const proof = yield* makeProof({ secret, action: "found", workspace, challenge: yield* api.challenge })
   const { logId, token } = yield* api.found({ statements: [statementText(statement)], proof })
-  return { session: { workspace, token }, device: deviceIdOf(keys.signing), secret, keyring, logId } satisfies Member
+  const device = deviceIdOf(keys.signing)
+  return { session: { workspace, token, device }, device, secret, keyring, logId } satisfies Member
 })
 
 const join = Effect.fnUntraced(function* (owner: Member) {
@@ -68,7 +69,7 @@ const join = Effect.fnUntraced(function* (owner: Member) {
   const proof = yield* makeProof({ secret, action: "admit", workspace: link.workspace, challenge })
   const { token } = yield* api.admit(link, statementText(statement), proof)
   const device = deviceIdOf((yield* publicKeysOf(secret)).signing)
-  return { session: { ...link, token }, device, secret, keyring, logId } satisfies Member
+  return { session: { ...link, token, device }, device, secret, keyring, logId } satisfies Member
 })
 
 /** What a client takes for a reason to ask for another token. */
