@@ -15,12 +15,12 @@ import { insertTask, rowsOf } from "./support/tabs.ts"
 const editCount = 5_000
 const cutEvery = 5
 
-/** Edits that share transactions, as those of a busy page do; each is an update of its own. */
+/** Edits one by one, as people make them: each is an update of its own. */
 const edit = (device: Device, name: string, from: number, to: number) =>
   Effect.forEach(
     Array.from({ length: to - from }, (_, index) => `${name}${from + index}`),
     (title) => device.replica.change([insertTask(title)]),
-    { concurrency: 500, discard: true }
+    { discard: true }
   )
 
 const offline: Fetched = () => ({ signal: AbortSignal.abort() })
