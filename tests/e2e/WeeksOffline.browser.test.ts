@@ -75,7 +75,7 @@ const toggleAll = (page: Page, rounds: number, until: "stored" | "sent"): Promis
         await paint()
         // A click that met a box on its way to another place in the list does nothing.
         const patience = performance.now() + 400
-        const isDone = () => (wanted === "sent" ? pending() === 0 : pending() >= before + clicked.length)
+        const isDone = () => (wanted === "sent" ? pending() === 0 : pending() > before)
         while (!isDone() && performance.now() < patience) await paint()
       }
     },
@@ -137,7 +137,8 @@ describe("weeks offline", () => {
     ada.network.treat(() => unreachable)
     await toggleAll(ada.page, 60, "stored")
     const made = await pendingOn(ada.page)
-    assert.isAtLeast(made, 1_000)
+    // Clicks of one moment are one change: at least one a round, however many of the 1,500 it took together.
+    assert.isAtLeast(made, 60)
     await toggleAll(ben.page, 40, "sent")
     await addTask(ben.page, "The last of theirs")
     await untilStatus(ben.page, /^Sync status: Synced$/, 60_000)
@@ -153,8 +154,7 @@ describe("weeks offline", () => {
       return pushed.length === 2 ? { _tag: "After", moment: seen.promise } : pass
     })
     await badge(ada.page).click()
-    await ada.page.getByText(/ of [\d,]+ changes sent\./).waitFor({ timeout: 60_000 })
-    assert.match(await ada.page.getByRole("dialog").innerText(), /^\d+ of 1,\d{3} changes sent\.$/m)
+    await ada.page.getByText(new RegExp(`^\\d+ of ${made} changes sent\\.$`, "m")).waitFor({ timeout: 60_000 })
     seen.resolve()
     await untilStatus(ada.page, /^Sync status: Synced$/, 90_000)
     await ada.page.keyboard.press("Escape")
