@@ -8,7 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe } from "@effect/vitest"
 import { takeOverMillisMax } from "../../packages/browser/src/LeaderPolicy.ts"
-import { afterAll, beforeAll, it, vi } from "vitest"
+import { afterAll, beforeAll, it } from "vitest"
 import { type FreezableChromium, freezableChromium } from "./support/freezableChromium.ts"
 import { type HostileProxy, hostileProxy, pass } from "./support/hostileProxy.ts"
 import {
@@ -129,7 +129,7 @@ describe("twelve tabs of one profile", () => {
     asleep.clear()
     await typeIn([frozen, hung], "awake again")
     await untilAllAgree()
-    await vi.waitFor(() => assert.strictEqual(proxy.liveSockets(), 1), { timeout: 30_000 })
+    await proxy.untilLiveSockets(1)
     assert.deepStrictEqual(tabs.errors(), [])
   })
 
@@ -141,7 +141,7 @@ describe("twelve tabs of one profile", () => {
     await typeIn(tabs.open(), "all awake")
     await untilAllAgree()
     assert.isAtMost((await tabs.takeOvers()) - before, 3)
-    assert.strictEqual(proxy.liveSockets(), 1)
+    await proxy.untilLiveSockets(1)
     assert.deepStrictEqual(tabs.errors(), [])
   })
 })

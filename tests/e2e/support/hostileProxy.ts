@@ -5,7 +5,7 @@
  * Everything passes untouched until a rule is given. The live socket is relayed byte by byte; a new rule ends the sockets
  * that are open, or silences them where it swallows. Nothing here waits on a clock.
  */
-import { once } from "node:events"
+import { EventEmitter, once } from "node:events"
 import { createServer, type IncomingMessage } from "node:http"
 import { connect, type Socket } from "node:net"
 import type { Duplex } from "node:stream"
@@ -53,6 +53,8 @@ export interface HostileProxy {
   /** Live sockets that are open now, and the most there were at once. */
   readonly liveSockets: () => number
   readonly liveSocketsMost: () => number
+  /** Resolves once exactly so many live sockets are open. */
+  readonly untilLiveSockets: (wanted: number) => Promise<void>
   /** Every request under `/v1/` so far. */
   readonly asked: () => ReadonlyArray<Asked>
   readonly close: () => Promise<void>
@@ -62,6 +64,8 @@ export interface HostileProxy {
 export const hostileProxy = async (serverPort: number): Promise<HostileProxy> => {
   const sockets = new Set<Duplex>()
   const live = new Set<Duplex>()
+  /** Says `changed` when a live socket opens or ends. */
+  const count = new EventEmitter()
   const asked: Array<Asked> = []
   let rule: Rule = passAll
   let liveMost = 0
@@ -135,6 +139,7 @@ export const hostileProxy = async (serverPort: number): Promise<HostileProxy> =>
     let passed = 0
     live.add(device)
     liveMost = Math.max(liveMost, live.size)
+    count.emit("changed")
     server.on("data", (chunk: Buffer) => {
       if (isSilent) return
       const part = chunk.subarray(0, Math.max(0, bytesMax - passed))
@@ -151,6 +156,7 @@ export const hostileProxy = async (serverPort: number): Promise<HostileProxy> =>
     server.on("close", () => device.destroy())
     device.on("close", () => {
       live.delete(device)
+      count.emit("changed")
       server.destroy()
     })
     server.write(seen.bytes)
@@ -184,6 +190,9 @@ export const hostileProxy = async (serverPort: number): Promise<HostileProxy> =>
     },
     liveSockets: () => live.size,
     liveSocketsMost: () => liveMost,
+    untilLiveSockets: async (wanted) => {
+      while (live.size !== wanted) await once(count, "changed")
+    },
     asked: () => asked,
     close: async () => {
       rule = () => swallow
