@@ -11,9 +11,8 @@ import { docOfRecord, RecordId, syncedTable } from "@tidemark/model"
 import {
   type Damage,
   type Decision,
+  docsToFetchAgain,
   fieldsToText,
-  historyKey,
-  historyPrefix,
   type RowChange,
   type StoreFailed,
   unknownDoc
@@ -46,10 +45,9 @@ export const checkRows = Effect.fn("checkRows")(function* (
   told: (done: number) => Effect.Effect<void>
 ): Effect.fn.Return<RowsChecked, StoreFailed> {
   const { live, store } = path
-  const notes = yield* store.metaUnder(historyPrefix)
-  const isNoted = (doc: DocId) => notes.some(([key]) => key === historyKey("damaged", doc))
+  const broken = yield* docsToFetchAgain(store)
   // Damage whose doc cannot be told may have been any doc's.
-  const isBroken = (doc: DocId) => isNoted(unknownDoc) || isNoted(doc)
+  const isBroken = (doc: DocId) => broken.has(unknownDoc) || broken.has(doc)
   const seen = new Set<string>()
   let [rows, mended] = [0, 0]
   const compare = Effect.fnUntraced(function* (doc: DocId, names: ReadonlyArray<RowName>) {

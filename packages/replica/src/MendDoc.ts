@@ -28,6 +28,8 @@ export interface DocToMend {
   readonly damages: ReadonlyArray<Quarantined>
   /** Operations of own updates among them, from sealed items. */
   readonly salvaged: ReadonlyArray<Uint8Array>
+  /** The doc is still to be fetched again whole, even where the note that says so is lost. */
+  readonly isToFetch: boolean
 }
 
 /** Writes what is found and says in the quarantine what is healed by now. Inside `exclusively`. */
@@ -35,7 +37,7 @@ export const mendDoc = Effect.fn("mendDoc")(function* (
   { live, store }: WritePath["Service"],
   toMend: DocToMend
 ): Effect.fn.Return<void, StoreFailed> {
-  const { damages, doc, salvaged } = toMend
+  const { damages, doc, isToFetch, salvaged } = toMend
   const note = historyKey("damaged", doc)
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     const tail = yield* store.tail(doc, LocalSeq.make(0))
@@ -62,7 +64,7 @@ export const mendDoc = Effect.fn("mendDoc")(function* (
         const heal = damages.flatMap((damage) => {
           const spans = foundFields(damage).spans
           const known = spans.length > 0 ? spans : (spansByNumber.get(updateNumber(damage) ?? LocalSeq.make(0)) ?? [])
-          const healed = howHealed(shard, damage, known, found.isWhole, noted.has(note))
+          const healed = howHealed(shard, damage, known, found.isWhole, isToFetch || noted.has(note))
           return healed === undefined ? [] : [{ id: damage.id, healed }]
         })
         // With everything back there is nothing to fetch.
@@ -183,17 +185,17 @@ const countersOf = (shard: ShardDoc): ReadonlyMap<PeerId, number> =>
       })
   )
 
-/** How a damage is healed by now; undefined where it is not. `isNoted`: the doc is still to be fetched again. */
+/** How a damage is healed by now; undefined where it is not. */
 const howHealed = (
   shard: ShardDoc,
   damage: Quarantined,
   spans: ReadonlyArray<{ readonly peer: string; readonly end: number }>,
   isWhole: boolean,
-  isNoted: boolean
+  isToFetch: boolean
 ): string | undefined => {
   if (shard.isUnusable) return undefined
   if (damage.isContentWhole && damage.table !== "held" && isWhole) return mended.whole
   const isHere = spans.length > 0 && spans.every(({ end, peer }) => shard.counterOf(PeerId.make(peer)) >= end)
-  if (!isNoted && foundFields(damage).isFromServer) return mended.server
+  if (!isToFetch && foundFields(damage).isFromServer) return mended.server
   return isHere ? mended.found : undefined
 }

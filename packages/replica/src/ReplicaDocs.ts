@@ -67,7 +67,7 @@ export const layer: Layer.Layer<Docs, never, WritePath | Primitives> = Layer.eff
         const open = (yield* path.store.quarantined).filter(({ healed }) => healed === undefined)
         for (const doc of docs) {
           const damages = open.filter((damage) => damage.doc === doc)
-          if (damages.length > 0) yield* mendDoc(path, { doc, damages, salvaged: [] })
+          if (damages.length > 0) yield* mendDoc(path, { doc, damages, salvaged: [], isToFetch: true })
         }
       }
       return yield* commitSlice(path.store, path.live, slice)

@@ -8,7 +8,7 @@ import { Context, Effect, Layer, Option, Queue, Result, Schema, Stream } from "e
 import { type DocId, Seq } from "@tidemark/protocol"
 import {
   type Behind,
-  historyKey,
+  docsToFetchAgain,
   lostSeqStart,
   type Quarantined,
   Sealer,
@@ -49,23 +49,23 @@ const makeSelfRepair = Effect.fnUntraced(function* () {
   /** What was tried of each damage: while its doc was still to be fetched, and after that. */
   const tried = new Set<string>()
 
-  const mendOpen = Effect.fnUntraced(function* (open: ReadonlyArray<Quarantined>) {
+  const mendOpen = Effect.fnUntraced(function* (open: ReadonlyArray<Quarantined>, toFetch: ReadonlySet<DocId>) {
     const byDoc = Map.groupBy(open, ({ doc }) => doc)
     for (const [doc, damages] of byDoc) {
+      const isToFetch = toFetch.has(doc ?? unknownDoc)
       if (doc === undefined) {
-        yield* healUnknown(damages)
-        continue
+        if (!isToFetch) yield* healUnknown(damages)
+      } else {
+        const salvaged = yield* salvageSealed(path, sealer, damages)
+        yield* path.exclusively(mendDoc(path, { doc, damages, salvaged, isToFetch }))
       }
-      const salvaged = yield* salvageSealed(path, sealer, damages)
-      yield* path.exclusively(mendDoc(path, { doc, damages, salvaged }))
+      for (const { id } of damages) tried.add(turnOf(id, isToFetch))
       yield* Effect.yieldNow
     }
   })
 
   /** What belongs to no known doc is healed where everything was pulled again, and it was the server's. */
   const healUnknown = Effect.fnUntraced(function* (damages: ReadonlyArray<Quarantined>) {
-    const note = historyKey("damaged", unknownDoc)
-    if ((yield* store.meta([note])).has(note)) return
     const heal = damages
       .filter((damage) => foundFields(damage).isFromServer)
       .map(({ id }) => ({ id, healed: "Everything was pulled again from the server." }))
@@ -81,12 +81,9 @@ const makeSelfRepair = Effect.fnUntraced(function* () {
     yield* mendValues(store)
     const open = yield* openDamages
     if (open.length === 0) return
-    const notes = yield* store.meta(open.map(({ doc }) => historyKey("damaged", doc ?? unknownDoc)))
-    const due = open.filter(({ doc, id }) => {
-      const turn = `${id} ${notes.has(historyKey("damaged", doc ?? unknownDoc))}`
-      return !tried.has(turn) && tried.add(turn)
-    })
-    yield* mendOpen(due)
+    const toFetch = yield* docsToFetchAgain(store)
+    const due = open.filter(({ doc, id }) => !tried.has(turnOf(id, toFetch.has(doc ?? unknownDoc))))
+    yield* mendOpen(due, toFetch)
   })
 
   const checkAll = Effect.fn("SelfRepair.check")(function* (told: (step: CheckStep) => Effect.Effect<void>) {
@@ -103,7 +100,7 @@ const makeSelfRepair = Effect.fnUntraced(function* () {
       yield* Effect.yieldNow
     } while (place !== undefined)
     yield* mendValues(store)
-    yield* mendOpen(yield* openDamages)
+    yield* mendOpen(yield* openDamages, yield* docsToFetchAgain(store))
     const { mended, rows } = yield* checkRows(path, (done) => told({ _tag: "Checking", what: "rows", done }))
     const all = yield* store.quarantined
     const last = all.at(-1)?.id ?? 0
@@ -135,6 +132,8 @@ const makeSelfRepair = Effect.fnUntraced(function* () {
 
 /** Tables whose records belong to docs, and are healed with them. */
 const docTables: ReadonlySet<string> = new Set(["updates", "snapshots", "held"])
+
+const turnOf = (id: number, isToFetch: boolean): string => `${id} ${isToFetch}`
 
 const toShown = (damage: Quarantined): DamageShown => {
   const { doc, healed, id, table } = damage

@@ -1,7 +1,7 @@
 /** Damage of a device's storage, with a real server over a real SQLite file. Rules: docs/spec/check.md. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { historyKey } from "@tidemark/sync"
+import { historyKey, historyPrefix } from "@tidemark/sync"
 import { check, spoil, spoilBoth, titlesInDocs, twoDevices } from "./support/damagedDevice.ts"
 import { during } from "./support/forgetfulServer.ts"
 import { isSent, reaches, until } from "./support/network.ts"
@@ -140,6 +140,38 @@ describe("self-repair", () => {
         )
         yield* during(guest, (device) => reaches(device, "Synced"))
         assert.deepStrictEqual(titles(guest), ["a", "after", "b", "c"])
+      }),
+    30_000
+  )
+
+  it.live(
+    "CHECK-10 a damage whose note is lost too, in both copies, is healed when the doc was fetched again, and not called so before",
+    () =>
+      Effect.gen(function* () {
+        const { guest, server } = yield* twoDevices
+        const [first] = guest.updates.keys()
+        yield* server.stop
+        spoil(guest, "updates", first, false)
+        yield* during(guest, (device) =>
+          Effect.gen(function* () {
+            yield* check(device)
+            const note = [...guest.meta.keys()].find((key) => key.startsWith(historyPrefix))
+            spoilBoth(guest, note ?? "")
+            const { open } = yield* check(device)
+            assert.deepInclude(open[0], { table: "updates" })
+            assert.isUndefined(open[0]?.healed)
+            assert.deepStrictEqual(titles(guest), ["a", "b", "c"])
+          })
+        )
+        yield* server.start
+        yield* during(guest, (device) =>
+          Effect.gen(function* () {
+            yield* reaches(device, "Synced")
+            assert.deepStrictEqual((yield* check(device)).open, [])
+            assert.strictEqual(guest.quarantine.openCount, 0)
+            assert.deepStrictEqual(yield* titlesInDocs(guest, device), ["a", "b", "c"])
+          })
+        )
       }),
     30_000
   )

@@ -5,8 +5,10 @@
  * transaction that meets it moves it here, and what it stood for is healed from elsewhere [CHECK-2]. Nothing is ever removed
  * from here. Rules: docs/spec/check.md.
  */
+import { Effect, Option, Schema } from "effect"
 import { DocId } from "@tidemark/protocol"
-import { encodeNote } from "./HistoryKeys.ts"
+import { encodeNote, historyPrefix, notesByDoc } from "./HistoryKeys.ts"
+import type { LocalStore, StoreFailed } from "./LocalStore.ts"
 import { contentSum } from "./RecordSums.ts"
 
 /** The tables of a store, each with checksums of its own; `copies` holds the second copies of meta values. */
@@ -98,6 +100,30 @@ export const docOfContent = (
 
 /** The note, in `historyKey("damaged", doc)`, that a doc lost stored bytes and is to be fetched again whole. */
 export const damagedNote = encodeNote("quarantine")
+
+const decodeKey = Schema.decodeOption(Schema.fromJsonString(Schema.String))
+const decodeDoc = Schema.decodeUnknownOption(DocId)
+
+/**
+ * The doc of a note on its history that was lost with both copies and not made again yet; undefined for other damage. Whichever
+ * note it was, the doc is to be fetched again whole.
+ */
+export const docOfLostNote = ({ healed, key, table }: Quarantined): DocId | undefined => {
+  if (table !== "meta" || healed !== undefined) return undefined
+  const name = Option.getOrElse(decodeKey(key), () => "")
+  const [, doc] = name.startsWith(historyPrefix) ? name.slice(historyPrefix.length).split("/") : []
+  return Option.getOrUndefined(decodeDoc(doc))
+}
+
+/** The docs that are still to be fetched again whole: noted as damaged, or with a note that is lost itself. */
+export const docsToFetchAgain = (store: LocalStore["Service"]): Effect.Effect<ReadonlySet<DocId>, StoreFailed> =>
+  Effect.gen(function* () {
+    // A note is met, and set aside where it is lost, by reading it.
+    const notes = notesByDoc(yield* store.metaUnder(historyPrefix))
+    const noted = [...notes].flatMap(([doc, known]) => (known.has("damaged") ? [doc] : []))
+    const lost = (yield* store.quarantined).flatMap((damage) => docOfLostNote(damage) ?? [])
+    return new Set([...noted, ...lost])
+  })
 
 /** A row is put right in the transaction that sets the wrong one aside. */
 export const rowsHealed = "It was made again from its document."

@@ -5,11 +5,11 @@
  * a cursor everything is pulled again, which changes nothing that is here. Whatever was lost, the server's log is compared
  * with this device once. Rules: docs/spec/check.md.
  */
-import { Effect, Option, Schema } from "effect"
-import { DeviceSeq, DocId } from "@tidemark/protocol"
-import { historyKey, historyPrefix } from "../HistoryKeys.ts"
+import { Effect } from "effect"
+import { DeviceSeq } from "@tidemark/protocol"
+import { historyKey } from "../HistoryKeys.ts"
 import { type LocalStore, metaKeys, type StoreFailed } from "../LocalStore.ts"
-import { damagedNote } from "../Quarantine.ts"
+import { damagedNote, docOfLostNote } from "../Quarantine.ts"
 import type { FenceLost } from "../SyncErrors.ts"
 import { addAhead, type Ahead } from "./ahead.ts"
 import { fencedWrite, type Turn } from "./turn.ts"
@@ -17,14 +17,6 @@ import { fencedWrite, type Turn } from "./turn.ts"
 const healed = "It was made again from what else is stored here, and compared with the server."
 
 const ownKeys: ReadonlySet<string> = new Set(Object.values(metaKeys).map((key) => JSON.stringify(key)))
-
-/** The doc of a lost note on its history; whichever note it was, fetching the doc again whole is enough. */
-const docNoted = (key: string): DocId | undefined => {
-  const text: unknown = JSON.parse(key)
-  if (typeof text !== "string" || !text.startsWith(historyPrefix)) return undefined
-  return Option.getOrUndefined(decodeDoc(text.slice(historyPrefix.length).split("/")[1]))
-}
-const decodeDoc = Schema.decodeUnknownOption(DocId)
 
 /** Does nothing where nothing of the engine is lost. */
 export const mendMeta = Effect.fnUntraced(function* (
@@ -34,11 +26,11 @@ export const mendMeta = Effect.fnUntraced(function* (
   // Without the item that covered it an own edit would wait for ever, and nothing would count it [CHECK-19].
   yield* store.verify({ table: "sealed", after: undefined })
   const lost = (yield* store.quarantined).filter(
-    ({ healed: how, key, table }) =>
-      table === "meta" && how === undefined && (ownKeys.has(key) || docNoted(key) !== undefined)
+    (one) =>
+      docOfLostNote(one) !== undefined || (one.table === "meta" && one.healed === undefined && ownKeys.has(one.key))
   )
   if (lost.length === 0) return
-  const damagedDocs = lost.flatMap(({ key }) => docNoted(key) ?? [])
+  const notes = lost.flatMap((one) => docOfLostNote(one) ?? [])
   const numbers = yield* store.sealedNumbers
   const isLost = (key: string) => lost.some((damage) => damage.key === JSON.stringify(key))
   yield* fencedWrite(store, turn, {}, (own) => {
@@ -51,7 +43,7 @@ export const mendMeta = Effect.fnUntraced(function* (
       value: undefined,
       batch: {
         heal: lost.map(({ id }) => ({ id, healed })),
-        meta: new Map(damagedDocs.map((doc) => [historyKey("damaged", doc), damagedNote])),
+        meta: new Map(notes.map((doc) => [historyKey("damaged", doc), damagedNote])),
         own: {
           nextDeviceSeq: DeviceSeq.make(Math.max(own.nextDeviceSeq, last + 1)),
           ...(isLost(metaKeys.ahead) ? { ahead } : {}),

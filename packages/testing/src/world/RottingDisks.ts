@@ -4,7 +4,7 @@
  * In some seeds only, and there the server forgets nothing and no disk is copied: only what the server, or the device itself,
  * has a second time is damaged, so that everything has to come back. What nothing else holds is another matter (CHECK-9).
  */
-import { type MemoryDisk, metaKeys } from "@tidemark/sync"
+import { historyPrefix, type MemoryDisk, metaKeys } from "@tidemark/sync"
 import { cursorRotted } from "./CommitWatch.ts"
 import type { SeededRandom } from "../SeededRandom.ts"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
@@ -109,7 +109,7 @@ export class RottingDisks {
   }
 }
 
-const isEngines = (key: string): boolean => engineKeys.has(key)
+const isEngines = (key: string): boolean => key.startsWith(historyPrefix) || engineKeys.has(key)
 const isOfMembers = (key: string): boolean => membersKeys.some((one) => key.startsWith(one))
 
 const tables = ["updates", "snapshots", "leases", "sealed", "held"] as const
