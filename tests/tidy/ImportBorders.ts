@@ -22,7 +22,7 @@ export const allowedByFolder: Readonly<Record<string, Allowed>> = {
   "packages/model": { workspaces: ["protocol"], libraries: ["effect", "loro-crdt"] },
   "packages/sync": { workspaces: ["protocol"], libraries: ["effect"] },
   "packages/store-dexie": { workspaces: ["protocol", "sync"], libraries: ["effect", "dexie"] },
-  "packages/store-sqlite": { workspaces: ["protocol", "sync"], libraries: ["effect"] },
+  "packages/store-sqlite": { workspaces: ["protocol", "crypto", "sync"], libraries: ["effect"] },
   "packages/replica": { workspaces: ["protocol", "crypto", "model", "sync"], libraries: ["effect"] },
   "packages/browser": {
     workspaces: ["protocol", "crypto", "model", "sync", "replica", "store-dexie"],

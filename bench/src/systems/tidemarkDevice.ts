@@ -7,15 +7,15 @@ import { DatabaseSync, type StatementSync } from "node:sqlite"
 import { Context, Effect, Exit, Fiber, Layer, Logger, Scope, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { Socket } from "effect/socket"
-import { decodeLink, Primitives } from "@tidemark/crypto"
+import { decodeLink } from "@tidemark/crypto"
 import { type Change, createWorkspace, joinWorkspace, Replica, ServerHttp } from "@tidemark/replica"
-import { LocalStoreSqlite } from "@tidemark/store-sqlite"
+import { LocalStoreSqlite, NodePrimitives } from "@tidemark/store-sqlite"
 import { LocalStore } from "@tidemark/sync"
 import type { Place } from "../System.ts"
 import { BenchSchema } from "./tidemarkSchema.ts"
 
 const platform = Layer.mergeAll(
-  Primitives.layerWebCrypto,
+  NodePrimitives.layer,
   FetchHttpClient.layer,
   Socket.layerWebSocketConstructorGlobal,
   // Clients' standard output is nobody's; a log line is kept for whoever looks at stderr.

@@ -82,12 +82,13 @@ export const open = Effect.fnUntraced(function* (
           throw error
         }
       }
+      const body = () => {
+        const decision = decideOnce(readSound(sql, (reading) => viewOf(sql, reading, request)))
+        if (decision._tag === "Abort") return { committed: false, value: decision.value, localSeqs: [] }
+        return { committed: true, value: decision.value, localSeqs: applyBatch(sql, decision.batch) }
+      }
       const transaction = attempt(() =>
-        sql.transaction("IMMEDIATE", () => {
-          const decision = decideOnce(readSound(sql, (reading) => viewOf(sql, reading, request)))
-          if (decision._tag === "Abort") return { committed: false, value: decision.value, localSeqs: [] }
-          return { committed: true, value: decision.value, localSeqs: applyBatch(sql, decision.batch) }
-        })
+        request.relaxed === true ? sql.relaxed(body) : sql.transaction("IMMEDIATE", body)
       )
       return transaction.pipe(
         Effect.tap(({ committed }) => (committed ? tellAll : Effect.void)),

@@ -79,6 +79,14 @@ describe("LocalStoreSqlite", () => {
       const connection = new SqliteConnection(path, undefined)
       assert.strictEqual(connection.row("PRAGMA journal_mode")?.["journal_mode"], "wal")
       assert.strictEqual(connection.row("PRAGMA synchronous")?.["synchronous"], 2)
+      const seen = connection.relaxed(() => connection.row("PRAGMA synchronous")?.["synchronous"])
+      assert.strictEqual(seen, 1)
+      assert.throws(() =>
+        connection.relaxed(() => {
+          throw new Error("no")
+        })
+      )
+      assert.strictEqual(connection.row("PRAGMA synchronous")?.["synchronous"], 2)
       connection.close()
     })
   )

@@ -129,6 +129,11 @@ export interface WriteRequest {
   readonly sealed?: ReadonlyArray<DeviceSeq>
   /** Rows `decide` needs, to compare them with their docs. */
   readonly rows?: ReadonlyArray<Pick<RowChange, "table" | "id">>
+  /**
+   * What is committed may be lost by a power cut, as long as no transaction without this mark has returned after it: only for
+   * what can be learned again, such as receipts [STORE-45].
+   */
+  readonly relaxed?: true
 }
 
 /** What `decide` sees: the truth of this transaction. */

@@ -149,7 +149,7 @@ export interface OwnDecision<A> {
 export const fencedWrite = Effect.fnUntraced(function* <A>(
   store: LocalStore["Service"],
   turn: Turn,
-  request: Partial<Pick<WriteRequest, "sealed" | "docs">>,
+  request: Partial<Pick<WriteRequest, "sealed" | "docs" | "relaxed">>,
   decide: (own: OwnMeta, view: WriteView) => OwnDecision<A>
 ): Effect.fn.Return<A, StoreFailed | FenceLost> {
   const written = yield* store.write<Result.Result<A, StoreFailed | FenceLost>>(

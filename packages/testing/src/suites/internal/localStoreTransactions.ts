@@ -131,6 +131,31 @@ export const localStoreTransactions = (makeStorage: MakeStorage): void => {
     })
   )
 
+  it.effect(
+    "STORE-45 what a relaxed transaction commits is seen by every store, and kept when this one is closed",
+    () =>
+      Effect.gen(function* () {
+        const storage = yield* makeStorage
+        const other = yield* storage.open
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const store = yield* storage.open
+            yield* store.write({ ...nothing, relaxed: true }, () => ({
+              _tag: "Commit",
+              batch: { updates: [own(docA)] },
+              value: undefined
+            }))
+            const left = yield* store.write({ ...nothing, relaxed: true }, () => ({ _tag: "Abort", value: "left" }))
+            assert.deepStrictEqual([left.committed, left.value], [false, "left"])
+            yield* commit(store, { updates: [own(docB)] })
+          })
+        )
+        for (const store of [other, yield* storage.open]) {
+          assert.strictEqual((yield* unsealedOf(store)).length, 2)
+        }
+      })
+  )
+
   it.effect("STORE-4 a commit is seen by another store, and by one opened after a crash", () =>
     Effect.gen(function* () {
       const storage = yield* makeStorage
