@@ -4,7 +4,7 @@
  * It first brings the workspace onto the disk if there is none (by founding or joining), then opens a replica. Killed, it
  * loses its store before anything else of it runs, as a killed tab does.
  */
-import { Cause, Context, Effect, Exit, Layer, Result, Scope, Stream } from "effect"
+import { Cause, Context, Effect, Exit, Layer, Result, Schedule, Scope, Stream } from "effect"
 import { decodeLink, type Primitives } from "@tidemark/crypto"
 import { createWorkspace, FoldLimits, joinWorkspace, Replica, type ServerApi } from "@tidemark/replica"
 import { CheckpointLimits, LocalStore, LocalStoreMemory, type SyncStatus } from "@tidemark/sync"
@@ -92,7 +92,8 @@ export class SimulatedTab {
     )
     this.process.run(follow, () => undefined)
     // As in every tab of the app: whoever hears of damage mends what it can.
-    if (this.device.world.rot.isOn) this.process.run(Stream.runDrain(replica.counts), () => undefined)
+    const counts = replica.counts.pipe(Stream.retry(Schedule.spaced("5 seconds")))
+    if (this.device.world.rot.isOn) this.process.run(Stream.runDrain(counts), () => undefined)
   }
 
   #opened({ api, primitives }: TabParts): Effect.Effect<Replica["Service"], unknown> {
