@@ -111,7 +111,6 @@ export default defineConfig({
     include: [
       "effect",
       "effect/encoding",
-      "effect/http",
       "effect/http-api",
       "effect/rpc",
       "effect/socket",

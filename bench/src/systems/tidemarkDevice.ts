@@ -5,7 +5,6 @@
 import { join } from "node:path"
 import { DatabaseSync, type StatementSync } from "node:sqlite"
 import { Context, Effect, Exit, Fiber, Layer, Logger, Scope, Stream } from "effect"
-import { FetchHttpClient } from "effect/http"
 import { Socket } from "effect/socket"
 import { decodeLink } from "@tidemark/crypto"
 import { type Change, createWorkspace, joinWorkspace, Replica, ServerHttp } from "@tidemark/replica"
@@ -16,7 +15,6 @@ import { BenchSchema } from "./tidemarkSchema.ts"
 
 const platform = Layer.mergeAll(
   NodePrimitives.layer,
-  FetchHttpClient.layer,
   Socket.layerWebSocketConstructorGlobal,
   // Clients' standard output is nobody's; a log line is kept for whoever looks at stderr.
   Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])

@@ -3,7 +3,6 @@
  * What they push is opaque to the server, so nothing is sealed here: a header, and bytes of the length that sealing would give.
  */
 import { Effect } from "effect"
-import { FetchHttpClient } from "effect/http"
 import { Socket } from "effect/socket"
 import { Primitives } from "@tidemark/crypto"
 import { encodeLivePush } from "@tidemark/protocol"
@@ -32,7 +31,7 @@ const foundersAt = async ({ url }: Place, workspaces: number): Promise<ReadonlyA
     { concurrency: foundingAtOnce }
   ).pipe(
     Effect.provide(ServerHttp.layer(url)),
-    Effect.provide([FetchHttpClient.layer, Socket.layerWebSocketConstructorGlobal, Primitives.layerWebCrypto])
+    Effect.provide([Socket.layerWebSocketConstructorGlobal, Primitives.layerWebCrypto])
   )
   return (await Effect.runPromise(crews)).flat()
 }

@@ -11,7 +11,6 @@ import type { WorkspaceId } from "@tidemark/protocol"
 import { Replica } from "@tidemark/replica"
 import { type LocalStore, type StoreFailed, SyncStatus } from "@tidemark/sync"
 import { Context, Deferred, Effect, Exit, Layer, Schedule, Schema, type Scope, Stream, SubscriptionRef } from "effect"
-import type { HttpClient } from "effect/http"
 import type { Socket } from "effect/socket"
 import { startSyncLeader } from "./SyncLeader.ts"
 import { openTabChannel } from "./TabChannel.ts"
@@ -19,7 +18,7 @@ import { openingStatus, stalledStatus, tabStatus } from "./TabStatus.ts"
 import type { Identity, PageState } from "./WorkspaceRpc.ts"
 
 /** What a replica stands on, beside its store. */
-export type Platform = Primitives | HttpClient.HttpClient | Socket.WebSocketConstructor
+export type Platform = Primitives | Socket.WebSocketConstructor
 
 export interface OpenOptions {
   readonly schema: Workspace

@@ -8,19 +8,14 @@ import * as BrowserWorkerRunner from "@effect/platform-browser/BrowserWorkerRunn
 import { Primitives } from "@tidemark/crypto"
 import type { Workspace } from "@tidemark/model"
 import { Effect, Layer } from "effect"
-import { FetchHttpClient } from "effect/http"
 import { RpcServer } from "effect/rpc"
 import { Socket } from "effect/socket"
 import { dexieShelf } from "./internal/dexieShelf.ts"
 import { layerWorkerCalls } from "./WorkerCalls.ts"
 import { WorkspaceRpc } from "./WorkspaceRpc.ts"
 
-/** WebCrypto, fetch and WebSocket of the browser. */
-const layerPlatform = Layer.mergeAll(
-  Primitives.layerWebCrypto,
-  FetchHttpClient.layer,
-  Socket.layerWebSocketConstructorGlobal
-)
+/** WebCrypto and WebSocket of the browser. */
+const layerPlatform = Layer.merge(Primitives.layerWebCrypto, Socket.layerWebSocketConstructorGlobal)
 
 /** Serves the page that started this worker, for as long as it lives. */
 export const runWorker = (schema: Workspace): void => {

@@ -1,7 +1,7 @@
 /**
  * Every limit of the protocol, with its unit in its name. Both sides check them before they allocate.
  *
- * Relations between limits are asserted in `test/Limits.test.ts` [LIMIT-1]. Rules: docs/spec/protocol.md.
+ * Relations between limits are asserted in `test/Layouts.test.ts` [LIMIT-1]. Rules: docs/spec/protocol.md.
  */
 
 /** The largest sealed entry, header and signature included. What is larger travels in parts. */
@@ -30,6 +30,9 @@ export const pageBytesDefault = 1_048_576
 
 /** The largest HTTP request body. */
 export const bodyBytesMax = batchBytesMax + 65_536
+
+/** The largest body of an HTTP answer; a device reads no further, and takes what is longer for nobody's of the protocol. */
+export const answerBytesMax = 2 * batchBytesMax
 
 /** The largest roster statement. */
 export const statementBytesMax = 65_536

@@ -10,7 +10,7 @@ import { Forbidden, RateLimited, StorageFailed, Unauthorized, VersionUnsupported
 import { RosterNumber, Seq, WorkspaceId } from "./Ids.ts"
 import { Malformed } from "./Malformed.ts"
 import { ProtocolRange } from "./ProtocolVersion.ts"
-import { LogHead, PushAnswer } from "./SyncApi.ts"
+import { LogHead, PushAnswer } from "./SyncBodies.ts"
 
 /** From client to server, as text. `Ping` asks for a `Pong`; after `Hello` there are these and pushes (`LivePush.ts`). */
 export const ClientMessage = Schema.Union([

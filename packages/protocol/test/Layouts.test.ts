@@ -4,6 +4,7 @@ import { Base64Url } from "effect/encoding"
 import { Result, Schema } from "effect"
 import * as fc from "fast-check"
 import {
+  answerBytesMax,
   batchBytesMax,
   batchCountMax,
   checkpointPartCountMax,
@@ -87,6 +88,7 @@ describe("ids and limits", () => {
     assert.isBelow(pageItemBytes({ _tag: "Checkpoint", seq: Seq.make(1), chain: cursor.chain, parts }), batchBytesMax)
     assert.isAtLeast(partCountMax * entryBytesMax, updateBytesMax)
     assert.isAtMost(pageBytesDefault, batchBytesMax)
+    assert.isAtLeast(answerBytesMax, batchBytesMax)
     assert.isBelow(2 * (livePingMillis + livePongMillisMax), tokenMillis)
   })
 })

@@ -19,7 +19,7 @@ import {
   type PushAnswer
 } from "@tidemark/protocol"
 import { type LiveEvent, Unreachable } from "@tidemark/sync"
-import { foreignAnswer } from "./internal/foreignAnswer.ts"
+import { foreignAnswer, safe } from "./internal/foreignAnswer.ts"
 import type { ServerError, Session } from "./ServerApi.ts"
 
 export interface LiveSocket {
@@ -117,7 +117,6 @@ export const makeLiveSocket = Effect.fnUntraced(function* (
 const isOf = (one: Line, { device, workspace }: Session): boolean =>
   one.workspace === workspace && one.device !== undefined && one.device === device
 
-const safe = "Your edits are safe on this device and go out by themselves."
 const socketClosed = () => new Unreachable({ message: `The live connection to the server ended. ${safe}` })
 
 /** Nobody waits for the answer to a push that was given up. */

@@ -5,7 +5,6 @@
  * is run by the one that holds the lock. Rules: docs/spec/replica.md.
  */
 import { Context, Effect, Layer, Option, Stream } from "effect"
-import type { HttpClient } from "effect/http"
 import type { Socket } from "effect/socket"
 import type { AccessList, DeviceId, DocId, GrantId, Role, Seq, WorkspaceId } from "@tidemark/protocol"
 import type { Primitives } from "@tidemark/crypto"
@@ -110,7 +109,7 @@ export class Replica extends Context.Service<
   /** Over the server the workspace was created or joined with. */
   static readonly layerHttp = (
     options: ReplicaOptions
-  ): Layer.Layer<Replica, StoreFailed, LocalStore | Primitives | HttpClient.HttpClient | Socket.WebSocketConstructor> =>
+  ): Layer.Layer<Replica, StoreFailed, LocalStore | Primitives | Socket.WebSocketConstructor> =>
     Replica.layer(options).pipe(Layer.provide(layerHomeServer))
 }
 

@@ -2,6 +2,7 @@
 export * from "./Change.ts"
 export * from "./CheckReport.ts"
 export { FoldLimits } from "./FoldTail.ts"
+export { Fetch } from "./RouteCalls.ts"
 export { ServerApi, type ServerError, type Session } from "./ServerApi.ts"
 export { Membership } from "./Membership.ts"
 export { createWorkspace, JoinFailed, joinWorkspace, type NewWorkspace } from "./NewWorkspace.ts"

@@ -1,7 +1,6 @@
 /** Copies of one device, against a real server over a real SQLite file. Rules: docs/spec/clones.md. */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
-import { FetchHttpClient } from "effect/http"
 import { Socket } from "effect/socket"
 import { Primitives } from "@tidemark/crypto"
 import type { RecordId } from "@tidemark/model"
@@ -57,7 +56,7 @@ const online = (disk: MemoryDisk, ...changes: ReadonlyArray<Change>) =>
 const offline = Effect.fnUntraced(function* (disk: MemoryDisk, ...changes: ReadonlyArray<Change>) {
   const layer = Replica.layerHttp({ schema: Notes, tab: "offline" }).pipe(
     Layer.provide(LocalStoreMemory.layer(disk)),
-    Layer.provide([Primitives.layerWebCrypto, FetchHttpClient.layer, Socket.layerWebSocketConstructorGlobal])
+    Layer.provide([Primitives.layerWebCrypto, Socket.layerWebSocketConstructorGlobal])
   )
   const replica = Context.get(yield* Layer.build(layer), Replica)
   const ids: Array<RecordId> = []

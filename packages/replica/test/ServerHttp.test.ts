@@ -1,10 +1,9 @@
 /** What becomes of answers that no Tidemark server gives. Rules: docs/spec/replica.md. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { FetchHttpClient } from "effect/http"
 import { Socket } from "effect/socket"
 import { RosterNumber, WorkspaceId } from "@tidemark/protocol"
-import { ServerApi, ServerHttp } from "@tidemark/replica"
+import { Fetch, ServerApi, ServerHttp } from "@tidemark/replica"
 
 const session = { workspace: WorkspaceId.make("A".repeat(22)), token: "token" }
 
@@ -18,11 +17,8 @@ interface Answer {
 const answering = ({ body, status = 200, type = "application/octet-stream" }: Answer) =>
   ServerHttp.layer("http://localhost").pipe(
     Layer.provide(Socket.layerWebSocketConstructorGlobal),
-    Layer.provide(FetchHttpClient.layer),
     Layer.provide(
-      Layer.succeed(FetchHttpClient.Fetch, () =>
-        Promise.resolve(new Response(body, { status, headers: { "content-type": type } }))
-      )
+      Layer.succeed(Fetch, () => Promise.resolve(new Response(body, { status, headers: { "content-type": type } })))
     )
   )
 

@@ -1,7 +1,6 @@
 /** The real server process on a full disk, under a power cut, and with clients that never read. */
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Result } from "effect"
-import { FetchHttpClient } from "effect/http"
 import { Socket } from "effect/socket"
 import { readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -27,10 +26,7 @@ const startWithCrew = (place: Omit<ServerPlace, "port">, count: number) =>
   Effect.gen(function* () {
     const port = yield* freePort(new SeededRandom(place.dataFolder))
     const server = yield* startServer({ ...place, port })
-    const http = Layer.provide(ServerHttp.layer(server.origin), [
-      FetchHttpClient.layer,
-      Socket.layerWebSocketConstructorGlobal
-    ])
+    const http = Layer.provide(ServerHttp.layer(server.origin), Socket.layerWebSocketConstructorGlobal)
     const api = Context.get(yield* Layer.build(http), ServerApi)
     const crew = yield* Effect.provideService(makeCrew(count), ServerApi, api)
     const [owner] = crew

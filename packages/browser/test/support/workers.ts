@@ -3,9 +3,9 @@ import * as BrowserWorkerRunner from "@effect/platform-browser/BrowserWorkerRunn
 import { Primitives } from "@tidemark/crypto"
 import { Table, Workspace } from "@tidemark/model"
 import type { WorkspaceId } from "@tidemark/protocol"
+import { Fetch } from "@tidemark/replica"
 import { LocalStoreMemory, MemoryDisk } from "@tidemark/sync"
 import { Effect, Fiber, Layer, Schema } from "effect"
-import { HttpClient, HttpClientError } from "effect/http"
 import { RpcServer } from "effect/rpc"
 import { Socket } from "effect/socket"
 import { layerWorkerCalls, type WorkspaceShelf } from "../../src/WorkerCalls.ts"
@@ -40,12 +40,7 @@ export const shelfOf = ({ disks, names }: Profile): WorkspaceShelf => ({
 /** No network: every request fails at once. */
 const layerOffline = Layer.mergeAll(
   Primitives.layerWebCrypto,
-  Layer.succeed(
-    HttpClient.HttpClient,
-    HttpClient.make((request) =>
-      Effect.fail(new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request }) }))
-    )
-  ),
+  Layer.succeed(Fetch, () => Promise.reject(new TypeError("There is no network in this test"))),
   Layer.succeed(Socket.WebSocketConstructor, () => {
     throw new Error("There is no network in this test")
   })

@@ -1,7 +1,8 @@
 /** What an answer means that is none of the server's: somebody between gave it, or changed it on the way [REPLICA-20]. */
 import { Unreachable } from "@tidemark/sync"
 
-const safe = "Your edits are safe on this device and go out by themselves."
+/** What every such sentence ends with. */
+export const safe = "Your edits are safe on this device and go out by themselves."
 
 /** A gateway that finds no server behind it: the server is away, and nothing else is wrong. */
 const gatewayStatuses: ReadonlySet<number> = new Set([502, 503, 504])

@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Context, Effect, Layer, Logger, Option, type Scope, Stream } from "effect"
-import { FetchHttpClient, HttpServer } from "effect/http"
+import { HttpServer } from "effect/http"
 import { Socket } from "effect/socket"
 import { requestsPerSecondMax, workspaceBytesMaxDefault } from "@tidemark/protocol"
 import { decodeLink, Primitives } from "@tidemark/crypto"
-import { createWorkspace, joinWorkspace, Replica, ServerHttp } from "@tidemark/replica"
+import { createWorkspace, Fetch, joinWorkspace, Replica, ServerHttp } from "@tidemark/replica"
 import { ServerHttp as Process } from "@tidemark/server"
 import { LocalStoreMemory, MemoryDisk, type SyncStatus } from "@tidemark/sync"
 import { Notes } from "./tabs.ts"
@@ -75,21 +75,13 @@ export const platform = (
   Layer.mergeAll(
     Primitives.layerWebCrypto,
     layerSocket(sent),
-    FetchHttpClient.layer.pipe(
-      Layer.provide(
-        Layer.succeed(FetchHttpClient.Fetch, (input, init) => {
-          const url = String(input instanceof Request ? input.url : input)
-          const instead = fetched?.(url, init ?? {})
-          if (instead instanceof Response) return Promise.resolve(instead)
-          const answer = globalThis.fetch(input, instead ?? init)
-          if (answered === undefined) return answer
-          return answer.then((response) => {
-            answered(url, Number(response.headers.get("content-length") ?? 0))
-            return response
-          })
-        })
-      )
-    )
+    Layer.succeed(Fetch, async (url, init) => {
+      const instead = fetched?.(url, init)
+      if (instead instanceof Response) return instead
+      const response = await globalThis.fetch(url, instead ?? init)
+      answered?.(url, Number(response.headers.get("content-length") ?? 0))
+      return response
+    })
   )
 
 export interface Device {

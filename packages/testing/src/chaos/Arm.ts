@@ -5,7 +5,6 @@
  * are never told about a blow. Rules: docs/spec/chaos.md.
  */
 import { Context, Duration, Effect, Fiber, Layer, Option } from "effect"
-import { FetchHttpClient } from "effect/http"
 import { Socket } from "effect/socket"
 import type { Primitives } from "@tidemark/crypto"
 import { ServerApi, ServerHttp } from "@tidemark/replica"
@@ -44,9 +43,7 @@ export interface Tally {
 
 const apiOf = Effect.fnUntraced(function* (origin: string) {
   const layer = ServerHttp.layer(origin)
-  const context = yield* Layer.build(
-    Layer.provide(layer, [FetchHttpClient.layer, Socket.layerWebSocketConstructorGlobal])
-  )
+  const context = yield* Layer.build(Layer.provide(layer, Socket.layerWebSocketConstructorGlobal))
   return Context.get(context, ServerApi)
 })
 

@@ -1,7 +1,6 @@
 /** What a load runs against: the shipped server as a process of its own, and workspaces with devices in it. */
 import { Effect } from "effect"
 import type { Primitives } from "@tidemark/crypto"
-import { FetchHttpClient } from "effect/http"
 import { Socket } from "effect/socket"
 import {
   DeviceSeq,
@@ -52,11 +51,7 @@ export const startLoadServer = Effect.fnUntraced(function* (options: LoadServerO
     crews: (count, devices) =>
       Effect.forEach(Array.from({ length: count }), () => makeCrew(devices), {
         concurrency: foundingConcurrency
-      }).pipe(
-        Effect.provide(api),
-        Effect.provide([FetchHttpClient.layer, Socket.layerWebSocketConstructorGlobal]),
-        Effect.orDie
-      )
+      }).pipe(Effect.provide(api), Effect.provide(Socket.layerWebSocketConstructorGlobal), Effect.orDie)
   } satisfies LoadServer
 })
 

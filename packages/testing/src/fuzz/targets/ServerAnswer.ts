@@ -6,7 +6,6 @@
  * for the live socket frames of kind (0 text, 1 bytes, 2 the close), length (2 bytes) and content.
  */
 import { Context, Effect, Layer, Result, Schema, Stream } from "effect"
-import { HttpClient, HttpClientResponse } from "effect/http"
 import { Socket } from "effect/socket"
 import {
   AccessList,
@@ -28,7 +27,7 @@ import {
   TokenAnswer,
   WorkspaceId
 } from "@tidemark/protocol"
-import { ServerApi, ServerHttp } from "@tidemark/replica"
+import { Fetch, ServerApi, ServerHttp } from "@tidemark/replica"
 import type { SeededRandom } from "../../SeededRandom.ts"
 import { type FuzzTarget, plainLimits, PromiseBroken } from "../FuzzTarget.ts"
 import { mutateBytes } from "../MutateBytes.ts"
@@ -102,19 +101,14 @@ class SpokenSocket extends EventTarget {
 }
 
 const clientOf = async (said: Said): Promise<Api> => {
-  const http = HttpClient.make((request) =>
-    Effect.sync(() => {
-      const isEmpty = [204, 304].includes(said.status)
-      const response = new Response(isEmpty ? null : Uint8Array.from(said.body), {
-        status: said.status,
-        headers: said.contentType === "" ? {} : { "content-type": said.contentType }
-      })
-      return HttpClientResponse.fromWeb(request, response)
+  const answer = async () =>
+    new Response([204, 304].includes(said.status) ? null : Uint8Array.from(said.body), {
+      status: said.status,
+      headers: said.contentType === "" ? {} : { "content-type": said.contentType }
     })
-  )
   const layer = ServerHttp.layer("http://server.example").pipe(
     Layer.provide([
-      Layer.succeed(HttpClient.HttpClient, http),
+      Layer.succeed(Fetch, answer),
       Layer.succeed(Socket.WebSocketConstructor, () => new SpokenSocket(said.frames))
     ])
   )
