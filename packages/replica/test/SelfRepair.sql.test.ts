@@ -1,46 +1,110 @@
-/** Damage of a device's storage, with a real server over a real SQLite file. Rules: docs/spec/check.md. */
+/** Damage of a device's storage, and records that vanish from it whole, with a real server over a real SQLite file. Rules: docs/spec/check.md. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { historyKey, historyPrefix } from "@tidemark/sync"
-import { check, spoil, spoilBoth, titlesInDocs, twoDevices } from "./support/damagedDevice.ts"
+import { check, spoil, spoilBoth, titlesInDocs, twoDevices, vanish } from "./support/damagedDevice.ts"
 import { during } from "./support/forgetfulServer.ts"
 import { isSent, reaches, until } from "./support/network.ts"
 import { insertTask, titles } from "./support/tabs.ts"
 
-describe("self-repair", () => {
-  it.live(
-    "CHECK-8 a damaged update that came from the server is fetched again, and the report says so",
-    () =>
-      Effect.gen(function* () {
-        const { guest, server } = yield* twoDevices
-        const [first] = guest.updates.keys()
-        yield* server.stop
-        spoil(guest, "updates", first, false)
-        yield* during(guest, (device) =>
-          Effect.gen(function* () {
-            const report = yield* check(device)
-            assert.deepStrictEqual(
-              report.found.map(({ healed, isOnlyHere, table }) => [table, isOnlyHere, healed]),
-              [["updates", false, undefined]]
-            )
-            // The rows know better than the doc as it is now.
-            assert.deepStrictEqual(titles(guest), ["a", "b", "c"])
-          })
-        )
-        yield* server.start
-        yield* during(guest, (device) =>
-          Effect.gen(function* () {
-            yield* reaches(device, "Synced")
-            assert.deepStrictEqual((yield* check(device)).open, [])
-            assert.include(guest.quarantine.entries[0]?.healed, "fetched again")
-            assert.isFalse([...guest.meta.keys()].some((key) => key.startsWith("sync/history/damaged")))
-            assert.deepStrictEqual(yield* titlesInDocs(guest, device), ["a", "b", "c"])
-          })
-        )
-      }),
-    30_000
-  )
+const harms: ReadonlyArray<readonly [string, typeof vanish]> = [
+  ["rots", (disk, table, key) => spoil(disk, table, key, false)],
+  ["vanishes", vanish]
+]
 
+for (const [happens, harm] of harms) {
+  describe(`an update that ${happens}`, () => {
+    it.live(
+      `CHECK-8 CHECK-19 and came from the server is fetched again, the rows stay, and the report says so (${happens})`,
+      () =>
+        Effect.gen(function* () {
+          const { guest, server } = yield* twoDevices
+          yield* server.stop
+          harm(guest, "updates", [...guest.updates.keys()].at(-1))
+          yield* during(guest, (device) =>
+            Effect.gen(function* () {
+              const report = yield* check(device)
+              assert.deepStrictEqual(
+                report.found.map(({ healed, isOnlyHere, table }) => [table, isOnlyHere, healed]),
+                [["updates", false, undefined]]
+              )
+              // The rows know better than the doc as it is now.
+              assert.deepStrictEqual(titles(guest), ["a", "b", "c"])
+            })
+          )
+          yield* server.start
+          yield* during(guest, (device) =>
+            Effect.gen(function* () {
+              yield* reaches(device, "Synced")
+              assert.deepStrictEqual((yield* check(device)).open, [])
+              assert.include(guest.quarantine.entries[0]?.healed, "fetched again")
+              assert.isFalse([...guest.meta.keys()].some((key) => key.startsWith("sync/history/damaged")))
+              assert.deepStrictEqual(yield* titlesInDocs(guest, device), ["a", "b", "c"])
+            })
+          )
+        }),
+      30_000
+    )
+
+    it.live(
+      `CHECK-9 CHECK-19 and that no server has comes back from the memory of an open tab, and is sent (${happens})`,
+      () =>
+        Effect.gen(function* () {
+          const { guest, owner, server } = yield* twoDevices
+          yield* server.stop
+          yield* during(owner, (device) =>
+            Effect.gen(function* () {
+              yield* device.replica.change([insertTask("offline")])
+              harm(owner, "updates", [...owner.unsealed][0])
+              const report = yield* check(device)
+              assert.deepInclude(report.found[0], { table: "updates", isOnlyHere: true })
+              assert.include(report.found[0]?.healed, "elsewhere on this device")
+              assert.strictEqual(owner.unsealed.size, 1)
+            })
+          )
+          yield* during(owner, (device) =>
+            Effect.map(titlesInDocs(owner, device), (there) =>
+              assert.deepStrictEqual(there, ["a", "b", "c", "offline"])
+            )
+          )
+          yield* server.start
+          yield* during(owner, (device) => Effect.andThen(until(owner, isSent), reaches(device, "Synced")))
+          yield* during(guest, (device) => reaches(device, "Synced"))
+          assert.deepStrictEqual(titles(guest), ["a", "b", "c", "offline"])
+        }),
+      30_000
+    )
+
+    it.live(
+      `CHECK-9 CHECK-19 and is nowhere else is named as that, kept aside, and never called healed (${happens})`,
+      () =>
+        Effect.gen(function* () {
+          const { owner, server } = yield* twoDevices
+          yield* server.stop
+          yield* during(owner, (device) => device.replica.change([insertTask("offline")]))
+          harm(owner, "updates", [...owner.unsealed][0])
+          yield* server.start
+          yield* during(owner, (device) =>
+            Effect.gen(function* () {
+              const report = yield* check(device)
+              assert.deepInclude(report.found[0], { table: "updates", isOnlyHere: true })
+              yield* device.replica.syncNow
+              yield* reaches(device, "Synced")
+              const later = yield* check(device)
+              assert.deepStrictEqual([later.found.map(({ table }) => table), later.open.length], [["rows"], 1])
+              assert.isUndefined(later.open[0]?.healed)
+              // What only a row still showed is made what the doc says, and kept aside with the row.
+              assert.deepStrictEqual(titles(owner), ["a", "b", "c"])
+              assert.include(owner.quarantine.entries.at(-1)?.fields, "offline")
+            })
+          )
+        }),
+      30_000
+    )
+  })
+}
+
+describe("self-repair", () => {
   it.live(
     "CHECK-9 an own edit that no server has comes back where its content is whole, and is sent",
     () =>
@@ -65,57 +129,6 @@ describe("self-repair", () => {
         yield* during(owner, (device) => Effect.andThen(until(owner, isSent), reaches(device, "Synced")))
         yield* during(guest, (device) => reaches(device, "Synced"))
         assert.deepStrictEqual(titles(guest), ["a", "b", "c", "offline"])
-      }),
-    30_000
-  )
-
-  it.live(
-    "CHECK-9 an own edit whose bytes are broken comes back from the memory of an open tab",
-    () =>
-      Effect.gen(function* () {
-        const { owner, server } = yield* twoDevices
-        yield* server.stop
-        yield* during(owner, (device) =>
-          Effect.gen(function* () {
-            yield* device.replica.change([insertTask("offline")])
-            const [waiting] = owner.unsealed
-            spoil(owner, "updates", waiting, false)
-            const report = yield* check(device)
-            assert.include(report.found[0]?.healed, "elsewhere on this device")
-            assert.strictEqual(owner.unsealed.size, 1)
-          })
-        )
-        yield* during(owner, (device) =>
-          Effect.map(titlesInDocs(owner, device), (there) => assert.deepStrictEqual(there, ["a", "b", "c", "offline"]))
-        )
-      }),
-    30_000
-  )
-
-  it.live(
-    "CHECK-9 an own edit whose bytes are broken and that is nowhere else is reported, kept aside, and never called healed",
-    () =>
-      Effect.gen(function* () {
-        const { owner, server } = yield* twoDevices
-        yield* server.stop
-        yield* during(owner, (device) => device.replica.change([insertTask("offline")]))
-        const [waiting] = owner.unsealed
-        spoil(owner, "updates", waiting, false)
-        yield* server.start
-        yield* during(owner, (device) =>
-          Effect.gen(function* () {
-            const report = yield* check(device)
-            assert.deepInclude(report.found[0], { table: "updates", isOnlyHere: true })
-            yield* device.replica.syncNow
-            yield* reaches(device, "Synced")
-            const later = yield* check(device)
-            assert.deepStrictEqual([later.found.map(({ table }) => table), later.open.length], [["rows"], 1])
-            assert.isUndefined(later.open[0]?.healed)
-            // What only a row still showed is made what the doc says, and kept aside with the row.
-            assert.deepStrictEqual(titles(owner), ["a", "b", "c"])
-            assert.include(owner.quarantine.entries.at(-1)?.fields, "offline")
-          })
-        )
       }),
     30_000
   )
@@ -237,6 +250,30 @@ describe("self-repair", () => {
             assert.isFalse(owner.meta.has(historyKey("damaged", [...owner.localSeqsByDoc.keys()][0] ?? assert.fail())))
           })
         )
+      }),
+    30_000
+  )
+
+  it.live(
+    "CHECK-19 a sealed item that is gone: the tab that begins to sync seals and sends its edits again",
+    () =>
+      Effect.gen(function* () {
+        const { guest, owner, server } = yield* twoDevices
+        // The server takes no push, so that the item stays.
+        yield* server.tellDatabase(
+          `CREATE TRIGGER full BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'full'); END`
+        )
+        yield* during(owner, (device) =>
+          Effect.gen(function* () {
+            yield* device.replica.change([insertTask("packed")])
+            yield* until(owner, ({ sealed }) => sealed.size > 0)
+          })
+        )
+        vanish(owner, "sealed", [...owner.sealed.keys()][0])
+        yield* server.tellDatabase("DROP TRIGGER full")
+        yield* during(owner, (device) => Effect.andThen(until(owner, isSent), reaches(device, "Synced")))
+        yield* during(guest, (device) => reaches(device, "Synced"))
+        assert.deepStrictEqual(titles(guest), ["a", "b", "c", "packed"])
       }),
     30_000
   )
