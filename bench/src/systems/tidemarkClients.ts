@@ -10,9 +10,12 @@ import { idle, pushers } from "./tidemarkLoad.ts"
 const linkUses = 1_000
 const linkMillis = 3_600_000
 
-const textClient = (device: TidemarkDevice, name: string, known: string | undefined): TextClient => {
-  let id = known
-  const idNow = (): string | undefined => (id ??= idOfText(device, name))
+/** The id of the text of a name, once it has come. */
+type IdOf = (name: string) => string | undefined
+
+const textClient = (device: TidemarkDevice, name: string, idOf: IdOf): TextClient => {
+  let id: string | undefined
+  const idNow = (): string | undefined => (id ??= idOf(name))
   const text = (): string => {
     const found = idNow()
     return found === undefined ? "" : String(device.row("texts", found)?.["body"] ?? "")
@@ -31,9 +34,18 @@ const textClient = (device: TidemarkDevice, name: string, known: string | undefi
   }
 }
 
-const idOfText = (device: TidemarkDevice, name: string): string | undefined => {
-  const row = device.rows("texts").find((one) => one["name"] === name)
-  return row === undefined ? undefined : String(row["id"])
+/** Names are looked up in all texts, and again only when there was a commit since. */
+const textIdsOf = (device: TidemarkDevice): IdOf => {
+  const ids = new Map<string, string>()
+  let isBehind = true
+  device.onCommit(() => (isBehind = true))
+  return (name) => {
+    if (!ids.has(name) && isBehind) {
+      isBehind = false
+      for (const row of device.rows("texts")) ids.set(String(row["name"]), String(row["id"]))
+    }
+    return ids.get(name)
+  }
 }
 
 const recordsClient = (device: TidemarkDevice): RecordsClient => {
@@ -63,7 +75,11 @@ const recordsClient = (device: TidemarkDevice): RecordsClient => {
       const id = idOf(number)
       return id === undefined ? undefined : String(device.row("tasks", id)?.["title"])
     },
-    all: () => device.rows("tasks").map(rowToRecord),
+    all: () => {
+      const rows = device.rows("tasks")
+      for (const row of rows) ids.set(Number(row["number"]), String(row["id"]))
+      return rows.map(rowToRecord)
+    },
     onChange: (listener) => device.onCommit(listener)
   }
 }
@@ -76,26 +92,29 @@ const rowToRecord = (row: Row): BenchRecord => ({
   note: String(row["note"])
 })
 
-const sessionOf = (device: TidemarkDevice): Session => ({
-  create: async (name) => {
-    const values = { name }
-    const { ids } = await device.change([{ _tag: "Ensure", table: "texts", key: RecordKey.make(name), values }])
-    return textClient(device, name, ids[0])
-  },
-  open: async (name) => {
-    await device.synced()
-    return textClient(device, name, undefined)
-  },
-  records: async () => {
-    await device.synced()
-    return recordsClient(device)
-  },
-  flushed: () => device.flushed(),
-  disconnect: () => device.disconnect(),
-  reconnect: () => device.reconnect(),
-  close: () => device.close(),
-  storeFile: device.path
-})
+const sessionOf = (device: TidemarkDevice): Session => {
+  const textIdOf = textIdsOf(device)
+  return {
+    create: async (name) => {
+      const values = { name }
+      const { ids } = await device.change([{ _tag: "Ensure", table: "texts", key: RecordKey.make(name), values }])
+      return textClient(device, name, () => ids[0])
+    },
+    open: async (name) => {
+      await device.synced()
+      return textClient(device, name, textIdOf)
+    },
+    records: async () => {
+      await device.synced()
+      return recordsClient(device)
+    },
+    flushed: () => device.flushed(),
+    disconnect: () => device.disconnect(),
+    reconnect: () => device.reconnect(),
+    close: () => device.close(),
+    storeFile: device.path
+  }
+}
 
 export const clients: SystemClients = {
   prepare: async (place) => {

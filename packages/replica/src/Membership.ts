@@ -66,16 +66,29 @@ const makeMembership = Effect.fnUntraced(function* () {
   const semaphore = yield* Semaphore.make(1)
   let known: RosterState | undefined
 
-  /** Whether the store still has the folded list: another tab may have put one in its place that says more. */
-  const isStill = Effect.fnUntraced(function* ({ head, number }: RosterState) {
-    const key = statementKey(number)
-    const value = (yield* store.meta([key])).get(key)
-    return value === undefined || hashOf(yield* decodeStatementMeta(key, value)) === head
+  /** The folded list's last statement as it was met in the store last. */
+  let met: { readonly head: Hash; readonly value: string } | undefined
+
+  /** Whether this is the folded list's last statement: another tab may have put a list in its place that says more. */
+  const isStill = Effect.fnUntraced(function* ({ head, number }: RosterState, value: string | undefined) {
+    if (value === undefined || (met?.head === head && met.value === value)) return true
+    if (hashOf(yield* decodeStatementMeta(statementKey(number), value)) !== head) return false
+    met = { head, value }
+    return true
+  })
+
+  /** What is folded, where the store has exactly that: the one case of nearly every look. */
+  const unmoved = Effect.fnUntraced(function* (state: RosterState) {
+    const [last, next] = [statementKey(state.number), statementKey(state.number + 1)]
+    const meta = yield* store.meta([last, next])
+    return { isSame: yield* isStill(state, meta.get(last)), isAll: !meta.has(next) }
   })
 
   /** Folds what the store has beyond what is folded. What does not follow is as good as lost: it is pulled again. */
   const folded = Effect.gen(function* () {
-    const from = known !== undefined && (yield* isStill(known)) ? known : undefined
+    const look = known === undefined ? undefined : yield* unmoved(known)
+    if (look?.isSame === true && look.isAll) return known
+    const from = look?.isSame === true ? known : undefined
     const news = yield* storedStatements(store, from?.number ?? 0)
     if (news.length === 0) return known
     const next = yield* foldRoster(news, from)

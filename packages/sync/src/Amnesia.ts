@@ -67,7 +67,7 @@ export const makeAmnesia = Effect.fnUntraced(function* (
       const notes = yield* store.metaUnder(historyPrefix)
       if (Equal.equals(common, cursor)) return
       const isSettled = yield* turn.lock.withPermit(
-        fencedWrite(store, turn, {}, (now) => {
+        fencedWrite(store, turn, { hasDevices: true }, (now) => {
           // A slice or a receipt came in between: what was found may not be the last common place any more.
           if (!Equal.equals(now.cursor, cursor)) return { value: false }
           return { value: true, batch: forgetAbove(now, common, log, notes) }

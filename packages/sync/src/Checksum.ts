@@ -20,7 +20,14 @@ export class Checksum {
   text(value: string): this {
     this.#take(kinds.text)
     this.#take(value.length)
-    for (let index = 0; index < value.length; index++) this.#take(value.charCodeAt(index))
+    let [high, low] = [this.#high, this.#low]
+    for (let index = 0; index < value.length; index++) {
+      const unit = value.charCodeAt(index)
+      high = stepHigh(high, unit)
+      low = stepLow(low, unit)
+    }
+    this.#high = high
+    this.#low = low
     return this
   }
 

@@ -59,13 +59,13 @@ export const makeCursorReports = Effect.fnUntraced(function* (
     const others = answer.cursors.filter((one) => one.device !== device)
     const own = answer.cursors.find((one) => one.device === device)?.cursor
     const cursor = yield* turn.lock.withPermit(
-      fencedWrite(store, turn, {}, (known) => {
+      fencedWrite(store, turn, { hasDevices: true }, (known) => {
         const devices = meetReports(known, known.devices, { head: answer.head, cursors: others })
         const isNews = !Equal.equals(devices, known.devices)
         return { value: known.cursor, batch: isNews ? { own: { devices } } : undefined }
       })
     )
-    return { isKnown: isSame(cursor, own) }
+    return { isKnown: isSame(cursor, own), reports: answer.cursors.length }
   })
 
   const run = Effect.gen(function* () {
@@ -93,11 +93,11 @@ export const makeCursorReports = Effect.fnUntraced(function* (
         yield* Effect.timeoutOption(Queue.take(wake), Math.ceil(step.millis))
         continue
       }
-      const done = yield* attempt(step._tag === "Ask" ? ask : Effect.as(report, { isKnown: true }))
+      const done = yield* attempt(step._tag === "Ask" ? ask : Effect.as(report, { isKnown: true, reports: 0 }))
       const now = yield* monotonicMillis
       if (Option.isNone(done)) pace = paceFailed(pace, now)
       else {
-        pace = step._tag === "Ask" ? paceAsked(pace, now) : paceReported(pace, at, now)
+        pace = step._tag === "Ask" ? paceAsked(pace, now, done.value.reports) : paceReported(pace, at, now)
         // A server that does not know where we stand (it is new, or was set back) is told.
         if (!done.value.isKnown) pace = paceMoved(pace, now, yield* Random.next)
       }

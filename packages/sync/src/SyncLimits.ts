@@ -99,6 +99,9 @@ export const reportMovingMillis = 5_000
 export const cursorsAskMillisMin = 3_000
 export const cursorsAskMillisMax = 60_000
 
+/** For each report that the last answer held the next question waits so long, in milliseconds: verifying one takes about 0.2. */
+export const cursorsAskMillisEach = 200
+
 /** Reports and questions about cursors are spread over this time, so that devices that hear the same do not all answer at once. */
 export const reportSpreadMillis = 1_000
 

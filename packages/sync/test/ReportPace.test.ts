@@ -12,7 +12,7 @@ import {
 } from "../src/internal/reportPace.ts"
 
 /** At `at`, asked just now, nothing due. */
-const resting = (at: number): ReportPace => paceAsked(beginPace(at, 0), at)
+const resting = (at: number): ReportPace => paceAsked(beginPace(at, 0), at, 15)
 
 describe("the pace of reports", () => {
   it("CURSOR-2 a cursor is reported when it has rested for a second, not a millisecond before", () => {
@@ -54,6 +54,11 @@ describe("the pace of reports", () => {
     assert.deepStrictEqual(nextReportStep(paceHinted(resting(0), 10_000, 1), 10_999), { _tag: "Wait", millis: 1 })
     assert.deepStrictEqual(nextReportStep(resting(0), 59_999), { _tag: "Wait", millis: 1 })
     assert.deepStrictEqual(nextReportStep(resting(0), 60_000), { _tag: "Ask" })
+  })
+
+  it("CURSOR-3 among more than fifteen devices a hint is followed the later the more there are, up to a minute", () => {
+    const dueAfter = (reports: number) => paceHinted(paceAsked(beginPace(0, 0), 0, reports), 100, 0).askDue
+    assert.deepStrictEqual([0, 15, 16, 100, 300, 10_000].map(dueAfter), [3_000, 3_000, 3_200, 20_000, 60_000, 60_000])
   })
 
   it("CURSOR-3 failures are repeated later and later, up to a minute; a success ends that", () => {

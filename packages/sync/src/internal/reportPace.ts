@@ -2,9 +2,10 @@
  * When to report how far this device has come, and when to ask how far the others have. Pure.
  *
  * A cursor that rests is reported once; one that keeps moving every few seconds. News of others is asked for soon after a
- * hint, never more often than every few seconds, and now and then without one [CURSOR-2, CURSOR-3].
+ * hint, never more often than every few seconds (less often where there are many), and now and then without one [CURSOR-2, CURSOR-3].
  */
 import {
+  cursorsAskMillisEach,
   cursorsAskMillisMax,
   cursorsAskMillisMin,
   reportMovingMillis,
@@ -22,6 +23,8 @@ export interface ReportPace {
   readonly askDue: number
   readonly reportedAt: number
   readonly askedAt: number
+  /** Reports in the last answer, each of which was a signature to verify. */
+  readonly reports: number
   /** Failures in a row, and when the last one was. */
   readonly failures: number
   readonly failedAt: number
@@ -33,6 +36,7 @@ export const beginPace = (at: number, random: number): ReportPace => ({
   askDue: at + random * reportSpreadMillis,
   reportedAt: -Infinity,
   askedAt: -Infinity,
+  reports: 0,
   failures: 0,
   failedAt: -Infinity
 })
@@ -47,8 +51,12 @@ export const paceMoved = (pace: ReportPace, at: number, random: number): ReportP
 
 export const paceHinted = (pace: ReportPace, at: number, random: number): ReportPace => ({
   ...pace,
-  askDue: Math.min(pace.askDue, Math.max(at + random * reportSpreadMillis, pace.askedAt + cursorsAskMillisMin))
+  askDue: Math.min(pace.askDue, Math.max(at + random * reportSpreadMillis, pace.askedAt + askRestMillis(pace)))
 })
+
+/** Among many devices that all move, each would spend its time on the reports of all the others. */
+const askRestMillis = ({ reports }: ReportPace): number =>
+  Math.min(Math.max(cursorsAskMillisMin, reports * cursorsAskMillisEach), cursorsAskMillisMax)
 
 /** A report succeeded; `began`: when it was begun. A move since then is another one. */
 export const paceReported = (pace: ReportPace, began: number, at: number): ReportPace => ({
@@ -58,10 +66,12 @@ export const paceReported = (pace: ReportPace, began: number, at: number): Repor
   failures: 0
 })
 
-export const paceAsked = (pace: ReportPace, at: number): ReportPace => ({
+/** An answer with so many reports came. */
+export const paceAsked = (pace: ReportPace, at: number, reports: number): ReportPace => ({
   ...pace,
   askDue: at + cursorsAskMillisMax,
   askedAt: at,
+  reports,
   failures: 0
 })
 

@@ -32,6 +32,7 @@ export interface OwnMeta {
   readonly refill: LogId | undefined
   /** Another copy of this device writes: this one has to become a device of its own. */
   readonly isCopied: boolean
+  /** Where the other devices are; empty where it was not asked for, since it grows with their number. */
   readonly devices: DevicePlaces
 }
 
@@ -60,8 +61,8 @@ const encode = {
   devices: Schema.encodeSync(DevicesJson)
 } as const
 
-/** Where they are kept. */
-export const ownKeys: ReadonlyArray<string> = Object.values(metaKeys)
+/** Where they are kept, but for `devices`. */
+export const ownKeys: ReadonlyArray<string> = Object.values(metaKeys).filter((key) => key !== metaKeys.devices)
 
 const damaged = (key: string) =>
   new StoreFailed({
@@ -142,6 +143,12 @@ export interface OwnDecision<A> {
   readonly value: A
 }
 
+/** What a decision looks at beside the engine's own values. */
+export interface OwnRequest extends Partial<Pick<WriteRequest, "sealed" | "docs" | "relaxed">> {
+  /** Whether it needs to know where the other devices are. */
+  readonly hasDevices?: true
+}
+
 /**
  * One transaction of the tab that syncs. Where it is interrupted its outcome is unknown, which does no harm: whatever comes
  * next reads the store first. Fails with `FenceLost` where another tab's nonce is stored, and with `damaged` where a value of the engine does not decode.
@@ -149,11 +156,11 @@ export interface OwnDecision<A> {
 export const fencedWrite = Effect.fnUntraced(function* <A>(
   store: LocalStore["Service"],
   turn: Turn,
-  request: Partial<Pick<WriteRequest, "sealed" | "docs" | "relaxed">>,
+  { hasDevices, ...request }: OwnRequest,
   decide: (own: OwnMeta, view: WriteView) => OwnDecision<A>
 ): Effect.fn.Return<A, StoreFailed | FenceLost> {
   const written = yield* store.write<Result.Result<A, StoreFailed | FenceLost>>(
-    { docs: [], meta: ownKeys, ...request },
+    { docs: [], meta: hasDevices === true ? [...ownKeys, metaKeys.devices] : ownKeys, ...request },
     (view) => {
       const own = decodeMeta(view.meta)
       if (Result.isFailure(own)) return { _tag: "Abort", value: Result.fail(own.failure) }
