@@ -38,7 +38,7 @@ export class TidemarkDevice {
       )
       return { store, replica: Context.get(yield* Layer.build(replica), Replica) }
     }).pipe(Effect.provide(platform), Scope.provide(scope))
-    const { replica, store } = await oneByOne(() => Effect.runPromise(opening))
+    const { replica, store } = await Effect.runPromise(opening)
     return new TidemarkDevice(path, scope, store, replica)
   }
 
@@ -138,15 +138,6 @@ export class TidemarkDevice {
     this.#rows.close()
     await Effect.runPromise(Scope.close(this.#scope, Exit.void))
   }
-}
-
-let opened: Promise<unknown> = Promise.resolve()
-
-/** Each admission appends to one list by compare-and-set: a hundred devices of one process at once would overtake each other. */
-const oneByOne = <A>(work: () => Promise<A>): Promise<A> => {
-  const next = opened.then(work, work)
-  opened = next.catch(() => undefined)
-  return next
 }
 
 const joined = Effect.fnUntraced(function* (invitation: string) {

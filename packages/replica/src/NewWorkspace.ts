@@ -4,8 +4,8 @@
  * Making one needs no network: the server learns of it at the first contact. Joining needs the network once, and no owner
  * awake: the link's own key signs the admission and opens the workspace key. Rules: docs/spec/replica.md.
  */
-import { Clock, Effect, Option, Result, Schedule, Schema } from "effect"
-import type { WorkspaceId } from "@tidemark/protocol"
+import { Clock, Effect, Option, Random, Result, Schedule, Schema } from "effect"
+import type { RosterNumber, WorkspaceId } from "@tidemark/protocol"
 import {
   deviceIdOf,
   foldRoster,
@@ -18,11 +18,12 @@ import {
   makeProof,
   type Primitives,
   publicKeysOf,
+  type RosterState,
   statementText,
   unwrapKeyring,
   workspaceIdOf
 } from "@tidemark/crypto"
-import type { LocalStore, StoreFailed } from "@tidemark/sync"
+import { type LocalStore, monotonicMillis, type StoreFailed } from "@tidemark/sync"
 import { installedMeta, installWorkspace } from "./Identity.ts"
 import { pullStatements } from "./internal/pullStatements.ts"
 import { ServerApi, type ServerError, type Session } from "./ServerApi.ts"
@@ -56,8 +57,15 @@ export class JoinFailed extends Schema.TaggedError<JoinFailed>()("JoinFailed", {
   message: Schema.String
 }) {}
 
-/** How often an admission is built again because somebody else appended to the roster first, or no answer came. */
-const admitAttemptsMax = 8
+/** How often an admission is sent in all while no answer comes. */
+const unansweredMax = 8
+
+/** How long an admission is built again because others appended to the roster first, in milliseconds [REPLICA-26]. */
+const overtakenMillisMax = 60_000
+
+/** How long it waits before that, in milliseconds: between 0 and 50, 100, 200 … 1,600, by chance. */
+const overtakenWaitMillis = (times: number, random: number): number =>
+  Math.round(50 * 2 ** Math.min(times - 1, 5) * random)
 
 /** Waits 0.5 s, 1 s, 2 s … 16 s: about half a minute in all, to learn whether an admission without an answer arrived. */
 const rosterSchedule = Schedule.exponential("500 millis").pipe(Schedule.upTo({ times: 6 }))
@@ -66,7 +74,8 @@ const rosterSchedule = Schedule.exponential("500 millis").pipe(Schedule.upTo({ t
  * Joins by a link. `name` is this device's own word for the workspace.
  *
  * A link for one device is used up by the first admission that arrives, so the same keys are kept throughout: where the
- * answer to an admission is lost, the roster tells whether it arrived [REPLICA-23].
+ * answer to an admission is lost, the roster tells whether it arrived [REPLICA-23]. Where others were faster, it is tried again
+ * after a while that is the longer, by chance, the more often that happened [REPLICA-26].
  */
 export const joinWorkspace = Effect.fn("joinWorkspace")(function* (options: {
   readonly link: Link
@@ -78,9 +87,14 @@ export const joinWorkspace = Effect.fn("joinWorkspace")(function* (options: {
   const secret = yield* makeDeviceSecret
   const keys = yield* publicKeysOf(secret)
   const identity = { workspace: link.workspace, device: deviceIdOf(keys.signing), secret, origin: link.origin, name }
-  let unanswered: JoinFailed | undefined
-  for (let attempt = 0; attempt < admitAttemptsMax; attempt++) {
-    const { state, statements } = yield* unanswered === undefined ? pullRoster(session) : pullRosterPatiently(session)
+  const began = yield* monotonicMillis
+  let known: KnownRoster | undefined
+  let unanswered = 0
+  let overtaken = 0
+  for (;;) {
+    const pull = pullRoster(session, known)
+    known = yield* unanswered === 0 ? pull : Effect.retry(pull, rosterRetry)
+    const { state, statements } = known
     const granted = state.grants.get(grant)
     if (granted === undefined) return yield* failed("unknown", "This workspace knows no such link. Ask for a new one.")
     const keyring = yield* unwrapKeyring(granted.wraps, grant, linkSecret.agreementSeed).pipe(
@@ -96,33 +110,58 @@ export const joinWorkspace = Effect.fn("joinWorkspace")(function* (options: {
     if (state.devices.has(identity.device)) return joinedBy(statements)
     const admitted = yield* Effect.result(admit(session, { state, grant, link, keyring, secret }))
     if (Result.isFailure(admitted)) {
-      if (admitted.failure.reason !== "unreachable") return yield* admitted.failure
-      unanswered = admitted.failure
+      unanswered += 1
+      if (admitted.failure.reason !== "unreachable" || unanswered >= unansweredMax) return yield* admitted.failure
     } else if (Option.isSome(admitted.success)) return joinedBy([...statements, admitted.success.value])
+    else {
+      overtaken += 1
+      if ((yield* monotonicMillis) - began >= overtakenMillisMax) return yield* tooBusy()
+      yield* Effect.sleep(overtakenWaitMillis(overtaken, yield* Random.next))
+    }
   }
-  if (unanswered !== undefined) return yield* unanswered
-  return yield* failed("server", "The workspace is too busy to let this device in right now. Open the link again.")
 })
+
+const tooBusy = () =>
+  failed(
+    "server",
+    "Others kept joining or being changed for a minute, and this device could not get in between. Nothing was changed here; open the link again in a while."
+  )
 
 const failed = (reason: JoinFailed["reason"], message: string) => new JoinFailed({ reason, message })
 
 const rosterUntrusted = () =>
   failed("server", "The server's list of members does not check out. Do not trust this server; nothing was changed.")
 
-/** Every statement the server has, verified. */
-export const pullRoster = Effect.fnUntraced(function* (session: Session) {
+/** A roster with its statements. */
+interface KnownRoster {
+  readonly state: RosterState
+  readonly statements: ReadonlyArray<Uint8Array>
+}
+
+/** Every statement the server has, verified. Those that are known already are not asked for again while the list goes on from them. */
+export const pullRoster = Effect.fnUntraced(function* (
+  session: Session,
+  known?: KnownRoster
+): Effect.fn.Return<KnownRoster, JoinFailed, ServerApi | Primitives> {
   const api = yield* ServerApi
-  const statements = yield* pullStatements((after) => Effect.mapError(api.roster(session, after), joinFailedOf))
+  const read = (after: RosterNumber) => Effect.mapError(api.roster(session, after), joinFailedOf)
+  const statements = yield* pullStatements(read, known?.statements)
   if (typeof statements === "string") return yield* rosterUntrusted()
-  const { refusedAt, state } = yield* foldRoster(statements)
+  const { refusedAt, state = known?.state } = yield* foldRoster(
+    statements.slice(known?.statements.length ?? 0),
+    known?.state
+  )
+  if (refusedAt !== undefined && known !== undefined) return yield* pullRoster(session)
   if (state === undefined || refusedAt !== undefined || state.workspace !== session.workspace) {
     return yield* rosterUntrusted()
   }
   return { state, statements }
 })
 
-const pullRosterPatiently = (session: Session) =>
-  Effect.retry(pullRoster(session), { schedule: rosterSchedule, while: ({ reason }) => reason === "unreachable" })
+const rosterRetry = {
+  schedule: rosterSchedule,
+  while: ({ reason }: JoinFailed) => reason === "unreachable"
+}
 
 /** Appends the admission. None: the roster has moved on; pull it and build the statement again. */
 const admit = Effect.fnUntraced(function* (

@@ -1,12 +1,13 @@
 /** Joining by a link over a network that loses answers, and from a server that lies. Rules: docs/spec/replica.md. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Clock, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { RosterNumber, statementCountMax } from "@tidemark/protocol"
-import { type Link, Primitives } from "@tidemark/crypto"
+import { foldRoster, type Link, Primitives } from "@tidemark/crypto"
 import { joinWorkspace, Membership } from "@tidemark/replica"
 import { LocalStoreMemory, MemoryDisk } from "@tidemark/sync"
-import { RosterServer, withLink } from "./support/rosterServer.ts"
+import { SeededPrimitives, SeededRandom } from "@tidemark/testing"
+import { RosterServer, withLink, withLinkFor } from "./support/rosterServer.ts"
 
 const run = Effect.provide(Primitives.layerWebCrypto)
 
@@ -72,6 +73,52 @@ describe("a link for one device", () => {
       const error = yield* Effect.flip(join(server, link))
       assert.deepStrictEqual([error.reason, server.admits], ["spent", 2])
     }).pipe(run, Effect.scoped)
+  )
+})
+
+describe("a link that many open at once", () => {
+  /** Nothing leaves the thread, so that time passes only where everybody waits for it. */
+  const runSeeded = Effect.provide(SeededPrimitives.layer(new SeededRandom("joining")))
+
+  /** Lets time pass until it is done; how much, in milliseconds. */
+  const passing = Effect.fnUntraced(function* <A, E, R>(work: Effect.Effect<A, E, R>) {
+    const began = yield* Clock.currentTimeMillis
+    const done = yield* Effect.forkChild(work)
+    while (done.pollUnsafe() === undefined) yield* TestClock.adjust("5 millis")
+    return { value: yield* Fiber.join(done), millis: (yield* Clock.currentTimeMillis) - began }
+  })
+
+  it.effect("REPLICA-26 forty devices get in, each once, within half a minute", () =>
+    Effect.gen(function* () {
+      const { link, statements } = yield* withLinkFor(40)
+      const server = new RosterServer(statements)
+      server.callMillis = 10
+      const devices = Array.from({ length: 40 }, () => join(server, link))
+      const { millis } = yield* passing(Effect.all(devices, { concurrency: "unbounded" }))
+      assert.strictEqual(server.statements.length, statements.length + 40)
+      const { refusedAt, state } = yield* foldRoster(server.statements)
+      assert.deepStrictEqual([refusedAt, state?.devices.size], [undefined, 41])
+      assert.isBelow(millis, 30_000)
+      const late = yield* passing(Effect.flip(join(server, link)))
+      assert.strictEqual(late.value.reason, "spent")
+    }).pipe(runSeeded, Effect.scoped)
+  )
+
+  it.effect("REPLICA-26 where others are always faster it ends after a minute, and says what to do", () =>
+    Effect.gen(function* () {
+      const { link, statements } = yield* withLink
+      const server = new RosterServer(statements)
+      server.callMillis = 10
+      server.isBusy = true
+      const { millis, value: error } = yield* passing(Effect.flip(join(server, link)))
+      assert.strictEqual(error.reason, "server")
+      assert.include(error.message, "open the link again")
+      assert.isAtLeast(millis, 60_000)
+      assert.isBelow(millis, 62_000)
+      // Less than one admission in half a second once it is known that others are at it.
+      assert.isAtMost(server.admits, 120)
+      assert.strictEqual(server.statements.length, statements.length)
+    }).pipe(runSeeded, Effect.scoped)
   )
 })
 

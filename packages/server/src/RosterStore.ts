@@ -163,6 +163,13 @@ const make = Effect.gen(function* () {
     return stored !== undefined && sameBytes(stored, statement)
   })
 
+  /** Whether the store's last statement is the last one that is folded here. */
+  const isStoredHead = Effect.fnUntraced(function* (workspace: WorkspaceId, { head, number }: RosterState) {
+    if ((yield* numberOf(workspace)) !== number) return false
+    const [stored] = yield* storage.after(workspace, RosterNumber.make(number - 1))
+    return stored !== undefined && hashOf(stored) === head
+  })
+
   const append = Effect.fn("Roster.append")(function* (workspace: WorkspaceId, statement: Uint8Array) {
     const { body } = yield* Effect.fromResult(decodeStatement(statement))
     if (body.kind === "unknown") return yield* tooNew()
@@ -175,8 +182,8 @@ const make = Effect.gen(function* () {
     const previous = body.kind === "found" ? undefined : body.previous
     const follows = ({ head, number }: RosterState) => body.number === number + 1 && previous === head
     let now = yield* state(workspace)
-    if (!follows(now)) {
-      // Before it is refused, it is compared with what the store has now.
+    // Before it is refused, it is compared with what the store has now.
+    if (!follows(now) && !(yield* isStoredHead(workspace, now))) {
       cache.delete(workspace)
       now = yield* state(workspace)
     }

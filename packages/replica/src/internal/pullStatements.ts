@@ -5,11 +5,12 @@ import { RosterNumber, type RosterPage, statementCountMax } from "@tidemark/prot
 /** Why a list was not read to its end: a page of another place than was asked for, or more than any list holds [REPLICA-24]. */
 type PullRefused = "otherPage" | "tooLong"
 
-/** All statements, or why not. */
+/** All statements, those that are `known` without asking; or why not. */
 export const pullStatements = Effect.fnUntraced(function* <E, R>(
-  read: (after: RosterNumber) => Effect.Effect<RosterPage, E, R>
+  read: (after: RosterNumber) => Effect.Effect<RosterPage, E, R>,
+  known: ReadonlyArray<Uint8Array> = []
 ) {
-  const statements: Array<Uint8Array> = []
+  const statements = [...known]
   for (;;) {
     const page = yield* read(RosterNumber.make(statements.length))
     if (page.statements.length === 0) return statements

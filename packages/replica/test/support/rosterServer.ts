@@ -1,14 +1,16 @@
 /** A workspace with a link for one device, and a server that knows its roster, over a network that loses answers. */
 import { Effect, Layer, Stream } from "effect"
 import { RosterMoved, RosterNumber, type RosterPage } from "@tidemark/protocol"
-import { foldRoster, type Link, makeGrant, Primitives } from "@tidemark/crypto"
+import { foldRoster, type Link, makeGrant, Primitives, type RosterState } from "@tidemark/crypto"
 import { createWorkspace, Membership, ServerApi, type ServerError } from "@tidemark/replica"
 import { LocalStoreMemory, MemoryDisk, Unreachable } from "@tidemark/sync"
 
+const moved = () => new RosterMoved({ number: RosterNumber.make(0), message: "moved" })
+
 const down = () => new Unreachable({ message: "The network is gone." })
 
-/** The workspace: its founder's parts, the link, and the statements so far. */
-export const withLink = Effect.gen(function* () {
+/** The workspace: its founder's parts, a link for so many devices, and the statements so far. */
+export const withLinkFor = Effect.fnUntraced(function* (uses: number) {
   const made = yield* createWorkspace({ origin: "http://localhost", name: "w" })
   const store = LocalStoreMemory.layer(new MemoryDisk())
   yield* Effect.provide(made.install, store)
@@ -23,7 +25,7 @@ export const withLink = Effect.gen(function* () {
     keyring: membership.keyring,
     role: "editor",
     expiresAt: 1e12,
-    uses: 1,
+    uses,
     at: 1
   })
   const { linkSecret } = grant
@@ -31,27 +33,43 @@ export const withLink = Effect.gen(function* () {
   return { context, link, statements: [...(yield* membership.statements), grant.bytes] }
 })
 
+/** With a link for one device. */
+export const withLink = withLinkFor(1)
+
 /** What happens to the n-th admission, counted from 1. */
 export type Fate = "arrives" | "answerLost" | "lost"
 
 /** A server with this roster, reached over a network that loses admissions. */
 export class RosterServer {
   readonly statements: Array<Uint8Array>
+  #folded: RosterState | undefined
   fates: Array<Fate> = []
   admits = 0
   rosterPulls = 0
   /** How many roster pulls fail after an admission was sent. */
   rosterFailures = 0
+  /** How long each call takes, in milliseconds: others are served meanwhile. */
+  callMillis = 0
+  /** Every admission finds that somebody was faster. */
+  isBusy = false
   changePage: (page: RosterPage) => RosterPage = (page) => page
 
   constructor(statements: ReadonlyArray<Uint8Array>) {
     this.statements = [...statements]
   }
 
-  get layer(): Layer.Layer<ServerApi> {
+  get layer(): Layer.Layer<ServerApi, never, Primitives> {
+    return Layer.effect(
+      ServerApi,
+      Effect.map(Primitives, (primitives) => this.#api(primitives))
+    )
+  }
+
+  #api(primitives: Primitives["Service"]): ServerApi["Service"] {
     const unused = Effect.die("not part of joining")
-    return Layer.succeed(ServerApi, {
-      challenge: Effect.succeed("A".repeat(43)),
+    const call = Effect.suspend(() => (this.callMillis === 0 ? Effect.void : Effect.sleep(this.callMillis)))
+    return {
+      challenge: Effect.as(call, "A".repeat(43)),
       found: () => unused,
       renew: () => Effect.succeed({ token: "device token", expiresInMillis: 900_000, role: "owner" as const }),
       grant: () => unused,
@@ -69,9 +87,14 @@ export class RosterServer {
       report: () => unused,
       cursors: () => unused,
       live: () => Stream.die("not part of joining"),
-      roster: (_session, after) => Effect.suspend(() => this.#roster(after)),
+      roster: (_session, after) =>
+        Effect.andThen(
+          call,
+          Effect.suspend(() => this.#roster(after))
+        ),
       admit: (_session, statement) =>
         Effect.gen({ self: this }, function* () {
+          yield* call
           this.admits += 1
           const fate = this.fates.shift() ?? "arrives"
           if (fate === "lost") return yield* down()
@@ -79,8 +102,8 @@ export class RosterServer {
           if (fate === "answerLost") return yield* down()
           const number = RosterNumber.make(this.statements.length)
           return { number, token: "device token", expiresInMillis: 900_000, role: "editor" as const }
-        }).pipe(Effect.provide(Layer.orDie(Primitives.layerWebCrypto)))
-    })
+        }).pipe(Effect.provideService(Primitives, primitives))
+    }
   }
 
   #roster(after: RosterNumber): Effect.Effect<RosterPage, ServerError> {
@@ -91,9 +114,12 @@ export class RosterServer {
   }
 
   readonly #append = Effect.fnUntraced(function* (this: RosterServer, statement: Uint8Array) {
-    const { refusedAt } = yield* foldRoster([...this.statements, statement])
-    if (refusedAt === undefined) this.statements.push(statement)
-    else if (refusedAt.error._tag === "StatementRefused") return yield* refusedAt.error
-    else return yield* new RosterMoved({ number: RosterNumber.make(0), message: "moved" })
+    const before = this.#folded ?? (yield* foldRoster(this.statements)).state
+    const { refusedAt, state } = yield* foldRoster([statement], before)
+    if (refusedAt?.error._tag === "StatementRefused") return yield* refusedAt.error
+    const isFirst = this.#folded === undefined || this.#folded === before
+    if (refusedAt !== undefined || !isFirst || this.isBusy) return yield* moved()
+    this.#folded = state
+    this.statements.push(statement)
   })
 }
