@@ -48,14 +48,20 @@ export class RosterServer {
   rosterPulls = 0
   /** How many roster pulls fail after an admission was sent. */
   rosterFailures = 0
-  /** How long each call takes, in milliseconds: others are served meanwhile. */
-  callMillis = 0
+  /** Calls wait on their way until they are delivered. */
+  isSlow = false
+  readonly #underWay: Array<() => void> = []
   /** Every admission finds that somebody was faster. */
   isBusy = false
   changePage: (page: RosterPage) => RosterPage = (page) => page
 
   constructor(statements: ReadonlyArray<Uint8Array>) {
     this.statements = [...statements]
+  }
+
+  /** Lets every call that is under way arrive. */
+  deliver(): void {
+    for (const arrive of this.#underWay.splice(0)) arrive()
   }
 
   get layer(): Layer.Layer<ServerApi, never, Primitives> {
@@ -67,7 +73,10 @@ export class RosterServer {
 
   #api(primitives: Primitives["Service"]): ServerApi["Service"] {
     const unused = Effect.die("not part of joining")
-    const call = Effect.suspend(() => (this.callMillis === 0 ? Effect.void : Effect.sleep(this.callMillis)))
+    const call = Effect.callback<void>((resume) => {
+      if (this.isSlow) this.#underWay.push(() => resume(Effect.void))
+      else resume(Effect.void)
+    })
     return {
       challenge: Effect.as(call, "A".repeat(43)),
       found: () => unused,
