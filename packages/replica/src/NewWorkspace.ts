@@ -60,7 +60,7 @@ export class JoinFailed extends Schema.TaggedError<JoinFailed>()("JoinFailed", {
 /** How often an admission is sent in all while no answer comes. */
 const unansweredMax = 8
 
-/** How long an admission is built again because others appended to the roster first, in milliseconds [REPLICA-27]. */
+/** How long an admission is built again because others appended to the roster first, in milliseconds [REPLICA-28]. */
 const overtakenMillisMax = 60_000
 
 /** How long it waits before that, in milliseconds: between 0 and 50, 100, 200 … 1,600, by chance. */
@@ -75,7 +75,7 @@ const rosterSchedule = Schedule.exponential("500 millis").pipe(Schedule.upTo({ t
  *
  * A link for one device is used up by the first admission that arrives, so the same keys are kept throughout: where the
  * answer to an admission is lost, the roster tells whether it arrived [REPLICA-23]. Where others were faster, it is tried again
- * after a while that is the longer, by chance, the more often that happened [REPLICA-27].
+ * after a while that is the longer, by chance, the more often that happened [REPLICA-28].
  */
 export const joinWorkspace = Effect.fn("joinWorkspace")(function* (options: {
   readonly link: Link

@@ -93,7 +93,7 @@ describe("a link that many open at once", () => {
     return { value: yield* Fiber.join(done), millis: (yield* Clock.currentTimeMillis) - began }
   })
 
-  it.effect("REPLICA-27 forty devices get in, each once, within half a minute", () =>
+  it.effect("REPLICA-28 forty devices get in, each once, within half a minute", () =>
     Effect.gen(function* () {
       const { link, statements } = yield* withLinkFor(40)
       const server = new RosterServer(statements)
@@ -108,7 +108,7 @@ describe("a link that many open at once", () => {
     }).pipe(runSeeded, Effect.scoped)
   )
 
-  it.effect("REPLICA-27 where others are always faster it ends after a minute, and says what to do", () =>
+  it.effect("REPLICA-28 where others are always faster it ends after a minute, and says what to do", () =>
     Effect.gen(function* () {
       const { link, statements } = yield* withLink
       const server = new RosterServer(statements)
