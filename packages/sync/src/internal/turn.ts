@@ -70,13 +70,26 @@ const damaged = (key: string) =>
     message: `The stored value of ${key} cannot be read. Your edits are kept; reload, and export your data if this stays.`
   })
 
+/** What each key was last decoded from, and to: every transaction of the engine reads them all, and few change. */
+const lastRead = new Map<string, { readonly text: string; readonly value: unknown }>()
+
+/** Decodes a text; the same one as the last time gives the same value, which nobody changes. */
+const decodeOnce = <A>(schema: Schema.Codec<A, string>, key: string, text: string): Result.Result<A, StoreFailed> => {
+  const last = lastRead.get(key)
+  // One key has one schema.
+  if (last?.text === text) return Result.succeed(last.value as A)
+  const decoded = Schema.decodeResult(schema)(text)
+  if (Result.isFailure(decoded)) return Result.fail(damaged(key))
+  lastRead.set(key, { text, value: decoded.success })
+  return Result.succeed(decoded.success)
+}
+
 /** Fails with `damaged` where a value does not decode. */
 export const decodeMeta = (meta: ReadonlyMap<string, string>): Result.Result<OwnMeta, StoreFailed> =>
   Result.gen(function* () {
     const read = <A>(schema: Schema.Codec<A, string>, key: string): Result.Result<A | undefined, StoreFailed> => {
       const text = meta.get(key)
-      if (text === undefined) return Result.succeed(undefined)
-      return Result.mapError(Schema.decodeResult(schema)(text), () => damaged(key))
+      return text === undefined ? Result.succeed(undefined) : decodeOnce(schema, key, text)
     }
     return {
       syncer: yield* read(TextJson, metaKeys.syncer),
