@@ -14,7 +14,7 @@ export interface Lease {
   readonly hold: <A, E>(work: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
-export const makeLease = (remote: Remote["Service"]): Lease => {
+export const makeLease = (remote: Pick<Remote["Service"], "refill">): Lease => {
   const send = (done: boolean) => withDeadline(remote.refill(done))
   const keep = Effect.forever(Effect.andThen(Effect.sleep(refillAskMillis), Effect.ignore(send(false))))
   return {
