@@ -103,7 +103,11 @@ export default defineConfig({
   // Dexie's own build for browsers of today: the one a plain import takes is ES5.
   resolve: { alias: [{ find: /^dexie$/, replacement: "dexie/dist/modern/dexie.mjs" }] },
   build: { target: "es2022", chunkSizeWarningLimit: 4_000 },
-  worker: { format: "es" },
+  worker: {
+    format: "es",
+    // What the worker starts with is one file: in pieces, their lists of names weigh more than all rare parts together.
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "worker-start", tags: ["$initial"] }] } } }
+  },
   optimizeDeps: {
     // Loro finds its WebAssembly beside its own module.
     exclude: ["loro-crdt"],

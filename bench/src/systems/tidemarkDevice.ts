@@ -7,7 +7,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite"
 import { Context, Effect, Exit, Fiber, Layer, Logger, Scope, Stream } from "effect"
 import { Socket } from "effect/socket"
 import { decodeLink } from "@tidemark/crypto"
-import { type Change, createWorkspace, joinWorkspace, Replica, ServerHttp } from "@tidemark/replica"
+import { type Change, createWorkspace, joinWorkspace, layerPartsAtHand, Replica, ServerHttp } from "@tidemark/replica"
 import { LocalStoreSqlite, NodePrimitives } from "@tidemark/store-sqlite"
 import { LocalStore } from "@tidemark/sync"
 import type { Place } from "../System.ts"
@@ -15,6 +15,7 @@ import { BenchSchema } from "./tidemarkSchema.ts"
 
 const platform = Layer.mergeAll(
   NodePrimitives.layer,
+  layerPartsAtHand,
   Socket.layerWebSocketConstructorGlobal,
   // Clients' standard output is nobody's; a log line is kept for whoever looks at stderr.
   Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)])

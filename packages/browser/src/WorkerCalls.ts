@@ -6,15 +6,7 @@
 import { type CryptoUnsupported, decodeLink, type InsecureContext } from "@tidemark/crypto"
 import type { Workspace } from "@tidemark/model"
 import type { Role, WorkspaceId } from "@tidemark/protocol"
-import {
-  createWorkspace,
-  joinWorkspace,
-  Membership,
-  type NewWorkspace,
-  type Replica,
-  ServerHttp,
-  ShareFailed
-} from "@tidemark/replica"
+import { Membership, type NewWorkspace, RareParts, type Replica, ServerHttp, ShareFailed } from "@tidemark/replica"
 import type { LocalStore, StoreFailed } from "@tidemark/sync"
 import { Effect, Exit, Layer, Scope, Stream } from "effect"
 import { workspaceClosed, WorkspaceNotHere } from "./BrowserErrors.ts"
@@ -78,13 +70,15 @@ export const layerWorkerCalls = (options: WorkerCallsOptions) =>
       return WorkspaceRpc.of({
         hello: ({ lifeLock }) => Effect.asVoid(Scope.provide(holdLock(locks, lifeLock, { steal: false }), life)),
         create: ({ name, origin }) =>
-          createWorkspace({ origin, name }).pipe(
+          Effect.flatMap(RareParts, ({ newWorkspace }) => newWorkspace).pipe(
+            Effect.flatMap(({ createWorkspace }) => createWorkspace({ origin, name })),
             Effect.flatMap((made) => install(made, origin, name)),
             Effect.provide(options.platform)
           ),
         join: Effect.fnUntraced(function* ({ link: text, name, origin }) {
           const link = yield* Effect.fromResult(decodeLink(text, origin))
-          return yield* joinWorkspace({ link, name }).pipe(
+          return yield* Effect.flatMap(RareParts, ({ newWorkspace }) => newWorkspace).pipe(
+            Effect.flatMap(({ joinWorkspace }) => joinWorkspace({ link, name })),
             Effect.flatMap((made) => install(made, link.origin, name)),
             Effect.provide(ServerHttp.layer(link.origin)),
             Effect.provide(options.platform)

@@ -7,6 +7,7 @@
 import * as BrowserWorkerRunner from "@effect/platform-browser/BrowserWorkerRunner"
 import { Primitives } from "@tidemark/crypto"
 import type { Workspace } from "@tidemark/model"
+import { layerPartChunks } from "@tidemark/replica"
 import { Effect, Layer } from "effect"
 import { RpcServer } from "effect/rpc"
 import { Socket } from "effect/socket"
@@ -14,8 +15,8 @@ import { dexieShelf } from "./internal/dexieShelf.ts"
 import { layerWorkerCalls } from "./WorkerCalls.ts"
 import { WorkspaceRpc } from "./WorkspaceRpc.ts"
 
-/** WebCrypto and WebSocket of the browser. */
-const layerPlatform = Layer.merge(Primitives.layerWebCrypto, Socket.layerWebSocketConstructorGlobal)
+/** WebCrypto and WebSocket of the browser; what is rarely needed is loaded when it is. */
+const layerPlatform = Layer.mergeAll(Primitives.layerWebCrypto, Socket.layerWebSocketConstructorGlobal, layerPartChunks)
 
 /** Serves the page that started this worker, for as long as it lives. */
 export const runWorker = (schema: Workspace): void => {

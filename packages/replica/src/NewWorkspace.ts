@@ -4,7 +4,7 @@
  * Making one needs no network: the server learns of it at the first contact. Joining needs the network once, and no owner
  * awake: the link's own key signs the admission and opens the workspace key. Rules: docs/spec/replica.md.
  */
-import { Clock, Effect, Option, Random, Result, Schedule, Schema } from "effect"
+import { Clock, Effect, Option, Random, Result, Schedule } from "effect"
 import type { RosterNumber, WorkspaceId } from "@tidemark/protocol"
 import {
   deviceIdOf,
@@ -26,6 +26,7 @@ import {
 import { type LocalStore, monotonicMillis, type StoreFailed } from "@tidemark/sync"
 import { installedMeta, installWorkspace } from "./Identity.ts"
 import { pullStatements } from "./internal/pullStatements.ts"
+import { JoinFailed } from "./JoinFailed.ts"
 import { ServerApi, type ServerError, type Session } from "./ServerApi.ts"
 
 /** A workspace this device belongs to, to be installed into the store named after it. */
@@ -50,12 +51,6 @@ export const createWorkspace = Effect.fn("createWorkspace")(function* (options: 
   const identity = { workspace, device: deviceIdOf(keys.signing), secret, ...options }
   return { workspace, install: installWorkspace(installedMeta(identity, keyring, [found])) }
 })
-
-/** Why a link did not let this device in; in words, with what to do. Nothing was changed on this device. */
-export class JoinFailed extends Schema.TaggedError<JoinFailed>()("JoinFailed", {
-  reason: Schema.Literals(["unreachable", "expired", "spent", "revoked", "unknown", "key", "server"]),
-  message: Schema.String
-}) {}
 
 /** How often an admission is sent in all while no answer comes. */
 const unansweredMax = 8

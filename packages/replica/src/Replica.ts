@@ -13,7 +13,9 @@ import {
   type FenceLost,
   LocalStore,
   type OutboxCounts,
+  type Remote,
   SealAhead,
+  type Sealer,
   type StoreFailed,
   SyncEngine,
   type SyncStatus
@@ -24,14 +26,14 @@ import { layer as layerSealer } from "./EntrySealer.ts"
 import { readIdentity } from "./Identity.ts"
 import { membersAnew } from "./MembersAnew.ts"
 import { Membership } from "./Membership.ts"
+import { onDemand, RareParts } from "./RareParts.ts"
 import { Receipts } from "./Receipts.ts"
 import { layerRemote } from "./RemotePort.ts"
 import { RemoteSession } from "./RemoteSession.ts"
 import { layer as layerDocs } from "./ReplicaDocs.ts"
 import type { ServerApi } from "./ServerApi.ts"
 import { layer as layerServerHttp } from "./ServerHttp.ts"
-import { SelfRepair } from "./SelfRepair.ts"
-import { type ShareFailed, type ShareOptions, Sharing } from "./Sharing.ts"
+import { ShareFailed, type ShareOptions } from "./ShareFailed.ts"
 import { WritePath } from "./WritePath.ts"
 
 /** Who this device is. The role follows the roster; a revoked device has none. */
@@ -93,13 +95,13 @@ export class Replica extends Context.Service<
   /** Over whatever server is given. Fails where the store holds no installed workspace. */
   static readonly layer = (
     options: ReplicaOptions
-  ): Layer.Layer<Replica, StoreFailed, LocalStore | Primitives | ServerApi> =>
+  ): Layer.Layer<Replica, StoreFailed, LocalStore | Primitives | ServerApi | RareParts> =>
     Layer.effect(
       Replica,
       Effect.suspend(() => makeReplica())
     ).pipe(
       Layer.provide(SyncEngine.layer),
-      Layer.provide([layerDocs, Sharing.layer, Receipts.layer, SelfRepair.layer]),
+      Layer.provide([layerDocs, Receipts.layer]),
       Layer.provide([layerRemote, layerSealer]),
       Layer.provide([RemoteSession.layer, layerWritePath(options)]),
       Layer.provide(SealAhead.layer.pipe(Layer.provide(layerSealer))),
@@ -109,7 +111,7 @@ export class Replica extends Context.Service<
   /** Over the server the workspace was created or joined with. */
   static readonly layerHttp = (
     options: ReplicaOptions
-  ): Layer.Layer<Replica, StoreFailed, LocalStore | Primitives | Socket.WebSocketConstructor> =>
+  ): Layer.Layer<Replica, StoreFailed, LocalStore | Primitives | Socket.WebSocketConstructor | RareParts> =>
     Replica.layer(options).pipe(Layer.provide(layerHomeServer))
 }
 
@@ -124,9 +126,19 @@ const makeReplica = Effect.fnUntraced(function* () {
   const membership = yield* Membership
   const path = yield* WritePath
   const engine = yield* SyncEngine
-  const sharing = yield* Sharing
   const receipts = yield* Receipts
-  const repair = yield* SelfRepair
+  const parts = yield* RareParts
+  const services = yield* Effect.context<
+    Membership | RemoteSession | Remote | ServerApi | LocalStore | Primitives | WritePath | Sealer
+  >()
+  const repair = yield* onDemand(
+    Effect.flatMap(parts.selfRepair, ({ makeSelfRepair }) => Effect.provideContext(makeSelfRepair(), services))
+  )
+  const sharing = yield* onDemand(
+    Effect.flatMap(parts.sharing, ({ makeSharing }) => Effect.provideContext(makeSharing(), services)).pipe(
+      Effect.mapError(({ message }) => new ShareFailed({ reason: "store", message }))
+    )
+  )
 
   const identity = Effect.gen(function* (): Effect.fn.Return<Identity, StoreFailed> {
     const { device, name, origin, workspace } = yield* membership.identity
@@ -148,19 +160,21 @@ const makeReplica = Effect.fnUntraced(function* () {
     change: path.change,
     status: engine.statusChanges,
     counts: Stream.mapEffect(store.outboxChanges, () => store.counts).pipe(
-      Stream.tap(({ damaged }) => (damaged === 0 ? Effect.void : Effect.ignore(repair.mend)))
+      Stream.tap(({ damaged }) =>
+        damaged === 0 ? Effect.void : Effect.ignore(Effect.flatMap(repair, ({ mend }) => mend))
+      )
     ),
     sync: engine.run,
     syncNow: engine.syncNow,
     networkChanged: engine.networkChanged,
-    share: sharing.share,
-    access: sharing.access,
-    revoke: sharing.revoke,
+    share: (options) => Effect.flatMap(sharing, ({ share }) => share(options)),
+    access: Effect.flatMap(sharing, ({ access }) => access),
+    revoke: (target) => Effect.flatMap(sharing, ({ revoke }) => revoke(target)),
     whereIs: receipts.whereIs,
     whereIsRow: receipts.whereIsRow,
     devices: receipts.devices,
     held,
-    check: repair.check,
+    check: Stream.unwrap(Effect.map(repair, ({ check }) => check)),
     release: path.release
   })
 })

@@ -12,17 +12,17 @@ import { joinSpans } from "./internal/joinSpans.ts"
 import { sealableBytesMax } from "./CommitAhead.ts"
 import { catchUp } from "./LiveDocs.ts"
 import { commitSlice } from "./PullCommit.ts"
-import { makeLogSurvey } from "./LogSurvey.ts"
-import { mendDoc } from "./MendDoc.ts"
+import { RareParts } from "./RareParts.ts"
 import { WritePath } from "./WritePath.ts"
 
 const decodeSpans = Schema.decodeUnknownResult(Schema.Array(OperationSpan))
 
-export const layer: Layer.Layer<Docs, never, WritePath | Primitives> = Layer.effect(
+export const layer: Layer.Layer<Docs, never, WritePath | Primitives | RareParts> = Layer.effect(
   Docs,
   Effect.gen(function* () {
     const path = yield* WritePath
     const primitives = yield* Primitives
+    const parts = yield* RareParts
 
     /** One export of all own operations of a doc that wait; undefined where the raw updates have to do. */
     const collectDoc = Effect.fnUntraced(function* (doc: DocId, updates: ReadonlyArray<StoredUpdate>) {
@@ -67,7 +67,9 @@ export const layer: Layer.Layer<Docs, never, WritePath | Primitives> = Layer.eff
         const open = (yield* path.store.quarantined).filter(({ healed }) => healed === undefined)
         for (const doc of docs) {
           const damages = open.filter((damage) => damage.doc === doc)
-          if (damages.length > 0) yield* mendDoc(path, { doc, damages, salvaged: [], isToFetch: true })
+          if (damages.length === 0) continue
+          const { mendDoc } = yield* parts.mendDoc
+          yield* mendDoc(path, { doc, damages, salvaged: [], isToFetch: true })
         }
       }
       return yield* commitSlice(path.store, path.live, slice)
@@ -76,13 +78,15 @@ export const layer: Layer.Layer<Docs, never, WritePath | Primitives> = Layer.eff
     return Docs.of({
       collect,
       ask: (doc) => path.exclusively(ask(doc)),
-      survey: makeLogSurvey({
-        store: path.store,
-        workspace: path.live.workspace,
-        itemBytesMax: sealableBytesMax,
-        primitives,
-        replaced: (doc) => path.exclusively(Effect.sync(() => path.live.drop(doc)))
-      }),
+      survey: Effect.flatMap(parts.logSurvey, ({ makeLogSurvey }) =>
+        makeLogSurvey({
+          store: path.store,
+          workspace: path.live.workspace,
+          itemBytesMax: sealableBytesMax,
+          primitives,
+          replaced: (doc) => path.exclusively(Effect.sync(() => path.live.drop(doc)))
+        })
+      ),
       apply: (slice) =>
         path.exclusively(applySlice(slice)).pipe(
           // The slice is committed; a fold that fails is tried again after the next one.

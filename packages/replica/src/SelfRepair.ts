@@ -4,7 +4,7 @@
  * `mend` runs whenever damage turns up, in every tab, since each tab has other docs in memory; `check` is `Check my data`.
  * Rules: docs/spec/check.md.
  */
-import { Context, Effect, Layer, Option, Queue, Result, Schema, Stream } from "effect"
+import { Effect, Option, Queue, Result, Schema, Stream } from "effect"
 import { type DocId, Seq } from "@tidemark/protocol"
 import {
   type Behind,
@@ -27,22 +27,14 @@ import { WritePath } from "./WritePath.ts"
 
 const decodeId = Schema.decodeOption(Schema.fromJsonString(Schema.Int))
 
-export class SelfRepair extends Context.Service<
-  SelfRepair,
-  {
-    /** Heals what is open, each damage once when it is new and once when its doc was fetched again. */
-    readonly mend: Effect.Effect<void, StoreFailed>
-    /** Looks at everything that is stored, heals what it can, and ends with a report. */
-    readonly check: Stream.Stream<CheckStep, StoreFailed>
-  }
->()("@tidemark/replica/SelfRepair") {
-  static readonly layer: Layer.Layer<SelfRepair, never, WritePath | Sealer> = Layer.effect(
-    SelfRepair,
-    Effect.suspend(() => makeSelfRepair())
-  )
+export interface SelfRepair {
+  /** Heals what is open, each damage once when it is new and once when its doc was fetched again. */
+  readonly mend: Effect.Effect<void, StoreFailed>
+  /** Looks at everything that is stored, heals what it can, and ends with a report. */
+  readonly check: Stream.Stream<CheckStep, StoreFailed>
 }
 
-const makeSelfRepair = Effect.fnUntraced(function* () {
+export const makeSelfRepair = Effect.fnUntraced(function* (): Effect.fn.Return<SelfRepair, never, WritePath | Sealer> {
   const path = yield* WritePath
   const sealer = yield* Sealer
   const { store } = path
@@ -127,7 +119,7 @@ const makeSelfRepair = Effect.fnUntraced(function* () {
     )
   )
 
-  return SelfRepair.of({ mend, check })
+  return { mend, check }
 })
 
 /** Tables whose records belong to docs, and are healed with them. */

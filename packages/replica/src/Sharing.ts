@@ -4,17 +4,8 @@
  * Each is one statement appended by compare-and-set; where somebody else was first, the roster is pulled and the statement
  * built again. Rules: docs/spec/replica.md.
  */
-import { Clock, Context, Effect, Layer, Option, Schema } from "effect"
-import {
-  type AccessList,
-  Cursor,
-  type DeviceId,
-  type GrantId,
-  grantMillisMax,
-  LogId,
-  type Role,
-  Seq
-} from "@tidemark/protocol"
+import { Clock, Effect, Option, Schema } from "effect"
+import { type AccessList, Cursor, type DeviceId, type GrantId, grantMillisMax, LogId, Seq } from "@tidemark/protocol"
 import {
   chainStart,
   encodeLink,
@@ -29,43 +20,27 @@ import { remoteErrorOf } from "./internal/remoteErrorOf.ts"
 import { Membership } from "./Membership.ts"
 import { RemoteSession } from "./RemoteSession.ts"
 import { ServerApi, type ServerError } from "./ServerApi.ts"
+import { ShareFailed, type ShareOptions } from "./ShareFailed.ts"
 
-/** Why sharing, listing or revoking did not happen, in words. Nothing was changed. */
-export class ShareFailed extends Schema.TaggedError<ShareFailed>()("ShareFailed", {
-  reason: Schema.Literals(["unreachable", "notOwner", "invalid", "refused", "store"]),
-  message: Schema.String
-}) {}
-
-/** What a new link gives. `expiresAt` is epoch milliseconds, at most a year away; `uses` is 1 … 1,000 devices. */
-export interface ShareOptions {
-  readonly role: Role
-  readonly expiresAt: number
-  readonly uses: number
-}
-
-export class Sharing extends Context.Service<
-  Sharing,
-  {
-    /** A link, as text, for the app's own origin. Whoever holds it may join until it expires or is used up. */
-    readonly share: (options: ShareOptions) => Effect.Effect<string, ShareFailed>
-    /** Devices and grants as the server sees them. */
-    readonly access: Effect.Effect<AccessList, ShareFailed>
-    /** Ends a device's or a grant's permission; an honest server closes that device's socket at once. */
-    readonly revoke: (
-      target: { readonly device: DeviceId } | { readonly grant: GrantId }
-    ) => Effect.Effect<void, ShareFailed>
-  }
->()("@tidemark/replica/Sharing") {
-  static readonly layer = Layer.effect(
-    Sharing,
-    Effect.suspend(() => makeSharing())
-  )
+export interface Sharing {
+  /** A link, as text, for the app's own origin. Whoever holds it may join until it expires or is used up. */
+  readonly share: (options: ShareOptions) => Effect.Effect<string, ShareFailed>
+  /** Devices and grants as the server sees them. */
+  readonly access: Effect.Effect<AccessList, ShareFailed>
+  /** Ends a device's or a grant's permission; an honest server closes that device's socket at once. */
+  readonly revoke: (
+    target: { readonly device: DeviceId } | { readonly grant: GrantId }
+  ) => Effect.Effect<void, ShareFailed>
 }
 
 /** How often a statement is built again because the roster moved. */
 const attemptsMax = 8
 
-const makeSharing = Effect.fnUntraced(function* () {
+export const makeSharing = Effect.fnUntraced(function* (): Effect.fn.Return<
+  Sharing,
+  never,
+  Membership | RemoteSession | Remote | ServerApi | LocalStore | Primitives
+> {
   const membership = yield* Membership
   const session = yield* RemoteSession
   const remote = yield* Remote
@@ -135,7 +110,7 @@ const makeSharing = Effect.fnUntraced(function* () {
     )
   })
 
-  return Sharing.of({ share, revoke, access: Effect.mapError(session.use(api.list), shareFailedOf) })
+  return { share, revoke, access: Effect.mapError(session.use(api.list), shareFailedOf) }
 })
 
 const CursorJson = Schema.fromJsonString(Cursor)

@@ -4,7 +4,7 @@ import { Context, Effect, Layer } from "effect"
 import { Socket } from "effect/socket"
 import { Primitives } from "@tidemark/crypto"
 import type { RecordId } from "@tidemark/model"
-import { type Change, Replica } from "@tidemark/replica"
+import { layerPartsAtHand, type Change, Replica } from "@tidemark/replica"
 import { EditId, LocalStoreMemory, type MemoryDisk } from "@tidemark/sync"
 import {
   createOn,
@@ -56,7 +56,7 @@ const online = (disk: MemoryDisk, ...changes: ReadonlyArray<Change>) =>
 const offline = Effect.fnUntraced(function* (disk: MemoryDisk, ...changes: ReadonlyArray<Change>) {
   const layer = Replica.layerHttp({ schema: Notes, tab: "offline" }).pipe(
     Layer.provide(LocalStoreMemory.layer(disk)),
-    Layer.provide([Primitives.layerWebCrypto, Socket.layerWebSocketConstructorGlobal])
+    Layer.provide([Primitives.layerWebCrypto, layerPartsAtHand, Socket.layerWebSocketConstructorGlobal])
   )
   const replica = Context.get(yield* Layer.build(layer), Replica)
   const ids: Array<RecordId> = []

@@ -95,6 +95,6 @@ export class Docs extends Context.Service<
     /** The body of an ask: what this device holds of a doc. Undefined where nothing of it waits for others. */
     readonly ask: (doc: DocId) => Effect.Effect<Uint8Array | undefined, StoreFailed>
     /** An empty survey; its memory goes with the scope. */
-    readonly survey: Effect.Effect<Survey, never, Scope.Scope>
+    readonly survey: Effect.Effect<Survey, StoreFailed, Scope.Scope>
   }
 >()("@tidemark/sync/Docs") {}

@@ -3,7 +3,7 @@ import * as BrowserWorkerRunner from "@effect/platform-browser/BrowserWorkerRunn
 import { Primitives } from "@tidemark/crypto"
 import { Table, Workspace } from "@tidemark/model"
 import type { WorkspaceId } from "@tidemark/protocol"
-import { Fetch } from "@tidemark/replica"
+import { Fetch, layerPartChunks } from "@tidemark/replica"
 import { LocalStoreMemory, MemoryDisk } from "@tidemark/sync"
 import { Effect, Fiber, Layer, Schema } from "effect"
 import { RpcServer } from "effect/rpc"
@@ -40,6 +40,7 @@ export const shelfOf = ({ disks, names }: Profile): WorkspaceShelf => ({
 /** No network: every request fails at once. */
 const layerOffline = Layer.mergeAll(
   Primitives.layerWebCrypto,
+  layerPartChunks,
   Layer.succeed(Fetch, () => Promise.reject(new TypeError("There is no network in this test"))),
   Layer.succeed(Socket.WebSocketConstructor, () => {
     throw new Error("There is no network in this test")

@@ -7,7 +7,7 @@ import { HttpServer } from "effect/http"
 import { Socket } from "effect/socket"
 import { requestsPerSecondMax, workspaceBytesMaxDefault } from "@tidemark/protocol"
 import { decodeLink, Primitives } from "@tidemark/crypto"
-import { createWorkspace, Fetch, joinWorkspace, Replica, ServerHttp } from "@tidemark/replica"
+import { createWorkspace, Fetch, joinWorkspace, layerPartsAtHand, Replica, ServerHttp } from "@tidemark/replica"
 import { ServerHttp as Process } from "@tidemark/server"
 import { LocalStoreMemory, MemoryDisk, type SyncStatus } from "@tidemark/sync"
 import { Notes } from "./tabs.ts"
@@ -74,6 +74,7 @@ export const platform = (
 ) =>
   Layer.mergeAll(
     Primitives.layerWebCrypto,
+    layerPartsAtHand,
     layerSocket(sent),
     Layer.succeed(Fetch, async (url, init) => {
       const instead = fetched?.(url, init)

@@ -3,6 +3,7 @@ import { Context, Effect, Exit, Layer, Schema, Scope } from "effect"
 import { Primitives } from "@tidemark/crypto"
 import { RecordId, Table, Workspace } from "@tidemark/model"
 import { Docs, type LocalStore, LocalStoreMemory, type MemoryDisk, SealAhead } from "@tidemark/sync"
+import { layerPartsAtHand } from "../../src/PartsAtHand.ts"
 import { layer as layerDocs } from "../../src/ReplicaDocs.ts"
 import { WritePath } from "../../src/WritePath.ts"
 
@@ -37,6 +38,7 @@ export const openTab = Effect.fnUntraced(function* (
   const layer = layerDocs.pipe(
     Layer.provideMerge(WritePath.layer({ schema: Notes, tab: name, idKey })),
     Layer.provide(Layer.succeed(SealAhead, ahead)),
+    Layer.provide(layerPartsAtHand),
     Layer.provideMerge(LocalStoreMemory.layer(disk, hooks)),
     Layer.provideMerge(Primitives.layerWebCrypto)
   )

@@ -6,7 +6,14 @@
  */
 import { Cause, Context, Effect, Exit, Layer, Result, Schedule, Scope, Stream } from "effect"
 import { decodeLink, type Primitives } from "@tidemark/crypto"
-import { createWorkspace, FoldLimits, joinWorkspace, Replica, type ServerApi } from "@tidemark/replica"
+import {
+  createWorkspace,
+  FoldLimits,
+  joinWorkspace,
+  layerPartsAtHand,
+  Replica,
+  type ServerApi
+} from "@tidemark/replica"
 import { CheckpointLimits, LocalStore, LocalStoreMemory, type SyncStatus } from "@tidemark/sync"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { SimulatedProcess } from "./SimulatedProcess.ts"
@@ -106,7 +113,7 @@ export class SimulatedTab {
       if (!device.isInstalled) yield* Effect.provide(bringWorkspace(device), ports)
       const options = { schema: worldSchema, tab: `${this.name} ${this.process.random.below(2 ** 31)}` }
       const replicaLayer = Replica.layer(options).pipe(
-        Layer.provide(ports),
+        Layer.provide([ports, layerPartsAtHand]),
         Layer.provide(smallCheckpoints(device.world.profile.tailCountMax))
       )
       const context = yield* Layer.buildWithScope(replicaLayer, scope)

@@ -1,0 +1,18 @@
+/** The rare parts of a replica as they are: for everything but a browser. */
+import { Effect, Layer } from "effect"
+import * as logSurvey from "./LogSurvey.ts"
+import * as membersLost from "./MembersLost.ts"
+import * as mendDoc from "./MendDoc.ts"
+import * as newWorkspace from "./NewWorkspace.ts"
+import { RareParts } from "./RareParts.ts"
+import * as selfRepair from "./SelfRepair.ts"
+import * as sharing from "./Sharing.ts"
+
+export const layerPartsAtHand = Layer.succeed(RareParts, {
+  newWorkspace: Effect.succeed(newWorkspace),
+  membersLost: Effect.succeed(membersLost),
+  sharing: Effect.succeed(sharing),
+  selfRepair: Effect.succeed(selfRepair),
+  mendDoc: Effect.succeed(mendDoc),
+  logSurvey: Effect.succeed(logSurvey)
+})
