@@ -43,6 +43,9 @@ const namesIn = (known: ReadonlyArray<string>, names: string | undefined): Reado
     return process.exit(2)
   })
 
+// Hundreds of processes read the same modules; for all systems alike, each is compiled once.
+process.env["NODE_COMPILE_CACHE"] ??= join(import.meta.dirname, "..", "node_modules", ".cache", "compiled")
+
 const parts = namesIn([...workloads.flatMap((one) => Object.keys(one.parts)), browserName], values.only)
 const systemNames = namesIn(
   systems.map(({ name }) => name),

@@ -60,6 +60,9 @@ export interface Opened {
   readonly refused: ReadonlyArray<RefusedUpdate>
 }
 
+/** Fewer operations than this are imported with events. */
+const bulkOperationsMin = 1_000
+
 export class ShardDoc {
   /**
    * Builds a doc from a snapshot and updates. An update that makes Loro panic is found, left out and named, so that a doc
@@ -81,9 +84,8 @@ export class ShardDoc {
   readonly #loro: LoroDoc
   readonly #context: PlanContext
   readonly #roots = new Map<string, LoroMap>()
-  readonly #unsubscribe: () => void
   #changed = new Set<RecordId>()
-  /** Set when events could not be read: then every record may have changed. */
+  /** Set when events were not asked for, or could not be read: then every record may have changed. */
   #changedUnknown = false
   #unusable: string | undefined = undefined
 
@@ -98,8 +100,6 @@ export class ShardDoc {
       recordsOf: (table) => this.#records(table),
       textOf: (table, local, field) => this.#loro.getText(textRoot(table, local, field))
     }
-    // After the first import: with a subscriber, an import takes longer than linear time.
-    this.#unsubscribe = this.#loro.subscribe((batch) => this.#collect(batch))
   }
 
   /** True once Loro panicked in here, or the doc was freed: drop it and open it again from the log. */
@@ -125,8 +125,16 @@ export class ShardDoc {
     if (this.#unusable !== undefined) {
       return { changed: new Set(), pending: this.isPending, refused: [], poisoned: true }
     }
-    const outcome = this.#importer.importAll(updates)
+    let unsubscribe: (() => void) | undefined
+    const outcome = this.#importer.importAll(updates, {
+      before: (operations) => {
+        // Events take longer than the import; where most of the doc is new, looking at all of it is quicker.
+        if (operations >= bulkOperationsMin && operations >= this.#loro.opCount()) this.#changedUnknown = true
+        else unsubscribe = this.#loro.subscribe((batch) => this.#collect(batch))
+      }
+    })
     if (outcome.panic !== undefined) this.#unusable = outcome.panic
+    else unsubscribe?.()
     const changed = this.#takeChanged()
     return { changed, pending: this.isPending, refused: outcome.refused, poisoned: this.isUnusable }
   }
@@ -175,10 +183,16 @@ export class ShardDoc {
 
   /** Writes one call into the open commit; whether that made an operation. */
   #write(mutations: ReadonlyArray<Mutation>): Result.Result<boolean, MutationError> {
-    const before = this.#loro.getPendingTxnLength()
     return Result.map(planMutations(this.#context, mutations), (steps) => {
-      for (const step of steps) writeStep(this.#context, step)
-      return this.#loro.getPendingTxnLength() > before
+      let hasChanged = false
+      for (const step of steps) {
+        const before = this.#loro.getPendingTxnLength()
+        writeStep(this.#context, step)
+        if (this.#loro.getPendingTxnLength() === before) continue
+        hasChanged = true
+        this.#note(step.local)
+      }
+      return hasChanged
     })
   }
 
@@ -325,7 +339,6 @@ export class ShardDoc {
 
   /** Gives the memory back. The doc cannot be used afterwards. */
   free(): void {
-    if (this.#unusable === undefined) this.#unsubscribe()
     this.#unusable ??= "it was closed"
     for (const root of this.#roots.values()) freeQuietly(root)
     this.#roots.clear()
@@ -403,7 +416,7 @@ export class ShardDoc {
     }
   }
 
-  /** Loro calls this inside import and commit; a throw in here would end the process. */
+  /** Loro calls this inside import; a throw in here would end the process. */
   #collect(batch: LoroEventBatch): void {
     try {
       for (const { diff, path } of batch.events) {
@@ -425,10 +438,11 @@ export class ShardDoc {
     if (typeof local === "string" && isLocalId(local)) this.#changed.add(this.#recordId(local))
   }
 
-  /** Every record that can be read; none where reading made the doc unusable. */
+  /** Every record; none where reading made the doc unusable. */
   #allIds(): ReadonlySet<RecordId> {
     try {
-      return new Set(this.allRows().map(({ id }) => id))
+      const locals = this.#read(() => this.#tableNames().flatMap((name) => this.#records(name).keys()))
+      return new Set(locals.filter(isLocalId).map((local) => this.#recordId(local)))
     } catch {
       return new Set()
     }

@@ -77,6 +77,25 @@ describe("importing", () => {
     assert.strictEqual(rowsText(doc.allRows()), rowsText(opened(chain()).allRows()))
   })
 
+  it("IMP-1 names every record of many that come at once, beside what the doc holds and after it", () => {
+    const author = opened()
+    const { tasks } = edits()
+    const inserts = Array.from({ length: 400 }, (_, index) => tasks.insert({ title: `${index}`, done: false }))
+    const other = edits(9).tasks.insert({ title: "of this device", done: false })
+    const many = written(author, peer(1), ...inserts)
+    const more = written(author, peer(1), ...inserts.map(({ id }) => tasks.update(id, { done: true, level: "high" })))
+    for (const before of [[], [written(opened(), peer(9), other)]]) {
+      const doc = opened(before)
+      const rows = new Map(doc.allRows().map((row) => [row.id, row]))
+      for (const updates of [[many], [more]]) {
+        const { changed } = doc.importUpdates(updates)
+        assert.isTrue(inserts.every(({ id }) => changed.has(id)))
+        for (const row of doc.rowsOf(changed)) if (row.row !== undefined) rows.set(row.id, row)
+      }
+      assert.strictEqual(rowsText([...rows.values()]), rowsText(opened([...before, many, more]).allRows()))
+    }
+  })
+
   it("IMP-2 names what it refuses and imports the rest", () => {
     const [first, second, third] = chain()
     const doc = opened()

@@ -35,6 +35,14 @@ interface Outcome {
   readonly panicIndex: number | undefined
 }
 
+interface ImportOptions {
+  /** Called once, before anything is imported, with the number of operations that come. */
+  readonly before?: (operations: number) => void
+  /** Indexes that are passed over. */
+  readonly skip?: ReadonlyMap<number, unknown>
+  readonly oneByOne?: boolean
+}
+
 export class Importer {
   /** A doc built from nothing, or why its snapshot cannot be used. */
   static build(
@@ -50,7 +58,7 @@ export class Importer {
         freeQuietly(importer.loro)
         return Result.fail(fault)
       }
-      const { panic, panicIndex, refused } = importer.importAll(updates, panics, oneByOne)
+      const { panic, panicIndex, refused } = importer.importAll(updates, { skip: panics, oneByOne })
       if (panic === undefined) {
         return Result.succeed({
           importer,
@@ -102,21 +110,20 @@ export class Importer {
     return counters
   }
 
-  /** Imports all that can be imported, as one batch where possible. Indexes in `skip` are passed over. */
-  importAll(
-    updates: ReadonlyArray<Uint8Array>,
-    skip: ReadonlyMap<number, unknown> = new Map(),
-    oneByOne = false
-  ): Outcome {
+  /** Imports all that can be imported, as one batch where possible. */
+  importAll(updates: ReadonlyArray<Uint8Array>, { before, oneByOne = false, skip }: ImportOptions = {}): Outcome {
     const refused: Array<RefusedUpdate> = []
     const accepted: Array<{ readonly index: number; readonly update: Uint8Array }> = []
+    let operations = 0
     for (const [index, update] of updates.entries()) {
-      if (skip.has(index)) continue
-      const reason = refusalOf(update)
-      if (reason === undefined) accepted.push({ index, update })
-      else refused.push({ index, reason })
+      if (skip?.has(index) === true) continue
+      const looked = lookAt(update)
+      operations += looked.operations
+      if (looked.refusal === undefined) accepted.push({ index, update })
+      else refused.push({ index, reason: looked.refusal })
     }
     if (accepted.length === 0) return { refused, panic: undefined, panicIndex: undefined }
+    before?.(operations)
     if (!oneByOne) {
       try {
         this.#note(this.loro.importBatch(accepted.map(({ update }) => update)))
@@ -140,7 +147,7 @@ export class Importer {
   /** What is wrong with a snapshot; undefined once it is in. */
   #importSnapshot(snapshot: Uint8Array): string | undefined {
     // It was exported by this device from updates that were each within the limit; together they may be above it.
-    const refusal = refusalOf(snapshot, Infinity)
+    const { refusal } = lookAt(snapshot, Infinity)
     if (refusal !== undefined) return refusal
     try {
       this.#note(this.loro.import(snapshot))
@@ -163,8 +170,15 @@ export class Importer {
   }
 }
 
-/** What forbids importing these bytes, in words; undefined when nothing does. Looks at the header and checksum only. */
-const refusalOf = (bytes: Uint8Array, operationsMax: number = operationsPerUpdateMax): string | undefined => {
+interface Looked {
+  /** What forbids importing these bytes, in words; undefined when nothing does. */
+  readonly refusal?: string
+  /** How many operations they hold by their own word. */
+  readonly operations: number
+}
+
+/** Looks at the header and checksum only. */
+const lookAt = (bytes: Uint8Array, operationsMax: number = operationsPerUpdateMax): Looked => {
   try {
     const meta = decodeImportBlobMeta(bytes, true)
     const starts = meta.partialStartVersionVector.toJSON()
@@ -172,12 +186,15 @@ const refusalOf = (bytes: Uint8Array, operationsMax: number = operationsPerUpdat
     for (const [peer, end] of meta.partialEndVersionVector.toJSON()) operations += end - (starts.get(peer) ?? 0)
     freeQuietly(meta.partialStartVersionVector)
     freeQuietly(meta.partialEndVersionVector)
-    if (meta.mode === "shallow-snapshot") return "it is a shallow snapshot, whose history is cut off"
-    if (operations > operationsMax) {
-      return `it holds ${operations} operations, more than the ${operationsMax} allowed in one update`
+    if (meta.mode === "shallow-snapshot") {
+      return { operations, refusal: "it is a shallow snapshot, whose history is cut off" }
     }
-    return undefined
+    if (operations > operationsMax) {
+      const refusal = `it holds ${operations} operations, more than the ${operationsMax} allowed in one update`
+      return { operations, refusal }
+    }
+    return { operations }
   } catch (error) {
-    return loroReason(error)
+    return { operations: 0, refusal: loroReason(error) }
   }
 }
