@@ -79,7 +79,6 @@ describe("importing", () => {
 
   it("IMP-1 names every record of many that come at once, beside what the doc holds and after it", () => {
     const author = opened()
-    const { tasks } = edits()
     const inserts = Array.from({ length: 400 }, (_, index) => tasks.insert({ title: `${index}`, done: false }))
     const other = edits(9).tasks.insert({ title: "of this device", done: false })
     const many = written(author, peer(1), ...inserts)
