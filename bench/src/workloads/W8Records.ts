@@ -66,7 +66,7 @@ export const W8Records: Workload = {
     }
   },
   roles: { writer, joiner },
-  secondsMax: 60,
+  secondsMax: 120,
   budgetSeconds: 150,
   run: async ({ client, report, server }) => {
     const writing = client("writer")
