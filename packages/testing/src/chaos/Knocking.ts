@@ -1,5 +1,5 @@
 /** Clients that knock at a port without pause, from before a server listens there. Rules: docs/spec/chaos.md. */
-import { Effect, Fiber } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
 import { connect, type Socket } from "node:net"
 import { pauseFor } from "./internal/wallClock.ts"
 
@@ -30,17 +30,22 @@ const ask = (socket: Socket) =>
 /** Knocks for the scope: every connection that is made asks once. A refused connection is no question. */
 export const startKnocking = Effect.fnUntraced(function* (port: number) {
   const questions: Array<Fiber.Fiber<boolean>> = []
+  const first = yield* Deferred.make<void>()
   const knock = Effect.gen(function* () {
     const socket = yield* connectOnce(port)
-    if (socket !== undefined) questions.push(yield* Effect.forkDetach(ask(socket)))
+    if (socket !== undefined) {
+      questions.push(yield* Effect.forkDetach(ask(socket)))
+      yield* Deferred.succeed(first, undefined)
+    }
     yield* pauseFor(pauseMillis)
   })
   const knockers = yield* Effect.forEach(Array.from({ length: knockerCount }), () =>
     Effect.forkScoped(Effect.forever(knock))
   )
   yield* Effect.addFinalizer(() => Fiber.interruptAll(questions))
-  /** Stops knocking, waits until nothing asked is open, and tells how much was asked and answered. */
+  /** Stops knocking once somebody was let in, waits until nothing asked is open, and tells how much was asked and answered. */
   const finish = Effect.gen(function* () {
+    yield* Deferred.await(first)
     yield* Fiber.interruptAll(knockers)
     const answers = yield* Fiber.joinAll(questions)
     return { asked: answers.length, answered: answers.filter(Boolean).length }
