@@ -81,7 +81,7 @@ export const open = Effect.fnUntraced(function* (
         }
       }
       const transaction = (db: WorkspaceDb) =>
-        db.transaction("rw", db.tables, async () => {
+        db.transaction("rw", request.rowless === true ? db.engineTables : db.tables, async () => {
           const decision = decideOnce(await soundView(db, request))
           if (decision._tag === "Abort") return { committed: false, value: decision.value, localSeqs: [] }
           return { committed: true, value: decision.value, localSeqs: await applyBatch(db, decision.batch) }

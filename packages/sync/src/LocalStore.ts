@@ -129,6 +129,8 @@ export interface WriteRequest {
   readonly sealed?: ReadonlyArray<DeviceSeq>
   /** Rows `decide` needs, to compare them with their docs. */
   readonly rows?: ReadonlyArray<Pick<RowChange, "table" | "id">>
+  /** The batch holds no rows, and none are asked for: queries of the page and this transaction do not wait for each other. */
+  readonly rowless?: true
   /**
    * What is committed may be lost by a power cut, as long as no transaction without this mark has returned after it: only for
    * what can be learned again, such as receipts [STORE-45].

@@ -107,7 +107,7 @@ export const decodeMeta = (meta: ReadonlyMap<string, string>): Result.Result<Own
   })
 
 /** What a decision changes: a batch, with the engine's own values by name. */
-export interface OwnBatch extends Batch {
+export interface OwnBatch extends Omit<Batch, "rows"> {
   readonly own?: {
     readonly cursor?: Cursor
     readonly nextDeviceSeq?: DeviceSeq
@@ -173,7 +173,7 @@ export const fencedWrite = Effect.fnUntraced(function* <A>(
   decide: (own: OwnMeta, view: WriteView) => OwnDecision<A>
 ): Effect.fn.Return<A, StoreFailed | FenceLost> {
   const written = yield* store.write<Result.Result<A, StoreFailed | FenceLost>>(
-    { docs: [], meta: hasDevices === true ? [...ownKeys, metaKeys.devices] : ownKeys, ...request },
+    { docs: [], meta: hasDevices === true ? [...ownKeys, metaKeys.devices] : ownKeys, rowless: true, ...request },
     (view) => {
       const own = decodeMeta(view.meta)
       if (Result.isFailure(own)) return { _tag: "Abort", value: Result.fail(own.failure) }
