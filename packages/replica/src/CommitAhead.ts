@@ -42,7 +42,10 @@ export const prepareAhead = Effect.fnUntraced(function* <A>(
   run: (view: WriteView) => Ran<A>
 ): Effect.fn.Return<Ahead<A> | undefined, StoreFailed> {
   const request = { meta: ticket.meta, waits: true }
-  const { value: view } = yield* store.write({ docs, rowless: true, ...request }, (seen) => ({ _tag: "Abort", value: seen }))
+  const { value: view } = yield* store.write({ docs, rowless: true, ...request }, (seen) => ({
+    _tag: "Abort",
+    value: seen
+  }))
   if (!ticket.allows(view)) return undefined
   const { attempt, isStill, items } = run(view)
   const isSealable = items.length > 0 && items.every(({ bytes }) => bytes.length <= sealableBytesMax)

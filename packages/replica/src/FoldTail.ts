@@ -22,20 +22,34 @@ export const FoldLimits = Context.Reference<{ readonly countMax: number; readonl
   { defaultValue: () => ({ countMax: tailCountMax, bytesMax: tailBytesMax }) }
 )
 
-/** The tails of docs that did not fold, in updates, by doc. One a tab. */
-export type Unfolded = Map<DocId, number>
+/** What is known of the docs' tails. One a tab. */
+export interface KnownTails {
+  /** The tails that did not fold, in updates. */
+  readonly unfolded: Map<DocId, number>
+  /** Up to which LocalSeq no tail is looked at again: it cannot have outgrown the limit before. */
+  readonly shortUntil: Map<DocId, number>
+}
+
+/** However many updates a tail may still get, it is looked at after this share of the limit: a few of them may be large. */
+const lookShare = 1 / 8
 
 /** Folds the doc if its tail is long and nothing of it is unseen. */
 export const foldTail = Effect.fn("foldTail")(function* (
   store: LocalStore["Service"],
   live: LiveDoc,
-  unfolded: Unfolded,
+  { shortUntil, unfolded }: KnownTails,
   limits: (typeof FoldLimits)["Service"]
 ) {
   if (live.shard.isPending || live.shard.isUnusable || !live.isWhole) return
   const { applied, doc } = live
+  if (applied <= (shortUntil.get(doc) ?? 0)) return
   const size = yield* store.tailSize(doc)
-  if (size.count <= limits.countMax && size.bytes <= limits.bytesMax) return
+  if (size.count <= limits.countMax && size.bytes <= limits.bytesMax) {
+    // Every update has a LocalSeq of its own, so there cannot come more of this doc than those go on.
+    const more = Math.min(limits.countMax - size.count, limits.countMax * lookShare)
+    shortUntil.set(doc, applied + Math.floor(more))
+    return
+  }
   if (size.count < 2 * (unfolded.get(doc) ?? 0)) return
   const bytes = live.shard.exportSnapshot()
   if (Result.isFailure(bytes)) {

@@ -23,7 +23,7 @@ import { LocalStore, localSeqsToEditId, SealAhead, type StoreFailed } from "@tid
 import { type Change, type Changed, ChangeRefused, type InsertChange } from "./Change.ts"
 import { type ChangeRequest, commitChanges, unbegun } from "./ChangeCommit.ts"
 import { makeChangeQueue, type WaitingChange } from "./ChangeQueue.ts"
-import { FoldLimits, foldTail, type Unfolded } from "./FoldTail.ts"
+import { FoldLimits, foldTail, type KnownTails } from "./FoldTail.ts"
 import { type LeaseSeed, peerFromBytes } from "./Leases.ts"
 import { type LiveDoc, LiveDocs } from "./LiveDocs.ts"
 import { OpenShards } from "./OpenShards.ts"
@@ -75,7 +75,7 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
   const semaphore = yield* Semaphore.make(1)
   const live = new LiveDocs(schema, store)
   const openShards = new OpenShards(store, primitives)
-  const unfolded: Unfolded = new Map()
+  const tails: KnownTails = { unfolded: new Map(), shortUntil: new Map() }
   const foldLimits = yield* FoldLimits
   const nameToDoc: DocIdOf = (name) => docIdOf(idKey, name)
   const exclusively = semaphore.withPermits(1)
@@ -167,7 +167,7 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
     )
 
   const foldLongTails = (docs: ReadonlyArray<LiveDoc>) =>
-    Effect.forEach(docs, (one) => foldTail(store, one, unfolded, foldLimits), { discard: true })
+    Effect.forEach(docs, (one) => foldTail(store, one, tails, foldLimits), { discard: true })
 
   const queue = yield* makeChangeQueue(commitAlone)
 

@@ -1,4 +1,5 @@
 import "fake-indexeddb/auto"
+import type { Batch, WriteRequest } from "@tidemark/sync"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit } from "effect"
 import { LocalStoreDexie, openWorkspaceDb } from "@tidemark/store-dexie"
@@ -52,6 +53,26 @@ describe("LocalStoreDexie, failing", () => {
       const exit = yield* Effect.exit(append(store, "unheardOf"))
       assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
       assert.strictEqual(yield* updateCountOf(store), 0)
+    })
+  )
+
+  it.effect("STORE-73 a rowless transaction takes no table of the app, and dies of a row", () =>
+    Effect.gen(function* () {
+      let taken: Array<boolean> = []
+      const areAppsTaken = (stores: ReadonlyArray<string>) => stores.some((name) => !name.startsWith("tm_"))
+      yield* watchTransactions((_database, _options, stores) => taken.push(areAppsTaken(stores)))
+      const store = yield* LocalStoreDexie.open({ workspace: yield* newWorkspace, tables })
+      const write = (request: Partial<WriteRequest>, batch: Batch) =>
+        store.write({ docs: [], meta: [], ...request }, () => ({ _tag: "Commit", batch, value: undefined }))
+      taken = []
+      yield* write({}, {})
+      yield* write({ rowless: true }, { meta: new Map([["k", "1"]]) })
+      assert.deepStrictEqual(taken, [true, false])
+      const row = { table: tables[0]?.name ?? "", id: "t1", row: { id: "t1" } }
+      const exit = yield* Effect.exit(write({ rowless: true }, { meta: new Map([["k", "2"]]), rows: [row] }))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      assert.strictEqual((yield* store.meta(["k"])).get("k"), "1")
+      yield* write({}, { rows: [row] })
     })
   )
 

@@ -26,7 +26,11 @@ export const updateCountOf = (store: LocalStore["Service"]) =>
   Effect.map(store.tail(doc, start), ({ updates }) => updates.length)
 
 /** What a test wants to happen where Dexie begins an IndexedDB transaction: throw, or let it begin. */
-type OnTransaction = (database: IDBDatabase, options: IDBTransactionOptions | undefined) => void
+type OnTransaction = (
+  database: IDBDatabase,
+  options: IDBTransactionOptions | undefined,
+  stores: ReadonlyArray<string>
+) => void
 
 /** Calls `onTransaction` at the begin of every transaction of databases opened from now on, until the scope closes. */
 export const watchTransactions = (onTransaction: OnTransaction) =>
@@ -34,7 +38,7 @@ export const watchTransactions = (onTransaction: OnTransaction) =>
     Effect.sync(() => {
       const original = IDBDatabase.prototype.transaction
       IDBDatabase.prototype.transaction = function (...args) {
-        onTransaction(this, args[2])
+        onTransaction(this, args[2], typeof args[0] === "string" ? [args[0]] : [...args[0]])
         return original.apply(this, args)
       }
       return original

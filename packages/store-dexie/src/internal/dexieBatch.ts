@@ -15,7 +15,7 @@ import {
 import type { WorkspaceDb } from "../WorkspaceDb.ts"
 import { appendEdits, forgetEdits, moveEdits, pruneEdits } from "./dexieEdits.ts"
 import { damageToRow, Reading, setAside } from "./dexieQuarantine.ts"
-import { tallyAdded, tallyAnew, tallyFolded } from "./dexieTallies.ts"
+import { putTallies, tallyAnew, tallyFolded, tallyWith } from "./dexieTallies.ts"
 import {
   heldToRow,
   keptHeld,
@@ -42,19 +42,23 @@ export const applyBatch = async (db: WorkspaceDb, batch: Batch): Promise<Readonl
     await moveEdits(db, reading, [localSeq], seq)
   }
   for (const { bytes, doc } of batch.replace ?? []) await replace(db, doc, bytes)
-  const localSeqs = updates.length === 0 ? [] : await addUpdates(db, updates)
-  if (updates.length > 0) await appendEdits(db, reading, Arr.zip(localSeqs, updates))
-  if (rows.length > 0) await putRows(db, rows)
-  if (leases.length > 0) await db.leases.bulkPut(leases.map(leaseToRow))
-  if (meta !== undefined && meta.size > 0) await putMeta(db, meta)
+  // What stands in tables of its own is asked for at once: each question and its answer cross to the browser's own process and back.
+  const [localSeqs] = await Promise.all([
+    updates.length === 0 ? [] : addUpdates(db, reading, updates),
+    rows.length === 0 ? undefined : putRows(db, rows),
+    leases.length === 0 ? undefined : db.leases.bulkPut(leases.map(leaseToRow)),
+    meta === undefined || meta.size === 0 ? undefined : putMeta(db, meta)
+  ])
   const seal = itemsToSeal(batch, localSeqs)
   if (seal.length > 0) await sealItems(db, reading, seal)
   for (const deviceSeq of unseal) await unsealItem(db, reading, deviceSeq)
   for (const { deviceSeq, seq } of settle) {
     const item = await removeItem(db, reading, deviceSeq)
     if (item === undefined) continue
-    await changeCovered(db, reading, item, (kept) => ({ ...kept, update: { ...kept.update, seq } }))
-    await moveEdits(db, reading, item.covers, seq)
+    await Promise.all([
+      changeCovered(db, reading, item, (kept) => ({ ...kept, update: { ...kept.update, seq } })),
+      moveEdits(db, reading, item.covers, seq)
+    ])
     await pruneEdits(db, item.covers)
   }
   for (const { deviceSeq, seq, refusal } of mark) {
@@ -81,19 +85,25 @@ export const applyBatch = async (db: WorkspaceDb, batch: Batch): Promise<Readonl
 const isUnsealed = ({ sealedUnder, update }: KeptUpdate): boolean => update.own && update.seq === 0 && sealedUnder === 0
 
 /** The database gives the first LocalSeq, for a row that only keeps the place: each row's checksum covers its number. */
-const addUpdates = async (db: WorkspaceDb, updates: ReadonlyArray<NewUpdate>): Promise<ReadonlyArray<LocalSeq>> => {
+const addUpdates = async (
+  db: WorkspaceDb,
+  reading: Reading,
+  updates: ReadonlyArray<NewUpdate>
+): Promise<ReadonlyArray<LocalSeq>> => {
   const first = await db.updates.add({})
   const stored = updates.map((update, index) => ({ ...update, localSeq: LocalSeq.make(first + index) }))
+  const localSeqs = stored.map(({ localSeq }) => localSeq)
   // The place that is kept has no doc yet, so no tally counts it.
-  for (const [doc, ofDoc] of Map.groupBy(stored, (one) => one.doc)) {
-    await tallyAdded(
-      db,
-      doc,
-      ofDoc.map(({ localSeq }) => localSeq)
-    )
-  }
-  await db.updates.bulkPut(stored.map((update) => updateToRow(update, 0)))
-  return stored.map(({ localSeq }) => localSeq)
+  const numbersByDoc = [...Map.groupBy(stored, ({ doc }) => doc)].map(
+    ([doc, ofDoc]) => [doc, ofDoc.map(({ localSeq }) => localSeq)] as const
+  )
+  const tallies = await Promise.all(numbersByDoc.map(([doc, numbers]) => tallyWith(db, doc, numbers)))
+  await Promise.all([
+    putTallies(db, tallies),
+    db.updates.bulkPut(stored.map((update) => updateToRow(update, 0))),
+    appendEdits(db, reading, Arr.zip(localSeqs, updates))
+  ])
+  return localSeqs
 }
 
 const putRows = async (db: WorkspaceDb, changes: ReadonlyArray<RowChange>): Promise<void> => {
@@ -115,15 +125,19 @@ const putMeta = async (db: WorkspaceDb, meta: ReadonlyMap<string, string | undef
     await db.copies.bulkDelete(removed)
   }
   if (put.length > 0) {
-    await db.meta.bulkPut(put.map(([key, value]) => metaToRow("meta", key, value)))
-    await db.copies.bulkPut(put.map(([key, value]) => metaToRow("copies", key, value)))
+    await Promise.all([
+      db.meta.bulkPut(put.map(([key, value]) => metaToRow("meta", key, value))),
+      db.copies.bulkPut(put.map(([key, value]) => metaToRow("copies", key, value)))
+    ])
   }
 }
 
 const sealItems = async (db: WorkspaceDb, reading: Reading, items: ReadonlyArray<SealedItem>): Promise<void> => {
   // `add` fails where the number is taken, which aborts the transaction [STORE-22].
-  await db.sealed.bulkAdd(items.map(sealedToRow))
-  for (const item of items) await changeCovered(db, reading, item, (kept) => ({ ...kept, sealedUnder: item.first }))
+  const cover = async (): Promise<void> => {
+    for (const item of items) await changeCovered(db, reading, item, (kept) => ({ ...kept, sealedUnder: item.first }))
+  }
+  await Promise.all([db.sealed.bulkAdd(items.map(sealedToRow)), cover()])
 }
 
 const unsealItem = async (db: WorkspaceDb, reading: Reading, deviceSeq: number): Promise<void> => {

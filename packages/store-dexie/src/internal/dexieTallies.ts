@@ -29,14 +29,16 @@ export const keptOf = async (db: WorkspaceDb, doc: DocId): Promise<Kept> => {
   return { numbers, through: Array.isArray(snapshot) ? Number(snapshot[1]) : 0 }
 }
 
-const putTally = async (db: WorkspaceDb, tally: Tally): Promise<void> => {
-  await db.tallies.put({ ...tally, check: tallyCheck(tally) })
+export const putTallies = async (db: WorkspaceDb, tallies: ReadonlyArray<Tally>): Promise<void> => {
+  await db.tallies.bulkPut(tallies.map((tally) => ({ ...tally, check: tallyCheck(tally) })))
 }
 
-/** These updates were added. Called before they are, or a new tally would count them twice. */
-export const tallyAdded = async (db: WorkspaceDb, doc: DocId, numbers: ReadonlyArray<LocalSeq>): Promise<void> => {
+const putTally = (db: WorkspaceDb, tally: Tally): Promise<void> => putTallies(db, [tally])
+
+/** The tally once these updates are added. Asked for before they are, or a new one would count them twice. */
+export const tallyWith = async (db: WorkspaceDb, doc: DocId, numbers: ReadonlyArray<LocalSeq>): Promise<Tally> => {
   const before = (await tallyOf(db, doc)) ?? (await tallyNow(db, doc))
-  await putTally(db, { ...before, count: before.count + numbers.length, sum: before.sum + sumOf(numbers) })
+  return { ...before, count: before.count + numbers.length, sum: before.sum + sumOf(numbers) }
 }
 
 /** What is there is what should be: after updates were folded, replaced or set aside. */

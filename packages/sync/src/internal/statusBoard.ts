@@ -53,10 +53,12 @@ export const makeStatusBoard: Effect.Effect<StatusBoard, never, LocalStore> = Ef
   })
 
   const recount = Effect.gen(function* () {
-    yield* recountHistory
-    const counts = yield* store.counts
+    const keys = [metaKeys.lastReceiptAt, metaKeys.refill, metaKeys.ahead, metaKeys.cursor]
+    // At once: a write that comes meanwhile waits for all of them.
+    const [, counts, meta] = yield* Effect.all([recountHistory, store.counts, store.meta(keys)], {
+      concurrency: "unbounded"
+    })
     const refusalMessage = counts.refused === 0 ? undefined : (yield* store.refused)[0]?.refusal?.message
-    const meta = yield* store.meta([metaKeys.lastReceiptAt, metaKeys.refill, metaKeys.ahead, metaKeys.cursor])
     const receipt = meta.get(metaKeys.lastReceiptAt)
     const refillDue = meta.has(metaKeys.refill)
     const lastReceiptAt = receipt === undefined ? undefined : Option.getOrUndefined(decodeMillis(receipt))
