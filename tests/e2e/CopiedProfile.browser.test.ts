@@ -74,7 +74,9 @@ describe("a copied profile", () => {
     const [ada] = people
     if (ada === undefined) return
     await go(ada.page, "Share")
-    const lines = await ada.page.getByRole("list", { name: "Devices" }).getByRole("listitem").allInnerTexts()
+    const devices = ada.page.getByRole("list", { name: "Devices" })
+    await devices.waitFor()
+    const lines = await devices.getByRole("listitem").allInnerTexts()
     assert.strictEqual(lines.length, 2)
     assert.strictEqual(lines.filter((line) => line.includes("copy of")).length, 1)
   }, 120_000)
