@@ -81,6 +81,25 @@ describe("a roster that went two ways", () => {
     }).pipe(run)
   )
 
+  it.effect("ROSTER-14 a union that leaves the only end aside makes the list go two ways until it is united", () =>
+    Effect.gen(function* () {
+      const { branch, owner, second } = yield* twoOwners()
+      const one = yield* revoking((yield* joining(branch, owner, "editor")).branch, owner, { device: second.device })
+      const other = yield* joining(branch, second, "reader")
+      const united = yield* unite(one, other.branch)
+      assert.deepStrictEqual(yield* tried(united.list), { index: undefined, number: 9 })
+      // Without the last statement of one way: there the second owner is in.
+      const early = yield* unite(yield* branchOf(one.list.slice(0, -1)), other.branch)
+      const beside = [...united.list, ...early.list.slice(-1)]
+      assert.deepStrictEqual(yield* tried(beside), { index: 9, number: 9 })
+      assert.deepStrictEqual(inside({ list: [], state: (yield* foldRoster(beside)).state ?? branch.state }, second), [
+        false
+      ])
+      const all = yield* plus(united, ...missingFrom(united.list, early.list))
+      assert.deepStrictEqual([all.state.number, inside(all, second)], [11, [false]])
+    }).pipe(run)
+  )
+
   it.effect("ROSTER-14 what is no union of two ends is refused, and so is a list that is not united", () =>
     Effect.gen(function* () {
       const { branch, owner, second } = yield* twoOwners()

@@ -76,7 +76,7 @@ class Walk {
   ): Effect.fn.Return<void, Refusal, Primitives> {
     if (this.#indexByHash.has(item.hash)) return yield* malformed("This statement stands in the list twice")
     const [one, other] = item.parents
-    if (one !== undefined && other !== undefined) yield* Effect.fromResult(this.#unite(item, one, other))
+    if (one !== undefined && other !== undefined) yield* Effect.fromResult(this.#unite(item, one, other, index))
     else {
       if (one !== undefined) yield* Effect.fromResult(this.#goTo(one, index))
       this.#tip = (yield* applyStatement(this.#tip, item.bytes)).draft
@@ -119,7 +119,8 @@ class Walk {
     if (tip !== undefined && this.#forks.has(tip.head)) this.#states.set(tip.head, stateOf(tip))
   }
 
-  #unite(item: Item, one: Hash, other: Hash): Result.Result<void, Refusal> {
+  #unite(item: Item, one: Hash, other: Hash, index: number): Result.Result<void, Refusal> {
+    const tip = this.#tip
     this.#keepTip()
     const [a, b] = [this.#states.get(one), this.#states.get(other)]
     const [before, beforeOther] = [this.#upTo(one), this.#upTo(other)]
@@ -131,6 +132,8 @@ class Walk {
       const message = `A roster holds ${statementCountMax} statements`
       return Result.fail(new StatementRefused({ reason: "tooMany", message }))
     }
+    // One that leaves the only end aside makes the list go two ways, as a statement of an earlier place does.
+    if (this.#heads.size === 1 && tip !== undefined) this.#whole = { state: stateOf(tip), count: index }
     this.#heads.delete(one)
     this.#heads.delete(other)
     this.#tip = draftOf(mergeRosters(a, b, { number: RosterNumber.make(number), head: item.hash }))
