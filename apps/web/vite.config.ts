@@ -5,6 +5,7 @@
  * touches `/v1`. Each text file is also written as `.br` and `.gz`, which the server sends as they are.
  */
 import { tanstackRouter } from "@tanstack/router-plugin/vite"
+import terser from "@rollup/plugin-terser"
 import react from "@vitejs/plugin-react"
 import { readdir, readFile, writeFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
@@ -105,8 +106,13 @@ export default defineConfig({
   build: { target: "es2022", chunkSizeWarningLimit: 4_000 },
   worker: {
     format: "es",
-    // What the worker starts with is one file: in pieces, their lists of names weigh more than all rare parts together.
-    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "worker-start", tags: ["$initial"] }] } } }
+    // Before the bundler's own minifier: together they leave 1.5 % less than it alone.
+    plugins: () => [terser({ module: true, ecma: 2020 })],
+    rolldownOptions: {
+      treeshake: { propertyReadSideEffects: false },
+      // One file to start with: in pieces, their lists of names weigh more than all rare parts together.
+      output: { codeSplitting: { groups: [{ name: "worker-start", tags: ["$initial"] }] } }
+    }
   },
   optimizeDeps: {
     // Loro finds its WebAssembly beside its own module.

@@ -2,7 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer } from "effect"
 import { layerPartChunks, layerPartsAtHand, RareParts } from "@tidemark/replica"
-import { chunk } from "../src/PartChunks.ts"
+import { TestClock } from "effect/testing"
+import { chunk, loadAhead } from "../src/PartChunks.ts"
 import { onDemand } from "../src/RareParts.ts"
 
 describe("rare parts", () => {
@@ -33,6 +34,27 @@ describe("rare parts", () => {
       assert.deepStrictEqual(yield* part, { name: "there" })
       assert.deepStrictEqual(yield* part, { name: "there" })
       assert.strictEqual(loads, 2)
+    })
+  )
+
+  it.effect("REPLICA-29 are loaded soon after the start, and again and again until they could be", () =>
+    Effect.gen(function* () {
+      const loads: Array<string> = []
+      const part = (name: string, failures: number) =>
+        chunk(async () => {
+          loads.push(name)
+          if (loads.filter((one) => one === name).length <= failures) throw new TypeError("Failed to fetch")
+          return { name }
+        })
+      const parts = [part("sharing", 0), part("mending", 12), part("joining", 0)]
+      const ahead = yield* Effect.forkChild(loadAhead(parts))
+      yield* TestClock.adjust("4 seconds")
+      assert.isEmpty(loads)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(loads, ["sharing", "mending"])
+      yield* TestClock.adjust("15 minutes")
+      yield* Fiber.join(ahead)
+      assert.deepStrictEqual(loads, ["sharing", ...Array.from({ length: 13 }, () => "mending"), "joining"])
     })
   )
 
