@@ -109,6 +109,7 @@ const sessionOf = (device: TidemarkDevice): Session => {
       return recordsClient(device)
     },
     flushed: () => device.flushed(),
+    rested: () => device.rested(device.rows("texts").map(({ id }) => String(id))),
     disconnect: () => device.disconnect(),
     reconnect: () => device.reconnect(),
     close: () => device.close(),

@@ -7,11 +7,29 @@ import { DatabaseSync, type StatementSync } from "node:sqlite"
 import { Context, Effect, Exit, Fiber, Layer, Logger, Scope, Stream } from "effect"
 import { Socket } from "effect/socket"
 import { decodeLink } from "@tidemark/crypto"
-import { type Change, createWorkspace, joinWorkspace, layerPartsAtHand, Replica, ServerHttp } from "@tidemark/replica"
+import { docOfRecord, RecordId } from "@tidemark/model"
+import {
+  type Change,
+  createWorkspace,
+  joinWorkspace,
+  layerPartsAtHand,
+  readIdentity,
+  renewToken,
+  Replica,
+  ServerApi,
+  ServerHttp
+} from "@tidemark/replica"
 import { LocalStoreSqlite, NodePrimitives } from "@tidemark/store-sqlite"
-import { LocalStore } from "@tidemark/sync"
+import { CheckpointLimits, isOutgrown, LocalStore } from "@tidemark/sync"
 import type { Place } from "../System.ts"
 import { BenchSchema } from "./tidemarkSchema.ts"
+
+// Node loads its own client of HTTP and sockets when it is first named; here, like every module, before anything is timed.
+void globalThis.WebSocket
+
+/** How long a device waits for checkpoints of its docs to be made and confirmed, and how often it looks, in milliseconds. */
+const restMillisMax = 20_000
+const restLookMillis = 250
 
 const platform = Layer.mergeAll(
   NodePrimitives.layer,
@@ -40,11 +58,12 @@ export class TidemarkDevice {
       return { store, replica: Context.get(yield* Layer.build(replica), Replica) }
     }).pipe(Effect.provide(platform), Scope.provide(scope))
     const { replica, store } = await Effect.runPromise(opening)
-    return new TidemarkDevice(path, scope, store, replica)
+    return new TidemarkDevice(url, path, scope, store, replica)
   }
 
   readonly path: string
   readonly replica: Replica["Service"]
+  readonly #url: string
   readonly #scope: Scope.Closeable
   readonly #store: LocalStore["Service"]
   readonly #rows: DatabaseSync
@@ -53,10 +72,19 @@ export class TidemarkDevice {
   readonly #lastRead = new Map<string, { readonly json: unknown; readonly row: Row }>()
   /** Changes that are not on disk yet. */
   readonly #changing = new Set<Promise<unknown>>()
+  /** One wait for all who wait. */
+  #beingSynced: Promise<void> | undefined
   #failure: unknown
   #syncing: Fiber.Fiber<unknown, unknown> | undefined
 
-  private constructor(path: string, scope: Scope.Closeable, store: LocalStore["Service"], replica: Replica["Service"]) {
+  private constructor(
+    url: string,
+    path: string,
+    scope: Scope.Closeable,
+    store: LocalStore["Service"],
+    replica: Replica["Service"]
+  ) {
+    this.#url = url
     this.path = path
     this.replica = replica
     this.#scope = scope
@@ -104,12 +132,13 @@ export class TidemarkDevice {
   }
 
   /** Resolves when everything the server has is here, and everything of ours is there. */
-  async synced(): Promise<void> {
+  synced(): Promise<void> {
     const status = this.replica.status.pipe(
       Stream.filter(({ _tag }) => _tag === "Synced"),
       Stream.runHead
     )
-    await Effect.runPromise(status)
+    this.#beingSynced ??= Effect.runPromise(Effect.asVoid(status)).finally(() => (this.#beingSynced = undefined))
+    return this.#beingSynced
   }
 
   /** Resolves when every change is on disk and has its receipt from the server. */
@@ -121,6 +150,31 @@ export class TidemarkDevice {
       Stream.runHead
     )
     await Effect.runPromise(empty)
+  }
+
+  /** Resolves when no doc of these records is to get a checkpoint, and none waits for another device's word; or is given up. */
+  async rested(records: Iterable<string>): Promise<void> {
+    const docs = new Set(Array.from(records, (id) => docOfRecord(RecordId.make(id))))
+    const looking = Effect.gen(function* () {
+      const api = yield* ServerApi
+      const limits = yield* CheckpointLimits
+      const identity = yield* readIdentity()
+      const { token } = yield* renewToken(api, identity)
+      const session = { ...identity, token }
+      const isDue = Effect.gen(function* () {
+        for (const doc of docs) if (isOutgrown(yield* api.tail(session, doc), limits)) return true
+        return (yield* api.checkpoints(session)).length > 0
+      })
+      while (yield* isDue) yield* Effect.sleep(restLookMillis)
+    }).pipe(
+      Effect.provide([
+        ServerHttp.layer(this.#url).pipe(Layer.provide(platform)),
+        Layer.succeed(LocalStore, this.#store),
+        platform
+      ]),
+      Effect.timeoutOption(restMillisMax)
+    )
+    await Effect.runPromise(looking)
   }
 
   async disconnect(): Promise<void> {

@@ -286,6 +286,10 @@ export const encodeRosterPage = (page: RosterPage): Uint8Array<ArrayBuffer> => {
   return writer.bytes
 }
 
+/** Whether a page had room for another statement, whatever its size: then it was the last. */
+export const isLastRosterPage = ({ statements }: RosterPage): boolean =>
+  statements.length < batchCountMax && 8 + lengthsOf(statements) + 4 + statementBytesMax <= batchBytesMax
+
 /** Statements after a number, as views of `bytes`. */
 export const decodeRosterPage = (bytes: Uint8Array): Result.Result<RosterPage, Malformed> =>
   Result.flatMap(openFrame(bytes, "roster page", frameKinds.roster), ({ count, reader }) => {

@@ -9,18 +9,24 @@
  */
 import { Context, Effect, Result } from "effect"
 import type { DocId } from "@tidemark/protocol"
-import { type Batch, checkpointDue, checkpointKey, type LocalStore } from "@tidemark/sync"
+import { checkpointDue, checkpointKey, type Decision, type LocalStore, type WriteView } from "@tidemark/sync"
 import type { LiveDoc } from "./LiveDocs.ts"
 
 /** A tail is folded beyond this many updates, or this many bytes. */
 export const tailCountMax = 256
 export const tailBytesMax = 1_048_576
 
-/** When a tail is folded; smaller in the World. */
-export const FoldLimits = Context.Reference<{ readonly countMax: number; readonly bytesMax: number }>(
-  "@tidemark/replica/FoldLimits",
-  { defaultValue: () => ({ countMax: tailCountMax, bytesMax: tailBytesMax }) }
-)
+/** Each time a tail has grown by so many bytes, the engine is told that the log's may be as long. */
+export const noteBytesMin = 65_536
+
+/** When a tail is folded, and when it is noted; smaller in the World. */
+export const FoldLimits = Context.Reference<{
+  readonly countMax: number
+  readonly bytesMax: number
+  readonly noteBytesMin: number
+}>("@tidemark/replica/FoldLimits", {
+  defaultValue: () => ({ countMax: tailCountMax, bytesMax: tailBytesMax, noteBytesMin })
+})
 
 /** What is known of the docs' tails. One a tab. */
 export interface KnownTails {
@@ -28,16 +34,18 @@ export interface KnownTails {
   readonly unfolded: Map<DocId, number>
   /** Up to which LocalSeq no tail is looked at again: it cannot have outgrown the limit before. */
   readonly shortUntil: Map<DocId, number>
+  /** How long the tails were that the engine was told of, in bytes. */
+  readonly noted: Map<DocId, number>
 }
 
 /** However many updates a tail may still get, it is looked at after this share of the limit: a few of them may be large. */
-const lookShare = 1 / 8
+const lookShare = 1 / 32
 
 /** Folds the doc if its tail is long and nothing of it is unseen. */
 export const foldTail = Effect.fn("foldTail")(function* (
   store: LocalStore["Service"],
   live: LiveDoc,
-  { shortUntil, unfolded }: KnownTails,
+  { noted, shortUntil, unfolded }: KnownTails,
   limits: (typeof FoldLimits)["Service"]
 ) {
   if (live.shard.isPending || live.shard.isUnusable || !live.isWhole) return
@@ -48,6 +56,9 @@ export const foldTail = Effect.fn("foldTail")(function* (
     // Every update has a LocalSeq of its own, so there cannot come more of this doc than those go on.
     const more = Math.min(limits.countMax - size.count, limits.countMax * lookShare)
     shortUntil.set(doc, applied + Math.floor(more))
+    const isGrown = size.bytes >= (noted.get(doc) ?? 0) + limits.noteBytesMin
+    noted.set(doc, isGrown ? size.bytes : Math.min(size.bytes, noted.get(doc) ?? 0))
+    if (isGrown) yield* store.write({ docs: [], meta: [checkpointKey(doc)], rowless: true }, noteIfNew(doc))
     return
   }
   if (size.count < 2 * (unfolded.get(doc) ?? 0)) return
@@ -56,14 +67,25 @@ export const foldTail = Effect.fn("foldTail")(function* (
     unfolded.set(doc, size.count)
     return
   }
-  const note = checkpointKey(doc)
-  yield* store.write({ docs: [{ doc, applied }], meta: [note] }, ({ meta: noted, tails: [tail] }) => {
+  noted.delete(doc)
+  yield* store.write({ docs: [{ doc, applied }], meta: [checkpointKey(doc)] }, ({ meta, tails: [tail] }) => {
     if (tail === undefined || tail.updates.length > 0 || tail.snapshot !== undefined) {
       return { _tag: "Abort", value: undefined }
     }
-    // The log's tail may be as long: the engine looks [COMPACT-11].
-    const meta: Batch["meta"] = noted.has(note) ? new Map() : new Map([[note, checkpointDue]])
     const snapshots = [{ doc, through: applied, bytes: bytes.success }]
-    return { _tag: "Commit", batch: { snapshots, meta }, value: undefined }
+    return { _tag: "Commit", batch: { snapshots, meta: newNote(doc, meta) }, value: undefined }
   })
 })
+
+/** The log's tail may be as long: the engine looks, unless it is told already [COMPACT-11]. */
+const newNote = (doc: DocId, meta: WriteView["meta"]): ReadonlyMap<string, string> =>
+  meta.has(checkpointKey(doc)) ? new Map() : new Map([[checkpointKey(doc), checkpointDue]])
+
+const noteIfNew =
+  (doc: DocId) =>
+  ({ meta }: WriteView): Decision<undefined> => {
+    const news = newNote(doc, meta)
+    return news.size === 0
+      ? { _tag: "Abort", value: undefined }
+      : { _tag: "Commit", batch: { meta: news }, value: undefined }
+  }

@@ -20,11 +20,18 @@ export const StoredIdentity = Schema.Struct({
 export type StoredIdentity = typeof StoredIdentity.Type
 
 const IdentityJson = Schema.fromJsonString(Schema.toCodecJson(StoredIdentity))
+/** A token of a device, and until when it is used, epoch milliseconds. */
+export const HeldToken = Schema.Struct({ device: DeviceId, token: Schema.String, until: Schema.Int })
+export type HeldToken = typeof HeldToken.Type
+
+const TokenJson = Schema.fromJsonString(HeldToken)
 const KeyringJson = Schema.fromJsonString(Schema.toCodecJson(StoredKeyring))
 
 /** The meta keys of a replica. */
 export const replicaKeys = {
   identity: "replica/identity",
+  /** The token that came with the admission of this device. */
+  token: "replica/token",
   keyring: "replica/keyring",
   /** The secret of the device that this copy is about to become. */
   successor: "replica/successor",
@@ -45,13 +52,15 @@ export const encodeKeyring: (keyring: Keyring) => string = Schema.encodeSync(Key
 /** The meta key of statement `number`, in an order that text comparison keeps. */
 export const statementKey = (number: number): string => `${replicaKeys.statements}${String(number).padStart(10, "0")}`
 
-/** The meta entries of a workspace that begins here: identity, keyring and the statements known so far. */
+/** The meta entries of a workspace that begins here: identity, keyring, the statements known so far, and a token where there is one. */
 export const installedMeta = (
   identity: StoredIdentity,
   keyring: Keyring,
-  statements: ReadonlyArray<Uint8Array>
+  statements: ReadonlyArray<Uint8Array>,
+  token?: HeldToken
 ): ReadonlyMap<string, string> =>
   new Map([
+    ...(token === undefined ? [] : [[replicaKeys.token, Schema.encodeSync(TokenJson)(token)] as const]),
     [replicaKeys.identity, encodeIdentity(identity)],
     [replicaKeys.keyring, encodeKeyring(keyring)],
     ...statements.map((bytes, index) => [statementKey(index + 1), encodeStatementMeta(bytes)] as const)
@@ -107,6 +116,12 @@ export const readKeyring = Effect.fn("readKeyring")(function* () {
   const store = yield* LocalStore
   return yield* requiredKeyring(yield* store.meta([replicaKeys.keyring]))
 })
+
+/** The token that this device was let in with, if one was kept that can be read: any other is asked for anew. */
+export const readToken = (store: LocalStore["Service"]): Effect.Effect<HeldToken | undefined, StoreFailed> =>
+  Effect.map(store.meta([replicaKeys.token]), (meta) =>
+    Option.getOrUndefined(Schema.decodeOption(TokenJson)(meta.get(replicaKeys.token) ?? ""))
+  )
 
 /** Writes what a new workspace begins with; does nothing when the store holds one already. */
 export const installWorkspace = Effect.fn("installWorkspace")(function* (meta: ReadonlyMap<string, string>) {

@@ -32,7 +32,7 @@ export interface LogSurveyParts extends Omit<AuthorAgainParts, "logged" | "nonce
 export const makeLogSurvey = Effect.fnUntraced(function* (
   parts: LogSurveyParts
 ): Effect.fn.Return<Survey, never, Scope.Scope> {
-  const { itemBytesMax, store, workspace } = parts
+  const { itemBytesMax, primitives, store, workspace } = parts
   const scratches = new Map<DocId, Scratch>()
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
@@ -128,13 +128,13 @@ export const makeLogSurvey = Effect.fnUntraced(function* (
       }
       return missing
     }),
-    checkpoint: (doc) =>
-      Effect.sync(() => {
-        const logged = scratches.get(doc)?.shard
-        if (logged === undefined) return undefined
-        // One that was refused is not among those a fresh doc holds, so it differs then.
-        return foldCheckpoint(logged, (updates) => open(doc, updates), itemBytesMax)
-      }),
+    checkpoint: Effect.fnUntraced(function* (doc: DocId) {
+      const logged = scratches.get(doc)?.shard
+      if (logged === undefined) return undefined
+      const compressedSize = (bytes: Uint8Array) => Effect.map(primitives.gzip(bytes), ({ length }) => length)
+      // One that was refused is not among those a fresh doc holds, so it differs then.
+      return yield* foldCheckpoint(logged, (updates) => open(doc, updates), itemBytesMax, compressedSize)
+    }),
     vouches: Effect.fnUntraced(function* (doc: DocId) {
       const tail = yield* store.tail(doc, LocalSeq.make(0))
       const bytes = tail.updates.map((update) => update.bytes)

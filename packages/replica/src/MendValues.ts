@@ -4,7 +4,7 @@ import type { LocalStore, StoreFailed } from "@tidemark/sync"
 import { replicaKeys } from "./Identity.ts"
 import { healedMeta } from "./internal/healedMeta.ts"
 
-const dispensable = [replicaKeys.openShard, replicaKeys.reported, replicaKeys.successor]
+const dispensable = [replicaKeys.openShard, replicaKeys.reported, replicaKeys.successor, replicaKeys.token]
 
 const isDispensable = (key: string): boolean => dispensable.some((one) => key.startsWith(one))
 

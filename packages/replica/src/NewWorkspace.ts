@@ -5,7 +5,7 @@
  * awake: the link's own key signs the admission and opens the workspace key. Rules: docs/spec/replica.md.
  */
 import { Clock, Effect, Option, Random, Result, Schedule } from "effect"
-import type { RosterNumber, WorkspaceId } from "@tidemark/protocol"
+import type { RosterNumber, TokenAnswer, WorkspaceId } from "@tidemark/protocol"
 import {
   deviceIdOf,
   foldRoster,
@@ -27,6 +27,7 @@ import { type LocalStore, monotonicMillis, type StoreFailed } from "@tidemark/sy
 import { installedMeta, installWorkspace } from "./Identity.ts"
 import { pullStatements } from "./internal/pullStatements.ts"
 import { JoinFailed } from "./JoinFailed.ts"
+import { heldToken } from "./RemoteSession.ts"
 import { ServerApi, type ServerError, type Session } from "./ServerApi.ts"
 
 /** A workspace this device belongs to, to be installed into the store named after it. */
@@ -88,7 +89,15 @@ export const joinWorkspace = Effect.fn("joinWorkspace")(function* (options: {
   let overtaken = 0
   for (;;) {
     const pull = pullRoster(session, known)
-    known = yield* unanswered === 0 ? pull : Effect.retry(pull, rosterRetry)
+    // What the admission will be signed over comes meanwhile.
+    const [pulled, challenge] = yield* Effect.all(
+      [
+        unanswered === 0 ? pull : Effect.retry(pull, rosterRetry),
+        Effect.result(Effect.flatMap(ServerApi, challengeOf))
+      ],
+      { concurrency: 2 }
+    )
+    known = pulled
     const { state, statements } = known
     const granted = state.grants.get(grant)
     if (granted === undefined) return yield* failed("unknown", "This workspace knows no such link. Ask for a new one.")
@@ -98,17 +107,20 @@ export const joinWorkspace = Effect.fn("joinWorkspace")(function* (options: {
           new JoinFailed({ reason: "key", message: "This link does not open the workspace's key. Ask for a new link." })
       )
     )
-    const joinedBy = (all: ReadonlyArray<Uint8Array>): NewWorkspace => ({
+    const at = yield* Clock.currentTimeMillis
+    const joinedBy = (all: ReadonlyArray<Uint8Array>, answer?: TokenAnswer): NewWorkspace => ({
       workspace: link.workspace,
-      install: installWorkspace(installedMeta(identity, keyring, all))
+      install: installWorkspace(installedMeta(identity, keyring, all, answer && heldToken(identity.device, answer, at)))
     })
     if (state.devices.has(identity.device)) return joinedBy(statements)
-    const admitted = yield* Effect.result(admit(session, { state, grant, link, keyring, secret }))
+    const admitted = yield* Effect.result(admit(session, { state, grant, link, keyring, secret, challenge, at }))
     if (Result.isFailure(admitted)) {
       unanswered += 1
       if (admitted.failure.reason !== "unreachable" || unanswered >= unansweredMax) return yield* admitted.failure
-    } else if (Option.isSome(admitted.success)) return joinedBy([...statements, admitted.success.value])
-    else {
+    } else if (Option.isSome(admitted.success)) {
+      const { answer, statement } = admitted.success.value
+      return joinedBy([...statements, statement], answer)
+    } else {
       overtaken += 1
       if ((yield* monotonicMillis) - began >= overtakenMillisMax) return yield* tooBusy()
       yield* Effect.sleep(overtakenWaitMillis(overtaken, yield* Random.next))
@@ -158,25 +170,35 @@ const rosterRetry = {
   while: ({ reason }: JoinFailed) => reason === "unreachable"
 }
 
+/** The admission as it stands in the roster now, and the token that came with it. */
+interface Admitted {
+  readonly answer: TokenAnswer
+  readonly statement: Uint8Array
+}
+
+const challengeOf = ({ challenge }: ServerApi["Service"]) => challenge
+
 /** Appends the admission. None: the roster has moved on; pull it and build the statement again. */
 const admit = Effect.fnUntraced(function* (
   session: Session,
   input: Pick<Parameters<typeof makeAdmit>[0], "state" | "grant" | "keyring"> & {
     readonly link: Link
     readonly secret: Parameters<typeof makeAdmit>[0]["device"]
+    readonly challenge: Result.Result<string, ServerError>
+    /** Now, epoch milliseconds. */
+    readonly at: number
   }
 ) {
   const api = yield* ServerApi
-  const { grant, keyring, link, secret, state } = input
-  const at = yield* Clock.currentTimeMillis
+  const { at, grant, keyring, link, secret, state } = input
   const statement = yield* Effect.orDie(
     makeAdmit({ state, grant, linkSecret: link.linkSecret, device: secret, keyring, at })
   )
-  const challenge = yield* Effect.mapError(api.challenge, joinFailedOf)
+  const challenge = yield* Effect.fromResult(Result.mapError(input.challenge, joinFailedOf))
   const proof = yield* makeProof({ secret, action: "admit", workspace: link.workspace, challenge })
   return yield* api.admit(session, statementText(statement), proof).pipe(
-    Effect.as(Option.some(statement)),
-    Effect.catchTag("RosterMoved", () => Effect.succeed(Option.none<Uint8Array>())),
+    Effect.map((answer) => Option.some({ answer, statement })),
+    Effect.catchTag("RosterMoved", () => Effect.succeed(Option.none<Admitted>())),
     Effect.mapError(joinFailedOf)
   )
 })

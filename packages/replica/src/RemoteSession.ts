@@ -5,15 +5,22 @@
  * request and nothing else [TOKEN-3]. Rules: docs/spec/replica.md.
  */
 import { Clock, Context, Effect, Layer, Semaphore, Stream } from "effect"
-import type { DeviceId, TokenAnswer } from "@tidemark/protocol"
+import type { TokenAnswer } from "@tidemark/protocol"
 import { makeProof, Primitives, statementText } from "@tidemark/crypto"
-import type { StoreFailed } from "@tidemark/sync"
-import type { StoredIdentity } from "./Identity.ts"
+import { LocalStore, type StoreFailed } from "@tidemark/sync"
+import { type HeldToken, readToken, type StoredIdentity } from "./Identity.ts"
 import { Membership } from "./Membership.ts"
 import { ServerApi, type ServerError, type Session } from "./ServerApi.ts"
 
 /** A token is replaced when it would end within this time, in milliseconds. */
 const renewBeforeMillis = 30_000
+
+/** What is kept of an answer with a token that came at `now`, epoch milliseconds. */
+export const heldToken = (device: HeldToken["device"], answer: TokenAnswer, now: number): HeldToken => ({
+  device,
+  token: answer.token,
+  until: now + answer.expiresInMillis - renewBeforeMillis
+})
 
 /** Runs calls to the server under a valid token of this device. */
 export class RemoteSession extends Context.Service<
@@ -31,10 +38,11 @@ export class RemoteSession extends Context.Service<
     ) => Stream.Stream<A, ServerError | StoreFailed>
   }
 >()("@tidemark/replica/RemoteSession") {
-  static readonly layer: Layer.Layer<RemoteSession, never, Membership | ServerApi | Primitives> = Layer.effect(
-    RemoteSession,
-    Effect.suspend(() => makeSession())
-  )
+  static readonly layer: Layer.Layer<RemoteSession, never, Membership | ServerApi | Primitives | LocalStore> =
+    Layer.effect(
+      RemoteSession,
+      Effect.suspend(() => makeSession())
+    )
 }
 
 /** Signs a challenge of the server's. */
@@ -57,9 +65,12 @@ const makeSession = Effect.fnUntraced(function* () {
   const membership = yield* Membership
   const api = yield* ServerApi
   const primitives = yield* Primitives
+  const store = yield* LocalStore
   const semaphore = yield* Semaphore.make(1)
   /** The token of a device. This store may become another one: then it is no longer ours. */
-  let held: { readonly device: DeviceId; readonly token: string; readonly until: number } | undefined
+  let held: HeldToken | undefined
+  /** The one it was let in with is looked for once. */
+  let isTokenRead = false
 
   const renew = (identity: StoredIdentity) => Effect.provideService(renewToken(api, identity), Primitives, primitives)
 
@@ -84,9 +95,8 @@ const makeSession = Effect.fnUntraced(function* () {
     error._tag === "WorkspaceUnknown" || (error._tag === "Unauthorized" && error.reason === "unknown")
 
   const keep = Effect.fnUntraced(function* ({ device }: StoredIdentity, answer: TokenAnswer) {
-    const now = yield* Clock.currentTimeMillis
-    held = { device, token: answer.token, until: now + answer.expiresInMillis - renewBeforeMillis }
-    return answer.token
+    held = heldToken(device, answer, yield* Clock.currentTimeMillis)
+    return held.token
   })
 
   const session = semaphore.withPermits(1)(
@@ -94,6 +104,8 @@ const makeSession = Effect.fnUntraced(function* () {
       const identity = yield* membership.identity
       const { device, workspace } = identity
       const now = yield* Clock.currentTimeMillis
+      if (!isTokenRead) held = yield* readToken(store)
+      isTokenRead = true
       if (held !== undefined && held.device === device && now < held.until)
         return { workspace, device, token: held.token }
       const answer = yield* renew(identity).pipe(

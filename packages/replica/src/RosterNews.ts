@@ -7,7 +7,7 @@
 import { Effect } from "effect"
 import { hashOf } from "@tidemark/crypto"
 import { type LogHead, RosterNumber, type RosterPage, statementCountMax } from "@tidemark/protocol"
-import { Refused, type RemoteError, type StoreFailed, Unreachable } from "@tidemark/sync"
+import { type KnownHead, Refused, type RemoteError, type StoreFailed, Unreachable } from "@tidemark/sync"
 import { pullStatements } from "./internal/pullStatements.ts"
 import { remoteErrorOf } from "./internal/remoteErrorOf.ts"
 import { Membership } from "./Membership.ts"
@@ -68,12 +68,14 @@ export const makeRosterNews = Effect.fnUntraced(function* (
   return {
     refresh: refresh(),
     /** Before anything else is said: a server that lacks what is known here gets it. `ask` asks where it stands. */
-    settle: Effect.fn("RosterNews.settle")(function* (ask: Effect.Effect<LogHead, RemoteError>) {
+    settle: Effect.fn("RosterNews.settle")(function* (
+      ask: Effect.Effect<LogHead, RemoteError>
+    ): Effect.fn.Return<KnownHead, RemoteError> {
       const log = yield* ask
       const { head, number } = yield* place
       if (log.roster > number) return log
       const isSame = log.roster === number && (log.rosterHead === undefined || log.rosterHead === head)
-      if (isSame) return log
+      if (isSame) return { ...log, isRosterHere: head !== undefined && log.rosterHead === head }
       yield* log.roster < number ? hand : Effect.asVoid(unite())
       return yield* ask
     })

@@ -75,7 +75,7 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
   const semaphore = yield* Semaphore.make(1)
   const live = new LiveDocs(schema, store)
   const openShards = new OpenShards(store, primitives)
-  const tails: KnownTails = { unfolded: new Map(), shortUntil: new Map() }
+  const tails: KnownTails = { unfolded: new Map(), shortUntil: new Map(), noted: new Map() }
   const foldLimits = yield* FoldLimits
   const nameToDoc: DocIdOf = (name) => docIdOf(idKey, name)
   const exclusively = semaphore.withPermits(1)

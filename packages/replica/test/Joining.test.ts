@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
-import { RosterNumber, statementCountMax } from "@tidemark/protocol"
+import { batchCountMax, isLastRosterPage, RosterNumber, statementBytesMax, statementCountMax } from "@tidemark/protocol"
 import { foldRoster, type Link, Primitives } from "@tidemark/crypto"
 import { joinWorkspace, Membership } from "@tidemark/replica"
 import { LocalStoreMemory, MemoryDisk } from "@tidemark/sync"
@@ -125,13 +125,38 @@ describe("a link that many open at once", () => {
   )
 })
 
+describe("a roster in pages", () => {
+  it.effect("REPLICA-24 a page that had room for one more statement is the last that is asked for", () =>
+    Effect.gen(function* () {
+      const { link, statements } = yield* withLink
+      const server = new RosterServer(statements)
+      yield* join(server, link)
+      assert.strictEqual(server.rosterPulls, 1)
+      const page = (statementBytes: ReadonlyArray<number>) => ({
+        after: RosterNumber.make(0),
+        statements: statementBytes.map((length) => new Uint8Array(length))
+      })
+      assert.isTrue(isLastRosterPage(page(Array.from({ length: batchCountMax - 1 }, () => 8))))
+      assert.isFalse(isLastRosterPage(page(Array.from({ length: batchCountMax }, () => 8))))
+      // 62 of the largest leave room for one more, 63 do not.
+      assert.isTrue(isLastRosterPage(page(Array.from({ length: 62 }, () => statementBytesMax))))
+      assert.isFalse(isLastRosterPage(page(Array.from({ length: 63 }, () => statementBytesMax))))
+    }).pipe(run, Effect.scoped)
+  )
+})
+
 describe("a roster that does not end", () => {
+  /** As many as a page holds. */
+  const full = (all: ReadonlyArray<Uint8Array>) =>
+    Array.from({ length: batchCountMax }, () => all)
+      .flat()
+      .slice(0, batchCountMax)
   const changes: ReadonlyArray<readonly [string, (all: ReadonlyArray<Uint8Array>) => RosterServer["changePage"]]> = [
-    ["repeats its first page", (all) => () => ({ after: RosterNumber.make(0), statements: all })],
+    ["repeats its first page", (all) => () => ({ after: RosterNumber.make(0), statements: full(all) })],
     [
       "repeats it as if it went on",
       (all) =>
-        ({ after }) => ({ after, statements: all })
+        ({ after }) => ({ after, statements: full(all) })
     ]
   ]
   for (const [what, changePage] of changes) {

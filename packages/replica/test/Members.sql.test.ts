@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Scope } from "effect"
 import { createOn, dataFolder, joinBy, linkFor, openDevice, reaches, startServer, until } from "./support/network.ts"
+import { replicaKeys } from "../src/Identity.ts"
 import { insertTask, rowsOf } from "./support/tabs.ts"
 
 const titles = (disk: Parameters<typeof rowsOf>[0]) => rowsOf(disk, "tasks").map((row) => row["title"])
@@ -48,6 +49,32 @@ describe("members", () => {
       assert.deepStrictEqual(titles(disk).toSorted(), ["from the founder", "from the guest"])
       const spent = yield* Effect.flip(joinBy(link))
       assert.include(String(spent), "as many devices as it may")
+    })
+  )
+
+  it.live("REPLICA-30 a device that was let in asks for no token and no list again, until its token is refused", () =>
+    Effect.gen(function* () {
+      const origin = yield* startServer(yield* dataFolder)
+      const founder = yield* openDevice(yield* createOn(origin))
+      yield* reaches(founder, "Synced")
+      const disk = yield* joinBy(yield* linkFor(founder, "editor"))
+      const asked: Array<string> = []
+      const watched = (url: string) => void asked.push(url)
+      const count = (end: string) => asked.filter((url) => url.includes(end)).length
+      const session = yield* Scope.make()
+      const guest = yield* Scope.provide(openDevice(disk, watched), session)
+      yield* reaches(guest, "Synced")
+      assert.deepStrictEqual(
+        [count("/head"), count("/tokens"), count("/challenges"), count("/statements")],
+        [1, 0, 0, 0]
+      )
+      yield* Scope.close(session, Exit.void)
+      // Another server's token, as good as a forged one.
+      const kept = String(disk.meta.get(replicaKeys.token))
+      disk.meta.set(replicaKeys.token, kept.replace(/"token":"[^"]*"/, `"token":"nobody's"`))
+      assert.notStrictEqual(disk.meta.get(replicaKeys.token), kept)
+      yield* reaches(yield* openDevice(disk, watched), "Synced")
+      assert.deepStrictEqual([count("/tokens"), count("/challenges")], [1, 1])
     })
   )
 

@@ -1,8 +1,8 @@
 /** How changes are committed: leases, failures, sharing of transactions, folding. Rules: docs/spec/replica.md. */
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Latch } from "effect"
-import { MemoryDisk, StoreFailed } from "@tidemark/sync"
-import { tailCountMax } from "../src/FoldTail.ts"
+import { checkpointPrefix, MemoryDisk, StoreFailed } from "@tidemark/sync"
+import { FoldLimits, tailCountMax } from "../src/FoldTail.ts"
 import { changeCharactersMax } from "../src/WritePath.ts"
 import { insertTask, none, openTab, rowsOf } from "./support/tabs.ts"
 
@@ -234,6 +234,29 @@ const acknowledgeAll = (disk: MemoryDisk) => {
 }
 
 describe("a long tail", () => {
+  it.effect("COMPACT-11 is noted each time it has grown by so many bytes, before it is folded", () =>
+    Effect.gen(function* () {
+      const disk = new MemoryDisk()
+      const limits = { countMax: 1_000, bytesMax: 1_048_576, noteBytesMin: 10_000 }
+      const tab = yield* Effect.provideService(openTab(disk, "one"), FoldLimits, limits)
+      const notes = () => [...disk.meta.keys()].filter((key) => key.startsWith(checkpointPrefix))
+      const write = Effect.fnUntraced(function* (count: number) {
+        for (let left = count; left > 0; left--) yield* tab.path.change([insertTask("x".repeat(1_000))])
+        yield* tab.path.exclusively(Effect.void)
+      })
+      yield* write(5)
+      assert.deepStrictEqual(notes(), [])
+      yield* write(40)
+      assert.strictEqual(notes().length, 1)
+      assert.strictEqual(disk.snapshots.size, 0)
+      for (const note of notes()) disk.meta.delete(note)
+      yield* write(1)
+      assert.deepStrictEqual(notes(), [], "the engine has looked, and there is hardly more")
+      yield* write(80)
+      assert.strictEqual(notes().length, 1)
+    })
+  )
+
   it.effect("REPLICA-7 is folded into a snapshot that shows the same rows, with the outbox untouched", () =>
     Effect.gen(function* () {
       const disk = new MemoryDisk()

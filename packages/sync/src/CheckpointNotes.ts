@@ -44,7 +44,7 @@ export const checkpointNotes = (
 /** From where on a tail of the log has outgrown its checkpoint: so many entries or bytes, and as many bytes as the checkpoint. */
 export const CheckpointLimits = Context.Reference<{ readonly entriesMin: number; readonly bytesMin: number }>(
   "@tidemark/sync/CheckpointLimits",
-  { defaultValue: () => ({ entriesMin: 128, bytesMin: 131_072 }) }
+  { defaultValue: () => ({ entriesMin: 128, bytesMin: 65_536 }) }
 )
 
 /** Whether a checkpoint is worth making: each costs its own bytes and one reading of the tail [COMPACT-11]. */

@@ -14,7 +14,7 @@ import { numberAfter } from "./internal/nextNumber.ts"
 import { sendLostAgain } from "./internal/ownEntries.ts"
 import { fencedWrite, type OwnMeta, type Turn } from "./internal/turn.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
-import { Remote } from "./Remote.ts"
+import { type KnownHead, Remote } from "./Remote.ts"
 import { Sealer } from "./Sealer.ts"
 import type { FenceLost, RemoteError } from "./SyncErrors.ts"
 import type { Place } from "./SyncEvent.ts"
@@ -51,14 +51,17 @@ export const makeHello = Effect.fnUntraced(function* (
 
   const followRoster = Effect.fnUntraced(function* (number: RosterNumber) {
     if (rosterKnown !== undefined && rosterKnown >= number) return rosterKnown
-    const before = rosterKnown
-    const found = yield* withDeadline(remote.refreshRoster)
-    rosterKnown = found
-    if (before !== found) yield* rosterMoved
-    return found
+    return yield* rosterIsAt(yield* withDeadline(remote.refreshRoster))
   })
 
-  const compare = Effect.fnUntraced(function* (log: LogHead, canBeOld: boolean) {
+  const rosterIsAt = Effect.fnUntraced(function* (number: RosterNumber) {
+    const before = rosterKnown
+    rosterKnown = number
+    if (before !== number) yield* rosterMoved
+    return number
+  })
+
+  const compare = Effect.fnUntraced(function* (log: KnownHead, canBeOld: boolean) {
     const known = yield* turn.lock.withPermit(
       fencedWrite(store, turn, {}, (own) => {
         const found = own.cursor ?? { logId: log.logId, seq: Seq.make(0), chain: sealer.chainStart(log.logId) }
@@ -74,7 +77,7 @@ export const makeHello = Effect.fnUntraced(function* (
     const { ahead, cursor } = known
     // A head just asked for is no older than any receipt.
     if (!canBeOld) yield* turn.lock.withPermit(sendLostAgain(store, turn, ahead, log.head))
-    yield* followRoster(log.roster)
+    yield* log.isRosterHere === true ? rosterIsAt(log.roster) : followRoster(log.roster)
     return { through: cursor.seq, head: Seq.make(Math.max(log.head, cursor.seq)) }
   })
 

@@ -33,11 +33,16 @@ export type LiveEvent =
   /** Other devices reported how far they have come. */
   | { readonly _tag: "CursorsMoved" }
 
+/** Where the log stands. `isRosterHere`: the list of members ends here with the statement it ends with there. */
+export interface KnownHead extends LogHead {
+  readonly isRosterHere?: boolean
+}
+
 export class Remote extends Context.Service<
   Remote,
   {
     /** Where the log stands, and what the server knows of this device. */
-    readonly head: Effect.Effect<LogHead, RemoteError>
+    readonly head: Effect.Effect<KnownHead, RemoteError>
     /** Sends sealed entries; a repeat is harmless [PUSH-2]. */
     readonly push: (entries: ReadonlyArray<Uint8Array>) => Effect.Effect<PushAnswer, RemoteError>
     /** Entries after the cursor (absent: from the start), at most about `bytesMax` of them. */

@@ -1,19 +1,39 @@
 /**
- * A doc as the log has it, folded into one update that stands for its entries; and whether such a doc may stand for ours.
+ * A doc as the log has it, folded into one export that stands for its entries; and whether such a doc may stand for ours.
  *
  * Rules: docs/spec/checkpoints.md.
  */
-import { Result } from "effect"
+import { Effect, Result } from "effect"
 import { type ShardDoc } from "@tidemark/model"
 import type { StoredUpdate } from "@tidemark/sync"
 import { spansOf, without } from "./spans.ts"
 
 type Open = (updates: ReadonlyArray<Uint8Array>) => Result.Result<ShardDoc, unknown>
 
-/** The whole doc as one update, read back by the way every device reads it; undefined where it does not come back the same. */
-export const foldCheckpoint = (logged: ShardDoc, open: Open, bytesMax: number): Uint8Array | undefined => {
+/** A snapshot stands for a doc where it is at most so many times as long as one update, both compressed: it is read at once. */
+export const snapshotShareMax = 1.75
+
+/**
+ * The whole doc as one update, or as a snapshot where that is hardly longer, read back by the way every device reads it; undefined
+ * where it does not come back the same. `compressedSize`: in bytes, as it is sealed.
+ */
+export const foldCheckpoint = Effect.fnUntraced(function* (
+  logged: ShardDoc,
+  open: Open,
+  bytesMax: number,
+  compressedSize: (bytes: Uint8Array) => Effect.Effect<number>
+) {
   if (logged.isUnusable || logged.isPending) return undefined
-  const exported = Result.getOrUndefined(logged.exportSpans(spansOf(logged)))
+  const update = readBack(Result.getOrUndefined(logged.exportSpans(spansOf(logged))), logged, open, bytesMax)
+  if (update === undefined) return undefined
+  const snapshot = Result.getOrUndefined(logged.exportSnapshot())
+  if (snapshot === undefined) return update
+  const isShort = (yield* compressedSize(snapshot)) <= snapshotShareMax * (yield* compressedSize(update))
+  return isShort ? (readBack(snapshot, logged, open, bytesMax) ?? update) : update
+})
+
+/** The export, where a doc that is made of it alone is the same. */
+const readBack = (exported: Uint8Array | undefined, logged: ShardDoc, open: Open, bytesMax: number) => {
   if (exported === undefined || exported.length > bytesMax) return undefined
   const again = Result.getOrUndefined(open([exported]))
   if (again === undefined) return undefined

@@ -1,6 +1,6 @@
 /** Reads a whole list of members from a server, page by page. */
 import { Effect } from "effect"
-import { RosterNumber, type RosterPage, statementCountMax } from "@tidemark/protocol"
+import { isLastRosterPage, RosterNumber, type RosterPage, statementCountMax } from "@tidemark/protocol"
 
 /** Why a list was not read to its end: a page of another place than was asked for, or more than any list holds [REPLICA-24]. */
 type PullRefused = "otherPage" | "tooLong"
@@ -17,5 +17,6 @@ export const pullStatements = Effect.fnUntraced(function* <E, R>(
     if (page.after !== statements.length) return "otherPage" satisfies PullRefused
     if (statements.length + page.statements.length > statementCountMax) return "tooLong" satisfies PullRefused
     statements.push(...page.statements)
+    if (isLastRosterPage(page)) return statements
   }
 })

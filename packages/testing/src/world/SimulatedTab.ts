@@ -128,7 +128,7 @@ export class SimulatedTab {
 /** Histories are short here: a doc of a few edits is long. */
 const smallCheckpoints = (tailCountMax: number) =>
   Layer.mergeAll(
-    Layer.succeed(FoldLimits)({ countMax: tailCountMax, bytesMax: 1_048_576 }),
+    Layer.succeed(FoldLimits)({ countMax: tailCountMax, bytesMax: 1_048_576, noteBytesMin: 65_536 }),
     Layer.succeed(CheckpointLimits)({ entriesMin: tailCountMax, bytesMin: 131_072 })
   )
 
