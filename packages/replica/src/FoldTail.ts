@@ -58,7 +58,8 @@ export const foldTail = Effect.fn("foldTail")(function* (
     shortUntil.set(doc, applied + Math.floor(more))
     const isGrown = size.bytes >= (noted.get(doc) ?? 0) + limits.noteBytesMin
     noted.set(doc, isGrown ? size.bytes : Math.min(size.bytes, noted.get(doc) ?? 0))
-    if (isGrown) yield* store.write({ docs: [], meta: [checkpointKey(doc)], rowless: true }, noteIfNew(doc))
+    if (isGrown)
+      yield* store.write({ docs: [], meta: [checkpointKey(doc)], rowless: true, relaxed: true }, noteIfNew(doc))
     return
   }
   if (size.count < 2 * (unfolded.get(doc) ?? 0)) return

@@ -58,7 +58,8 @@ export const commitSlice = Effect.fn("commitSlice")(function* (
     const { docs } = yield* live.warm([...itemsByDoc.keys()])
     const request = {
       docs: live.requestOf(docs),
-      meta: [metaKeys.cursor, metaKeys.syncer, ...docs.map(({ doc }) => historyKey("waits", doc))]
+      meta: [metaKeys.cursor, metaKeys.syncer, ...docs.map(({ doc }) => historyKey("waits", doc))],
+      ...(slice.isMore === true ? { relaxed: true as const } : {})
     }
     const at = yield* Clock.currentTimeMillis
     const dropAll = Effect.sync(() => docs.forEach(({ doc }) => live.drop(doc)))

@@ -89,7 +89,16 @@ export const makePull = Effect.fnUntraced(function* (
       const began = yield* Clock.currentTimeMillis
       marks = addMark(marks, next)
       passed = passGaps(passed, next.logId, slice)
-      yield* docs.apply({ nonce: turn.nonce, expected, next, settle, meta: placeMeta(marks, passed), ...opened })
+      const isMore = start + slice.length < items.length
+      yield* docs.apply({
+        nonce: turn.nonce,
+        expected,
+        next,
+        settle,
+        meta: placeMeta(marks, passed),
+        isMore,
+        ...opened
+      })
       const took = (yield* Clock.currentTimeMillis) - began
       sliceCount = nextSliceCount(sliceCount, slice.length, took)
       expected = next
