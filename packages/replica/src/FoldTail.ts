@@ -9,7 +9,14 @@
  */
 import { Context, Effect, Result } from "effect"
 import type { DocId } from "@tidemark/protocol"
-import { checkpointDue, checkpointKey, type Decision, type LocalStore, type WriteView } from "@tidemark/sync"
+import {
+  checkpointDue,
+  checkpointKey,
+  type Decision,
+  type LocalStore,
+  tailEntriesMin,
+  type WriteView
+} from "@tidemark/sync"
 import type { LiveDoc } from "./LiveDocs.ts"
 
 /** A tail is folded beyond this many updates, or this many bytes. */
@@ -56,7 +63,7 @@ export const foldTail = Effect.fn("foldTail")(function* (
     // Every update has a LocalSeq of its own, so there cannot come more of this doc than those go on.
     const more = Math.min(limits.countMax - size.count, limits.countMax * lookShare)
     shortUntil.set(doc, applied + Math.floor(more))
-    const isGrown = size.bytes >= (noted.get(doc) ?? 0) + limits.noteBytesMin
+    const isGrown = size.count >= tailEntriesMin && size.bytes >= (noted.get(doc) ?? 0) + limits.noteBytesMin
     noted.set(doc, isGrown ? size.bytes : Math.min(size.bytes, noted.get(doc) ?? 0))
     if (isGrown)
       yield* store.write({ docs: [], meta: [checkpointKey(doc)], rowless: true, relaxed: true }, noteIfNew(doc))

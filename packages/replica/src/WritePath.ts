@@ -61,6 +61,10 @@ export class WritePath extends Context.Service<
 /** The size of a call's changes, as JSON, in characters; a larger one is refused, since it could not be sent. */
 export const changeCharactersMax = 16 * 1_048_576
 
+/** How many random bytes the id of a new record takes, and for how many records they are drawn at once. */
+const recordRandomBytes = 9
+const drawCountMax = 1_024
+
 const tooLarge = (changes: ReadonlyArray<Change>): ChangeTooLarge | undefined => {
   const characters = JSON.stringify(changes).length
   return characters > changeCharactersMax
@@ -83,9 +87,8 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
   const clockMillis = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
 
   /** A new record's mutation, with an id in the shard this device creates records in. */
-  const inserted = Effect.fnUntraced(function* (change: InsertChange) {
+  const inserted = Effect.fnUntraced(function* (change: InsertChange, random: Uint8Array) {
     const doc = yield* openShards.take(change.table, live)
-    const random = yield* primitives.randomBytes(9)
     const id = newRecordId(doc, () => random)
     return { mutation: { ...change, id }, id }
   })
@@ -98,6 +101,21 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
 
   /** What each call asks for; one generator for all, since under load there are hundreds. */
   const toRequests = Effect.fnUntraced(function* (calls: ReadonlyArray<WaitingChange>) {
+    let insertsLeft = calls.reduce(
+      (sum, { changes }) => sum + changes.filter(({ _tag }) => _tag === "Insert").length,
+      0
+    )
+    let [random, at] = [new Uint8Array(), 0]
+    /** Drawn for many at once: a draw costs ten times what a record's few bytes do. */
+    const nextRandom = Effect.fnUntraced(function* () {
+      if (at === random.length) {
+        random = Uint8Array.from(yield* primitives.randomBytes(recordRandomBytes * Math.min(insertsLeft, drawCountMax)))
+        insertsLeft -= drawCountMax
+        at = 0
+      }
+      at += recordRandomBytes
+      return random.subarray(at - recordRandomBytes, at)
+    })
     const built: Array<{ readonly ids: ReadonlyArray<RecordId>; readonly request: ChangeRequest }> = []
     for (const { changes } of calls) {
       const mutations: Array<Mutation> = []
@@ -108,7 +126,7 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
           refusal ??= new UnknownTable({ table: change.table })
           continue
         }
-        const { id, mutation } = change._tag === "Insert" ? yield* inserted(change) : named(change)
+        const { id, mutation } = change._tag === "Insert" ? yield* inserted(change, yield* nextRandom()) : named(change)
         mutations.push(mutation)
         ids.push(id)
       }
