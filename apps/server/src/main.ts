@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** Starts one Tidemark server: reads flags and environment, composes the layers, and runs until it is told to stop. */
+import "./smallNursery.ts"
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Console, Effect, Layer, Runtime } from "effect"
 import { Command } from "effect/cli"

@@ -5,7 +5,7 @@
  * row is taken last and held shortest; what is sent is decided under it. A receipt, and the fan-out, come after the
  * commit. Rules: docs/spec/log.md.
  */
-import { Effect, Layer, Metric } from "effect"
+import { Effect, Layer, Metric, Predicate } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
 import type { RosterState } from "@tidemark/crypto"
 import {
@@ -26,6 +26,7 @@ import {
   type StoredItem
 } from "./internal/appendDecision.ts"
 import { type ItemKey, makeAppendStatements, ownerKey, type PlacedEntry } from "./internal/appendStatements.ts"
+import { makeKnownHeads } from "./internal/knownHeads.ts"
 import { makeGroupCommit } from "./internal/groupCommit.ts"
 import { forkByChain, forkByHead, pagesOfCommit } from "./internal/logPages.ts"
 import { makeLogStatements } from "./internal/logStatements.ts"
@@ -37,7 +38,7 @@ import { appendCommits, entriesStored, entryBytesStored } from "./Metrics.ts"
 import { activeRole, Roster } from "./RosterStore.ts"
 
 /** Writers of one process over PostgreSQL; each has its own share of the workspaces. SQLite has one. */
-const pgWriterCount = 4
+const pgWriterCount = 2
 /** How often a transaction that lost a race is tried again before its group is taken apart. */
 const transactionRetryCount = 2
 
@@ -55,6 +56,13 @@ interface Committed {
 }
 
 type Outcome = Committed | WorkspaceUnknown
+
+/** What a group comes to: its answers, what to insert, and the heads after it. */
+interface Decided {
+  readonly outcomes: ReadonlyMap<Job, Outcome>
+  readonly entries: ReadonlyArray<PlacedEntry>
+  readonly moved: ReadonlyMap<WorkspaceId, HeadRow>
+}
 
 /** Another process was faster: the same item stored in between, or its locks were in the way. */
 const isRace = (error: unknown): boolean =>
@@ -117,39 +125,77 @@ export const layer = (options: LogOptions) =>
         return answers
       }
 
+      /** What a group's jobs come to, at these heads. */
+      const decideGroups = Effect.fnUntraced(function* (
+        groups: ReadonlyMap<WorkspaceId, ReadonlyArray<Job>>,
+        heads: ReadonlyMap<WorkspaceId, HeadRow>,
+        stored: ReadonlyMap<string, ReadonlyMap<DeviceSeq, StoredItem>>
+      ) {
+        const outcomes = new Map<Job, Outcome>()
+        const entries: Array<PlacedEntry> = []
+        const moved = new Map<WorkspaceId, HeadRow>()
+        for (const [workspace, group] of groups) {
+          const before = heads.get(workspace)
+          if (before === undefined) {
+            for (const job of group) outcomes.set(job, unknownWorkspace())
+            continue
+          }
+          const answers = decideJobs(group, before, yield* roster.stateAt(workspace, before.roster), stored)
+          for (const [index, answer] of answers.entries()) {
+            const job = group[index]
+            if (job !== undefined) outcomes.set(job, answer)
+            for (const entry of answer.decision.entries) {
+              entries.push({ ...entry, workspace })
+              moved.set(workspace, answer.decision.row)
+            }
+          }
+        }
+        return { outcomes, entries, moved } satisfies Decided
+      })
+
       /** A group within its transaction. */
-      const appendGroup = (jobs: ReadonlyArray<Job>) =>
-        Effect.gen(function* (): Effect.fn.Return<Map<Job, Outcome>, StorageFailed | SqlError.SqlError> {
-          const groups = byWorkspace(jobs)
-          // Looked up before the head rows are taken: an item stored in between breaks the unique index, and the group
-          // is tried again, which then finds it.
-          const stored = yield* appending.storedItems(jobs.flatMap(keysOf))
-          const heads = yield* appending.lockHeads([...groups.keys()])
-          const outcomes = new Map<Job, Outcome>()
-          const entries: Array<PlacedEntry> = []
-          const moved = new Map<WorkspaceId, HeadRow>()
-          for (const [workspace, group] of groups) {
-            const before = heads.get(workspace)
-            if (before === undefined) {
-              for (const job of group) outcomes.set(job, unknownWorkspace())
-              continue
-            }
-            const answers = decideJobs(group, before, yield* roster.stateAt(workspace, before.roster), stored)
-            for (const [index, answer] of answers.entries()) {
-              const job = group[index]
-              if (job !== undefined) outcomes.set(job, answer)
-              for (const entry of answer.decision.entries) {
-                entries.push({ ...entry, workspace })
-                moved.set(workspace, answer.decision.row)
-              }
-            }
-          }
-          if (entries.length > 0) {
-            yield* appending.insert(entries)
-            yield* appending.moveHeads(moved)
-          }
-          return outcomes
+      const appendGroup = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>) {
+        const groups = byWorkspace(jobs)
+        // Looked up before the head rows are taken: an item stored in between breaks the unique index, and the group
+        // is tried again, which then finds it.
+        const stored = yield* appending.storedItems(jobs.flatMap(keysOf))
+        const heads = yield* appending.lockHeads([...groups.keys()])
+        const decided = yield* decideGroups(groups, heads, stored)
+        if (decided.entries.length > 0) {
+          yield* appending.insert(decided.entries)
+          yield* appending.moveHeads(decided.moved)
+        }
+        return decided.outcomes
+      })
+
+      const { appendAtHeads } = appending
+      const known = makeKnownHeads()
+
+      /** A group of nothing but new entries in logs that stand where they were left: one statement [LOG-15]. */
+      const appendAhead = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>) {
+        const groups = byWorkspace(jobs)
+        const heads = known.take([...groups.keys()])
+        if (appendAtHeads === undefined || heads === undefined) return undefined
+        const { entries, moved, outcomes } = yield* decideGroups(groups, heads, new Map())
+        const itemCount = jobs.reduce((sum, { items }) => sum + items.length, 0)
+        // What is not simply new may be a repeat of what is stored: that is looked up.
+        if (entries.length < itemCount || moved.size < groups.size) return undefined
+        return (yield* appendAtHeads(heads, moved, entries)) ? outcomes : undefined
+      })
+
+      const append = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>) {
+        // Whatever is in its way, the transaction looks for itself; nothing was stored.
+        const ahead = yield* Effect.catchIf(appendAhead(jobs), Predicate.not(isUnreachable), () => Effect.undefined)
+        const transaction = Effect.retry(sql.withTransaction(appendGroup(jobs)), {
+          times: transactionRetryCount,
+          while: isRace
         })
+        const outcomes = ahead ?? (yield* transaction)
+        if (appendAtHeads !== undefined) {
+          for (const one of outcomes.values()) if (one._tag === "Committed") known.left(one.workspace, one.decision.row)
+        }
+        return outcomes
+      })
 
       const publish = (outcomes: Iterable<Outcome>) =>
         Effect.gen(function* () {
@@ -177,9 +223,7 @@ export const layer = (options: LogOptions) =>
       const commit = (
         jobs: ReadonlyArray<Job>
       ): Effect.Effect<ReadonlyArray<Outcome>, StorageFailed | SqlError.SqlError> =>
-        appendGroup(jobs).pipe(
-          sql.withTransaction,
-          Effect.retry({ times: transactionRetryCount, while: isRace }),
+        append(jobs).pipe(
           Effect.tap((outcomes) => publish(outcomes.values())),
           Effect.map((outcomes) => jobs.map((job) => outcomes.get(job) ?? unknownWorkspace())),
           // A span a statement costs as much as the statement.

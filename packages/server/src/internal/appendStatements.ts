@@ -3,6 +3,7 @@
  *
  * What is asked for goes in as one JSON text, so that a statement is the same text for every group and is prepared once.
  * Inserts go in chunks of a power of two rows for the same reason. A row that does not decode is a broken database and dies.
+ * PostgreSQL has all of it in one statement more, for a group whose heads are known already.
  */
 import { Effect, Schema } from "effect"
 import type { SqlClient } from "effect/sql"
@@ -35,6 +36,8 @@ const decodeStored = decodeRows(
     chain: Hash
   })
 )
+
+const decodeHeld = decodeRows(Schema.Struct({ held: wholeNumber }))
 
 /** A dedupe key. */
 export interface ItemKey {
@@ -113,7 +116,29 @@ export const appendTexts = {
       ORDER BY workspace FOR UPDATE`,
     moveHeads: `UPDATE workspaces AS w
       SET head = CAST(k ->> 1 AS BIGINT), chain = k ->> 2, stored_bytes = CAST(k ->> 3 AS BIGINT)
-      FROM json_array_elements(CAST($1 AS json)) AS k WHERE w.workspace = k ->> 0`
+      FROM json_array_elements(CAST($1 AS json)) AS k WHERE w.workspace = k ->> 0`,
+    // The head rows are taken in the order of their ids; whether each stands where it was left is looked at under the lock.
+    appendAtHeads: `WITH held AS (
+        SELECT w.workspace
+        FROM unnest(CAST($1 AS TEXT[]), CAST($2 AS TEXT[]), CAST($3 AS BIGINT[]), CAST($4 AS TEXT[]), CAST($5 AS BIGINT[]),
+          CAST($6 AS BIGINT[])) AS k (workspace, log_id, head, chain, stored_bytes, roster_number)
+        CROSS JOIN workspaces AS w
+        WHERE w.workspace = k.workspace AND w.log_id = k.log_id AND w.head = k.head AND w.chain = k.chain
+          AND w.stored_bytes = k.stored_bytes AND w.roster_number = k.roster_number
+        ORDER BY w.workspace FOR UPDATE OF w
+      ), moved AS (
+        UPDATE workspaces AS w SET head = k.head, chain = k.chain, stored_bytes = k.stored_bytes
+        FROM unnest(CAST($1 AS TEXT[]), CAST($7 AS BIGINT[]), CAST($8 AS TEXT[]), CAST($9 AS BIGINT[]))
+          AS k (workspace, head, chain, stored_bytes)
+        WHERE w.workspace = k.workspace AND (SELECT count(*) FROM held) = cardinality(CAST($1 AS TEXT[]))
+      ), inserted AS (
+        INSERT INTO entries (${columns.join(", ")})
+        SELECT * FROM unnest(CAST($10 AS TEXT[]), CAST($11 AS BIGINT[]), CAST($12 AS TEXT[]), CAST($13 AS BIGINT[]),
+          CAST($14 AS TEXT[]), CAST($15 AS BIGINT[]), CAST($16 AS TEXT[]), CAST($17 AS TEXT[]), CAST($18 AS BIGINT[]),
+          CAST($19 AS BYTEA[])) AS e
+        WHERE (SELECT count(*) FROM held) = cardinality(CAST($1 AS TEXT[]))
+      )
+      SELECT CAST(count(*) AS BIGINT) AS held FROM held`
   }
 } as const
 
@@ -186,5 +211,35 @@ export const makeAppendStatements = (sql: SqlClient.SqlClient) => {
     return sql.unsafe(texts.moveHeads, [moved])
   }
 
-  return { storedItems, lockHeads, insert, moveHeads }
+  /**
+   * All of a group's append in one statement, which is its own transaction: entries that are new, in logs that still stand at
+   * `before`. `false`, and nothing done, where one of them does not. Fails with a unique violation where an entry is stored.
+   */
+  const appendAtHeads = (
+    before: ReadonlyMap<WorkspaceId, HeadRow>,
+    after: ReadonlyMap<WorkspaceId, HeadRow>,
+    entries: ReadonlyArray<PlacedEntry>
+  ) => {
+    const [from, to] = [[...before.values()], [...before.keys()].flatMap((id) => after.get(id) ?? [])]
+    const rows = entries.map(valuesOf)
+    return sql
+      .unsafe(appendTexts.pg.appendAtHeads, [
+        [...before.keys()],
+        from.map(({ logId }) => logId),
+        from.map(({ head }) => BigInt(head)),
+        from.map(({ chain }) => chain),
+        from.map(({ storedBytes }) => BigInt(storedBytes)),
+        from.map(({ roster }) => BigInt(roster)),
+        to.map(({ head }) => BigInt(head)),
+        to.map(({ chain }) => chain),
+        to.map(({ storedBytes }) => BigInt(storedBytes)),
+        ...columns.map((_, at) => rows.map((row) => (typeof row[at] === "number" ? BigInt(row[at]) : row[at])))
+      ])
+      .pipe(
+        Effect.flatMap(decodeHeld),
+        Effect.map(([row]) => row?.held === before.size)
+      )
+  }
+
+  return { storedItems, lockHeads, insert, moveHeads, ...(isPg ? { appendAtHeads } : {}) }
 }
