@@ -27,8 +27,8 @@ const isOpen = (progress: Progress, { cellMillisMax, runs }: RoundLimits): boole
 }
 
 /**
- * The systems of the next round, in their order: all that are open, or none when the round would not be over in time. The first round
- * is always made.
+ * The systems of the next round, in their order: all that are open, without the slowest where the round would not be over in time, so
+ * that a slow one does not cost the others their runs. The first round is always made.
  */
 export const nextRound = <A extends Progress>(
   cells: ReadonlyArray<A>,
@@ -36,6 +36,12 @@ export const nextRound = <A extends Progress>(
   millisLeft: number
 ): ReadonlyArray<A> => {
   const open = cells.filter((cell) => isOpen(cell, limits))
-  const expected = open.reduce((sum, cell) => sum + meanMillis(cell), 0)
-  return expected > 0 && expected > millisLeft ? [] : open
+  const fitting = new Set<A>()
+  let expected = 0
+  for (const cell of open.toSorted((left, right) => meanMillis(left) - meanMillis(right))) {
+    expected += meanMillis(cell)
+    if (expected > 0 && expected > millisLeft) break
+    fitting.add(cell)
+  }
+  return open.filter((cell) => fitting.has(cell))
 }

@@ -60,7 +60,8 @@ const runIn = async (
     return client
   }
   const work = async (): Promise<void> => {
-    const { invitation } = await start("prepare", {}, undefined).result
+    const invitation =
+      system.isInvited === undefined ? undefined : (await start("prepare", {}, undefined).result)["invitation"]
     await workload.run({
       ...{ server, system, trace, dataFolder },
       client: (role, parameters = {}) =>

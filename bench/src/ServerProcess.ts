@@ -35,6 +35,7 @@ export interface RunningServer {
   readonly storedBytes: () => number
   /** Ends it politely and starts it anew over the same folder. */
   readonly restart: () => Promise<void>
+  /** Ends it at once. */
   readonly stop: () => Promise<void>
   /** Rejects when the process ends and nobody asked it to. */
   readonly died: Promise<never>
@@ -81,8 +82,12 @@ export const startServer = async (system: System, folder: string): Promise<Runni
     await ended
     clearTimeout(patience)
   }
+  /** Nothing of it is looked at any more: what its last commits would take is not waited for. */
   const stop = async (): Promise<void> => {
-    await end()
+    isStopping = true
+    const ended = child.exitCode === null && child.signalCode === null ? once(child, "exit") : undefined
+    child.kill("SIGKILL")
+    await ended
     await backing?.stop()
   }
   try {

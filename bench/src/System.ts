@@ -111,6 +111,8 @@ export interface System {
   readonly backing?: string
   /** The module of its clients, in `src/systems`. */
   readonly clients: string
+  /** Its clients come in by an invitation, which its `prepare` makes first. */
+  readonly isInvited?: true
   /** Clients without a durable store are refused. */
   readonly isDurableOnClients?: true
   /** Why W7 stops at 1,000 clients. */

@@ -1,11 +1,15 @@
 /** Every system under test, floors first. */
 import type { System } from "./System.ts"
 
+/** What a target that is missed is shown beside: which part of it is forbidden to clients that keep what they promise. */
+export const sealedFloor = "loro-floor-sealed"
+
 const tidemark = {
   kind: "tidemark",
   packages: ["loro-crdt", "effect"],
   server: "tidemarkServer.ts",
   clients: "tidemarkClients.ts",
+  isInvited: true,
   isDurableOnClients: true
 } as const
 
@@ -73,6 +77,18 @@ export const systems: ReadonlyArray<System> = [
     server: "relayServer.ts",
     environment: { FDATASYNC: "1" },
     clients: "loroCoalescingClients.ts"
+  },
+  {
+    name: sealedFloor,
+    kind: "floor",
+    packages: ["ws", "loro-crdt"],
+    durability: "every frame by fdatasync on the writer, the server and each reader, one after the other",
+    note: "the coalescing Loro floor, and the least that any end-to-end encrypted, signed and durable client does: gzip, AES-GCM, Ed25519, a file of its own; no rights, no order, no rows; no checkpoints and no cursor, so whoever joins or comes back is sent every frame",
+    server: "relayServer.ts",
+    environment: { FDATASYNC: "1" },
+    clients: "loroSealedClients.ts",
+    isDurableOnClients: true,
+    leavesOut: Object.fromEntries(["W7", "W9"].map((one) => [one, "its server is the relay of floor-fdatasync"]))
   },
   {
     name: "hocuspocus",

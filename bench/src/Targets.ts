@@ -8,6 +8,7 @@ import { browserSystem } from "./Browser.ts"
 import { bestPeerOf, figurePlaces } from "./Comparison.ts"
 import { type Results, summaryIn } from "./Results.ts"
 import type { Summary } from "./Statistics.ts"
+import { sealedFloor } from "./Systems.ts"
 
 /** What a figure is held against. Where more is better, `times…` are lower bounds. */
 export type Bound =
@@ -79,6 +80,8 @@ export interface Verdict {
   readonly bound?: number
   /** The bound in words. */
   readonly against: string
+  /** The same figure of the least that sealed and durable clients must do, where it was measured [BENCH-6]. */
+  readonly sealedFloor?: Summary
 }
 
 export const isMet = ({ outcome, target }: Verdict): boolean =>
@@ -106,11 +109,13 @@ export const verdictOf = (results: Results, target: Target): Verdict => {
   const isMoreBetter = figurePlaces.find(({ name }) => name === target.figure)?.figure.isMoreBetter === true
   const { against, bound, spread } = boundIn(results, target, isMoreBetter)
   const figure = summaryIn(results, target.system, target.figure)
-  if (figure === undefined || bound === undefined) return { target, outcome: "unknown", against }
+  const floor = summaryIn(results, sealedFloor, target.figure)
+  const beside = floor === undefined ? {} : { sealedFloor: floor }
+  if (figure === undefined || bound === undefined) return { target, outcome: "unknown", against, ...beside }
   const beyond = isMoreBetter ? bound - figure.median : figure.median - bound
   const isWithin = target.bound.kind === "aheadOfPeers" ? beyond < 0 : beyond <= 0
   const isTie = Math.abs(beyond) < Math.max(figure.spread, spread)
   const isAheadByLess = target.bound.kind === "aheadOfPeers" && isWithin && isTie
   const outcome = isWithin && !isAheadByLess ? "reached" : isTie ? "tie" : "missed"
-  return { target, outcome, figure, bound, against }
+  return { target, outcome, figure, bound, against, ...beside }
 }

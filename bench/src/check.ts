@@ -15,13 +15,18 @@ const { values } = parseArgs({
   options: { from: { type: "string", default: join(import.meta.dirname, "..", "results", "last.json") } }
 })
 
-const lineOf = ({ against, bound, figure, outcome, target }: Verdict): string => {
+const lineOf = (verdict: Verdict): string => {
+  const { against, bound, figure, outcome, sealedFloor, target } = verdict
   const place = figurePlaces.find(({ name }) => name === target.figure)
   const unit = place?.figure.unit ?? ""
   const what = `${place?.part ?? "?"} ${place?.figure.title ?? target.figure}`
   const has = figure === undefined ? "not measured" : `${readable(figure.median)} ±${readable(figure.spread)} ${unit}`
   const wanted = bound === undefined ? against : `${against} = ${readable(bound)}`
-  return `${outcome.padEnd(8)} ${target.system.padEnd(18)} ${what.padEnd(52)} ${has.padEnd(26)} ${wanted}`
+  const floor =
+    isMet(verdict) || sealedFloor === undefined
+      ? ""
+      : `; floor of sealed, durable clients: ${readable(sealedFloor.median)} ±${readable(sealedFloor.spread)}`
+  return `${outcome.padEnd(8)} ${target.system.padEnd(18)} ${what.padEnd(52)} ${has.padEnd(26)} ${wanted}${floor}`
 }
 
 const results = readResults(values.from)

@@ -25,9 +25,12 @@ describe("rounds of the benchmarks", () => {
     assert.lengthOf(nextRound([after(2, 2_000)], limits, 100_000), 1)
   })
 
-  it("BENCH-5 a round that would not be over in time is not begun, so that all systems have as many", () => {
-    const cells = [after(1, 10_000), after(2, 40_000)]
-    assert.deepStrictEqual(nextRound(cells, limits, 30_000), cells)
-    assert.deepStrictEqual(nextRound(cells, limits, 29_999), [])
+  it("BENCH-5 a round that would not be over in time goes without its slowest systems, and none fits no time", () => {
+    const [slow, quick, middling] = [after(2, 40_000), after(1, 5_000), after(1, 10_000)]
+    const cells = [slow, quick, middling]
+    assert.deepStrictEqual(nextRound(cells, limits, 35_000), cells)
+    assert.deepStrictEqual(nextRound(cells, limits, 34_999), [quick, middling])
+    assert.deepStrictEqual(nextRound(cells, limits, 14_999), [quick])
+    assert.deepStrictEqual(nextRound(cells, limits, 4_999), [])
   })
 })

@@ -4,7 +4,7 @@ import { browserSystem } from "../../bench/src/Browser.ts"
 import { bestPeerOf, comparisonsOf, figurePlaces } from "../../bench/src/Comparison.ts"
 import { benchSection, withBenchSection } from "../../bench/src/PerformancePage.ts"
 import type { Results, Row } from "../../bench/src/Results.ts"
-import { systems } from "../../bench/src/Systems.ts"
+import { sealedFloor, systems } from "../../bench/src/Systems.ts"
 import { type Bound, isMet, type Outcome, targets, verdictOf } from "../../bench/src/Targets.ts"
 
 const rowOf = (system: string, figure: string, numbers: ReadonlyArray<number>): Row => ({
@@ -97,6 +97,18 @@ describe("targets of the benchmarks", () => {
       for (const name of named) assert.include([...systems.map((one) => one.name), browserSystem], name)
     }
     assert.strictEqual(new Set(figurePlaces.map(({ name }) => name)).size, figurePlaces.length)
+  })
+
+  it("BENCH-6 the floor of sealed, durable clients stands beside a target, and changes no outcome", () => {
+    const target = targets.find((one) => one.figure === "slowMillisP99" && one.bound.kind === "times")
+    const rows = [rowOf("loro-floor", "slowMillisP99", [10]), rowOf(ours, "slowMillisP99", [100])]
+    const floor = rowOf(sealedFloor, "slowMillisP99", [300, 310, 330])
+    assert.isDefined(target)
+    if (target === undefined) return
+    const [without, beside] = [verdictOf(resultsOf(rows), target), verdictOf(resultsOf([...rows, floor]), target)]
+    assert.deepStrictEqual([without.outcome, without.sealedFloor], ["missed", undefined])
+    assert.deepStrictEqual([beside.outcome, beside.sealedFloor?.median], ["missed", 310])
+    assert.include(benchSection(resultsOf([...rows, floor])), "| missed | 310 ±30.0 |")
   })
 
   it("BENCH-4 figures stand beside the floor and the best peer, and a cell without any says that it fails", () => {

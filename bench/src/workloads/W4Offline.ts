@@ -87,7 +87,7 @@ export const W4Offline: Workload = {
   },
   roles: { traveller, homebody },
   secondsMax: 60,
-  budgetSeconds: 140,
+  budgetSeconds: 150,
   run: async ({ client, dataFolder, report, server, trace }) => {
     const away = client("traveller", { dataFolder })
     await away.reached("ready")

@@ -63,7 +63,7 @@ export const W5Docs: Workload = {
   },
   roles: { writer, joiner },
   secondsMax: 60,
-  budgetSeconds: 190,
+  budgetSeconds: 270,
   run: async ({ client, report, server }) => {
     const writing = client("writer")
     await writing.reached("ready")

@@ -84,7 +84,7 @@ export const W6Subscribers: Workload = {
   },
   roles: { writer, watcher },
   secondsMax: 120,
-  budgetSeconds: 230,
+  budgetSeconds: 300,
   run: async ({ client, report, server }) => {
     const writing = client("writer")
     await writing.reached("ready")

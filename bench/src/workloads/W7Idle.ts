@@ -61,7 +61,7 @@ export const W7Idle: Workload = {
   },
   roles: { seeder, idler },
   secondsMax: 120,
-  budgetSeconds: 220,
+  budgetSeconds: 160,
   run: async ({ client, report, server, system }) => {
     await client("seeder").result
     const isMany = system.fewIdleBecause === undefined

@@ -67,7 +67,7 @@ export const W8Records: Workload = {
   },
   roles: { writer, joiner },
   secondsMax: 120,
-  budgetSeconds: 150,
+  budgetSeconds: 120,
   run: async ({ client, report, server }) => {
     const writing = client("writer")
     await writing.reached("written")

@@ -59,7 +59,7 @@ export const W9Pushing: Workload = {
   },
   roles: { pusher },
   secondsMax: 60,
-  budgetSeconds: 150,
+  budgetSeconds: 230,
   run: async ({ client, report, server }) => {
     const pushing = Array.from({ length: processes }, (_, index) =>
       client("pusher", { index, count: workspaces / processes })
