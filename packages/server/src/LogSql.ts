@@ -160,12 +160,12 @@ export const layer = (options: LogOptions) =>
         // is tried again, which then finds it.
         const stored = yield* appending.storedItems(jobs.flatMap(keysOf))
         const heads = yield* appending.lockHeads([...groups.keys()])
-        const decided = yield* decideGroups(groups, heads, stored)
-        if (decided.entries.length > 0) {
-          yield* appending.insert(decided.entries)
-          yield* appending.moveHeads(decided.moved)
+        const { entries, moved, outcomes } = yield* decideGroups(groups, heads, stored)
+        if (entries.length > 0) {
+          yield* appending.insert(entries)
+          yield* appending.moveHeads(moved)
         }
-        return decided.outcomes
+        return outcomes
       })
 
       const { appendAtHeads } = appending
@@ -186,10 +186,10 @@ export const layer = (options: LogOptions) =>
       const append = Effect.fnUntraced(function* (jobs: ReadonlyArray<Job>) {
         // Whatever is in its way, the transaction looks for itself; nothing was stored.
         const ahead = yield* Effect.catchIf(appendAhead(jobs), Predicate.not(isUnreachable), () => Effect.undefined)
-        const transaction = Effect.retry(sql.withTransaction(appendGroup(jobs)), {
-          times: transactionRetryCount,
-          while: isRace
-        })
+        const transaction = appendGroup(jobs).pipe(
+          sql.withTransaction,
+          Effect.retry({ times: transactionRetryCount, while: isRace })
+        )
         const outcomes = ahead ?? (yield* transaction)
         if (appendAtHeads !== undefined) {
           for (const one of outcomes.values()) if (one._tag === "Committed") known.left(one.workspace, one.decision.row)

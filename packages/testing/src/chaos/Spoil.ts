@@ -12,8 +12,8 @@ const commitDelay = "200 millis"
 const acknowledgeBeforeCommit: ReadonlyArray<SourceEdit> = [
   {
     file: "packages/server/src/LogSql.ts",
-    from: "import { Effect, Layer, Metric }",
-    to: "import { Deferred, Effect, Layer, Metric }"
+    from: "import { Effect, Layer, Metric, Predicate }",
+    to: "import { Deferred, Effect, Layer, Metric, Predicate }"
   },
   {
     file: "packages/server/src/LogSql.ts",
@@ -25,6 +25,11 @@ const acknowledgeBeforeCommit: ReadonlyArray<SourceEdit> = [
       yield* Effect.forkDetach(Effect.catchCause(sql.withTransaction(late), (cause) => Deferred.failCause(answered, cause)))
       return yield* Deferred.await(answered)
     }),`
+  },
+  {
+    file: "packages/server/src/LogSql.ts",
+    from: "yield* appendAtHeads(heads, moved, entries)",
+    to: `yield* Effect.as(Effect.forkDetach(Effect.ignore(Effect.delay(appendAtHeads(heads, moved, entries), "${commitDelay}"))), true)`
   }
 ]
 
