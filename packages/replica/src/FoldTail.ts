@@ -9,14 +9,8 @@
  */
 import { Context, Effect, Result } from "effect"
 import type { DocId } from "@tidemark/protocol"
-import {
-  checkpointDue,
-  checkpointKey,
-  type Decision,
-  type LocalStore,
-  tailEntriesMin,
-  type WriteView
-} from "@tidemark/sync"
+import { checkpointDue, checkpointKey, type Decision, type LocalStore, type WriteView } from "@tidemark/sync"
+import { spansOf } from "./internal/spans.ts"
 import type { LiveDoc } from "./LiveDocs.ts"
 
 /** A tail is folded beyond this many updates, or this many bytes. */
@@ -25,6 +19,10 @@ export const tailBytesMax = 1_048_576
 
 /** Each time a tail has grown by so many bytes, the engine is told that the log's may be as long. */
 export const noteBytesMin = 65_536
+
+/** A tail of fewer updates, of a doc with fewer operations, is read as quickly as a checkpoint of it, however long it is. */
+export const noteCountMin = 4
+export const noteOperationsMin = 65_536
 
 /** When a tail is folded, and when it is noted; smaller in the World. */
 export const FoldLimits = Context.Reference<{
@@ -48,6 +46,9 @@ export interface KnownTails {
 /** However many updates a tail may still get, it is looked at after this share of the limit: a few of them may be large. */
 const lookShare = 1 / 32
 
+/** And after this share of the tail itself: the first few updates of a doc may be as large. */
+const lookShareOfTail = 1 / 4
+
 /** Folds the doc if its tail is long and nothing of it is unseen. */
 export const foldTail = Effect.fn("foldTail")(function* (
   store: LocalStore["Service"],
@@ -61,9 +62,9 @@ export const foldTail = Effect.fn("foldTail")(function* (
   const size = yield* store.tailSize(doc)
   if (size.count <= limits.countMax && size.bytes <= limits.bytesMax) {
     // Every update has a LocalSeq of its own, so there cannot come more of this doc than those go on.
-    const more = Math.min(limits.countMax - size.count, limits.countMax * lookShare)
+    const more = Math.min(limits.countMax - size.count, limits.countMax * lookShare, size.count * lookShareOfTail)
     shortUntil.set(doc, applied + Math.floor(more))
-    const isGrown = size.count >= tailEntriesMin && size.bytes >= (noted.get(doc) ?? 0) + limits.noteBytesMin
+    const isGrown = size.bytes >= (noted.get(doc) ?? 0) + limits.noteBytesMin && isSlow(live, size.count)
     noted.set(doc, isGrown ? size.bytes : Math.min(size.bytes, noted.get(doc) ?? 0))
     if (isGrown)
       yield* store.write({ docs: [], meta: [checkpointKey(doc)], rowless: true, relaxed: true }, noteIfNew(doc))
@@ -84,6 +85,10 @@ export const foldTail = Effect.fn("foldTail")(function* (
     return { _tag: "Commit", batch: { snapshots, meta: newNote(doc, meta) }, value: undefined }
   })
 })
+
+/** Whether a newcomer reads the doc much faster from a checkpoint. */
+const isSlow = ({ shard }: LiveDoc, count: number): boolean =>
+  count >= noteCountMin || spansOf(shard).reduce((sum, { end }) => sum + end, 0) >= noteOperationsMin
 
 /** The log's tail may be as long: the engine looks, unless it is told already [COMPACT-11]. */
 const newNote = (doc: DocId, meta: WriteView["meta"]): ReadonlyMap<string, string> =>

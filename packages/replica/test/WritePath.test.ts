@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Latch } from "effect"
 import { checkpointPrefix, MemoryDisk, StoreFailed } from "@tidemark/sync"
-import { FoldLimits, tailCountMax } from "../src/FoldTail.ts"
+import { FoldLimits, noteBytesMin, noteOperationsMin, tailCountMax } from "../src/FoldTail.ts"
 import { changeCharactersMax } from "../src/WritePath.ts"
 import { insertTask, none, openTab, rowsOf } from "./support/tabs.ts"
 
@@ -254,6 +254,26 @@ describe("a long tail", () => {
       assert.deepStrictEqual(notes(), [], "the engine has looked, and there is hardly more")
       yield* write(80)
       assert.strictEqual(notes().length, 1)
+    })
+  )
+
+  it.effect("COMPACT-11 of few updates it is noted where the doc has many operations, and not where they are few", () =>
+    Effect.gen(function* () {
+      const disk = new MemoryDisk()
+      const tab = yield* openTab(disk, "one")
+      const notes = () => [...disk.meta.keys()].filter((key) => key.startsWith(checkpointPrefix)).length
+      const { ids } = yield* tab.path.change(
+        Array.from({ length: 1_500 }, (_, index) => insertTask(`${index} `.repeat(20)))
+      )
+      yield* tab.path.exclusively(Effect.void)
+      assert.isAbove([...disk.updates.values()][0]?.bytes.length ?? 0, noteBytesMin)
+      assert.strictEqual(notes(), 0)
+      const [id = none] = ids
+      const rename = (_: unknown, index: number) =>
+        ({ _tag: "Update", table: "tasks", id, values: { title: `title ${index}` } }) as const
+      yield* tab.path.change(Array.from({ length: noteOperationsMin }, rename))
+      yield* tab.path.exclusively(Effect.void)
+      assert.deepStrictEqual([disk.updates.size, notes()], [2, 1])
     })
   )
 

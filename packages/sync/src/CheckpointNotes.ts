@@ -47,14 +47,8 @@ export const CheckpointLimits = Context.Reference<{ readonly entriesMin: number;
   { defaultValue: () => ({ entriesMin: 128, bytesMin: 65_536 }) }
 )
 
-/** A tail of fewer entries is read as quickly as a checkpoint of it, however many bytes they have. */
-export const tailEntriesMin = 4
-
 /** Whether a checkpoint is worth making: each costs its own bytes and one reading of the tail [COMPACT-11]. */
 export const isOutgrown = (
   tail: DocTailSize,
   limits: { readonly entriesMin: number; readonly bytesMin: number }
-): boolean => {
-  const isLong = tail.bytes >= limits.bytesMin && tail.entries >= tailEntriesMin
-  return (tail.entries >= limits.entriesMin || isLong) && tail.bytes >= tail.checkpointBytes
-}
+): boolean => (tail.entries >= limits.entriesMin || tail.bytes >= limits.bytesMin) && tail.bytes >= tail.checkpointBytes
