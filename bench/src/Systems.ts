@@ -82,7 +82,7 @@ export const systems: ReadonlyArray<System> = [
     name: sealedFloor,
     kind: "floor",
     packages: ["ws", "loro-crdt"],
-    durability: "every frame by fdatasync on the writer, the server and each reader, one after the other",
+    durability: "every frame by fdatasync on the writer and on the server; a reader writes it and does not sync",
     note: "the coalescing Loro floor, and the least that any end-to-end encrypted, signed and durable client does: gzip, AES-GCM, Ed25519, a file of its own; no rights, no order, no rows; no checkpoints and no cursor, so whoever joins or comes back is sent every frame",
     server: "relayServer.ts",
     environment: { FDATASYNC: "1" },

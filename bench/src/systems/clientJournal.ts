@@ -4,6 +4,8 @@ import { closeSync, fdatasyncSync, openSync, writevSync } from "node:fs"
 export interface ClientJournal {
   /** Calls `done` when the bytes are synced. */
   readonly keep: (frames: ReadonlyArray<Uint8Array>, done: () => void) => void
+  /** Writes them at once and syncs nothing: for what the server has anyway. */
+  readonly note: (frames: ReadonlyArray<Uint8Array>) => void
   readonly close: () => void
 }
 
@@ -14,12 +16,15 @@ export const openClientJournal = (path: string): ClientJournal => {
   const file = openSync(path, "a")
   let frames: Array<Uint8Array> = []
   let waiting: Array<() => void> = []
+  const write = (some: ReadonlyArray<Uint8Array>): void => {
+    for (let start = 0; start < some.length; start += buffersMax)
+      writevSync(file, some.slice(start, start + buffersMax))
+  }
   const flush = (): void => {
     const [written, done] = [frames, waiting]
     frames = []
     waiting = []
-    for (let start = 0; start < written.length; start += buffersMax)
-      writevSync(file, written.slice(start, start + buffersMax))
+    write(written)
     fdatasyncSync(file)
     for (const one of done) one()
   }
@@ -29,6 +34,7 @@ export const openClientJournal = (path: string): ClientJournal => {
       frames.push(...more)
       waiting.push(done)
     },
+    note: write,
     close: () => closeSync(file)
   }
 }

@@ -1,6 +1,7 @@
 /**
  * The floor of clients that are end-to-end encrypted, signed and durable: as the coalescing Loro floor, and each frame is sealed,
- * signed and synced to the client's own file before it is sent; a reader verifies it, opens it and syncs it before it shows it.
+ * signed and synced to the client's own file before it is sent; a reader verifies it, opens it and writes it to its own file before it
+ * shows it, without a sync, since the server has it.
  */
 import { join } from "node:path"
 import type { SystemClients } from "../System.ts"
@@ -20,7 +21,9 @@ export const clients: SystemClients = {
       },
       unpack: (frames, show) => {
         const updates = frames.flatMap((frame) => sealer.open(frame) ?? [])
-        if (updates.length > 0) journal.keep(frames, () => show(updates))
+        if (updates.length === 0) return
+        journal.note(frames)
+        show(updates)
       }
     })
     return {
