@@ -96,7 +96,7 @@ type Attempt =
  * Commits the requests that no rule refuses, in one transaction; the others get their `refusal`. Fails only where the
  * store failed: then nothing of it is on disk. Returns the docs that were written.
  */
-export const commitChanges = Effect.fn("commitChanges")(function* (
+export const commitChanges = Effect.fnUntraced(function* (
   context: CommitContext,
   requests: ReadonlyArray<ChangeRequest>
 ): Effect.fn.Return<ReadonlyArray<LiveDoc>, StoreFailed> {
@@ -217,6 +217,7 @@ const writeOnce = Effect.fnUntraced(function* (
       : { ...decision, batch: ahead.sealedInto(decision.batch, view) }
   })
   return yield* first.pipe(
+    Effect.tap(({ committed }) => Effect.sync(() => (committed ? ahead?.committed() : undefined))),
     Effect.catchIf(isPassing, (failure) => {
       const ran = attempt
       // Before `decide` ran nothing was changed in memory; after it, only the same bytes may be written.

@@ -29,6 +29,8 @@ export interface Ahead<A> {
   readonly attemptFor: (view: WriteView) => A | undefined
   /** The batch with its sealed items, where they may still go under their numbers; otherwise the batch alone. */
   readonly sealedInto: (batch: Batch, view: WriteView) => Batch
+  /** The batch of `sealedInto` was committed. */
+  readonly committed: () => void
 }
 
 /**
@@ -50,12 +52,17 @@ export const prepareAhead = Effect.fnUntraced(function* <A>(
   const { attempt, isStill, items } = run(view)
   const isSealable = items.length > 0 && items.every(({ bytes }) => bytes.length <= sealableBytesMax)
   const sealed = isSealable ? yield* Effect.catch(ticket.seal(view, items), () => Effect.undefined) : undefined
+  let sealedItems: Batch["sealNew"]
   return {
     request,
     attemptFor: (now) => (isStill(now) ? attempt : undefined),
-    sealedInto: (batch, now) =>
-      sealed?.isStill(now) === true
-        ? { ...batch, sealNew: sealed.batch.sealNew, meta: new Map([...(batch.meta ?? []), ...sealed.batch.meta]) }
-        : batch
+    sealedInto: (batch, now) => {
+      if (sealed?.isStill(now) !== true) return batch
+      sealedItems = sealed.batch.sealNew
+      return { ...batch, sealNew: sealedItems, meta: new Map([...(batch.meta ?? []), ...sealed.batch.meta]) }
+    },
+    committed: () => {
+      if (sealedItems !== undefined) ticket.committed(sealedItems)
+    }
   }
 })

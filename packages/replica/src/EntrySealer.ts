@@ -60,7 +60,7 @@ export const layer: Layer.Layer<Sealer, never, Membership | Primitives> = Layer.
     // The engine hands over the same objects for every slice of a page, so that each part is opened once.
     const openedParts = new WeakMap<HeldEntry, OpenedPart>()
 
-    const seal = Effect.fn("Sealer.seal")(
+    const seal = Effect.fnUntraced(
       function* (items: ReadonlyArray<ItemToSeal>, first: DeviceSeq, seen: Parameters<Sealer["Service"]["seal"]>[2]) {
         const { device, secret, workspace } = yield* identity
         const { number } = yield* roster
@@ -96,7 +96,7 @@ export const layer: Layer.Layer<Sealer, never, Membership | Primitives> = Layer.
       Effect.provideService(Primitives, primitives)
     )
 
-    const open = Effect.fn("Sealer.open")(
+    const open = Effect.fnUntraced(
       function* (entries: ReadonlyArray<RawEntry>, heldParts: ReadonlyArray<HeldEntry>) {
         const state = yield* roster
         const { workspace } = state

@@ -50,7 +50,7 @@ const lookShare = 1 / 32
 const lookShareOfTail = 1 / 4
 
 /** Folds the doc if its tail is long and nothing of it is unseen. */
-export const foldTail = Effect.fn("foldTail")(function* (
+export const foldTail = Effect.fnUntraced(function* (
   store: LocalStore["Service"],
   live: LiveDoc,
   { noted, shortUntil, unfolded }: KnownTails,

@@ -43,7 +43,7 @@ type Attempt =
  * Commits a slice; fails with `FenceLost` where another tab syncs, and then nothing was written. Items of a doc whose
  * stored bytes cannot be read are kept in the log and not shown; they hold up no other doc.
  */
-export const commitSlice = Effect.fn("commitSlice")(function* (
+export const commitSlice = Effect.fnUntraced(function* (
   store: LocalStore["Service"],
   live: LiveDocs,
   slice: Slice
@@ -58,8 +58,8 @@ export const commitSlice = Effect.fn("commitSlice")(function* (
     const { docs } = yield* live.warm([...itemsByDoc.keys()])
     const request = {
       docs: live.requestOf(docs),
-      meta: [metaKeys.cursor, metaKeys.syncer, ...docs.map(({ doc }) => historyKey("waits", doc))],
-      ...(slice.isMore === true ? { relaxed: true as const } : {})
+      ...(slice.relaxed === true ? { relaxed: slice.relaxed } : {}),
+      meta: [metaKeys.cursor, metaKeys.syncer, ...docs.map(({ doc }) => historyKey("waits", doc))]
     }
     const at = yield* Clock.currentTimeMillis
     const dropAll = Effect.sync(() => docs.forEach(({ doc }) => live.drop(doc)))
@@ -154,7 +154,7 @@ const decideSlice = (input: SliceInput, view: WriteView): Decision<Attempt> => {
       meta: new Map([
         ...(slice.meta ?? []),
         ...notes,
-        [metaKeys.cursor, Schema.encodeSync(CursorJson)(slice.next)],
+        [metaKeys.cursor, cursorText(slice.next)],
         ...(slice.settle.length === 0 ? [] : [[metaKeys.lastReceiptAt, JSON.stringify(at)] as const])
       ])
     }
@@ -194,8 +194,20 @@ const lacksSomeOf = ({ bytes, checkpoint }: RemoteItem, { shard }: LiveDoc): boo
   return spansOf(shard).some(({ end, peer }) => end > (ends.get(peer) ?? 0))
 }
 
+/** The texts of cursors that were written: the next slice begins at the last of them. */
+const cursorTexts = new WeakMap<Cursor, string>()
+
+const cursorText = (cursor: Cursor): string => {
+  const text = cursorTexts.get(cursor) ?? Schema.encodeSync(CursorJson)(cursor)
+  cursorTexts.set(cursor, text)
+  return text
+}
+
 const isFenceHeld = (slice: Slice, view: WriteView): boolean => {
   const stored = view.meta.get(metaKeys.cursor)
+  if (slice.expected !== undefined && stored !== undefined && stored === cursorTexts.get(slice.expected)) {
+    return view.meta.get(metaKeys.syncer) === JSON.stringify(slice.nonce)
+  }
   const cursor = stored === undefined ? undefined : Option.getOrUndefined(Schema.decodeOption(CursorJson)(stored))
   const nonce = Option.getOrUndefined(Schema.decodeOption(NonceJson)(view.meta.get(metaKeys.syncer) ?? ""))
   const sameCursor =

@@ -11,6 +11,7 @@ const alwaysIdle = (between: () => Effect.Effect<unknown>, isStill: () => boolea
   const ticket: SealTicket = {
     meta: [],
     allows: ({ waits }) => !waits,
+    committed: () => undefined,
     seal: (_view, items) =>
       Effect.gen(function* () {
         const sealNew = items.map(({ bytes, doc }): SealedItem => {

@@ -44,11 +44,15 @@ export const makeCursorReports = Effect.fnUntraced(function* (
   let hasMoved = false
   let isHinted = false
 
-  const ownMeta = fencedWrite(store, turn, {}, (own) => ({ value: own }))
-
-  /** Tells the server where this device stands. */
+  /** Tells the server where this device stands: a power cut cannot take it back there any more [CURSOR-5]. */
   const report = Effect.gen(function* () {
-    const { cursor } = yield* ownMeta
+    // Slices of the log are stored relaxed. This is not, and it stands behind them in the same log.
+    const cursor = yield* turn.lock.withPermit(
+      fencedWrite(store, turn, {}, ({ cursor: found }) => ({
+        value: found,
+        batch: found === undefined ? undefined : { own: { cursor: found } }
+      }))
+    )
     if (cursor !== undefined) yield* withDeadline(remote.report(cursor))
   })
 

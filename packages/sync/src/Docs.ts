@@ -49,8 +49,8 @@ export interface Slice {
   readonly meta?: ReadonlyMap<string, string>
   /** Own items met in the log whose receipt was lost: settled now. */
   readonly settle: ReadonlyArray<{ readonly deviceSeq: DeviceSeq; readonly seq: Seq }>
-  /** Another slice follows at once, whose commit covers this one: it need not wait for the disk [PULL-14]. */
-  readonly isMore?: boolean
+  /** The server has all of it: a power cut may take the slice, with its cursor [STORE-45]. */
+  readonly relaxed?: true
   /** These items may have been stored before: of those whose operations the doc holds nothing is stored [HISTORY-2]. */
   readonly again?: boolean
 }

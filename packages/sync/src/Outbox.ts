@@ -114,6 +114,11 @@ export const makeOutbox = Effect.fnUntraced(function* (
 export const partNumbers = (entry: Pick<SealedItem, "first" | "parts">): ReadonlyArray<DeviceSeq> =>
   Array.from({ length: entry.parts }, (_, part) => DeviceSeq.make(entry.first + part))
 
+/** Whether items are no more than one push of `bytesMax` takes. */
+export const fitsPush = (items: ReadonlyArray<SealedItem>, bytesMax: number): boolean =>
+  items.length <= batchCountMax &&
+  items.reduce((sum, { bytes }) => sum + bytes.length, 0) <= Math.min(bytesMax, batchBytesMax) - frameBytes
+
 const withoutRefusal = (item: SealedItem): SealedItem => {
   const { refusal: _, ...rest } = item
   return rest

@@ -4,20 +4,19 @@
  * A page is believed only where its chain continues ours [PULL-2]. The cursor moves in the transaction that stores what it
  * covers [PULL-1], so a pull can stop after any slice and go on there. Rules: docs/spec/pull.md.
  */
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Result } from "effect"
 import { type Cursor, type Page, Seq } from "@tidemark/protocol"
 import type { Copies } from "./Copies.ts"
 import { Docs } from "./Docs.ts"
-import type { Ahead } from "./internal/ahead.ts"
 import { type ChainedItem, continuePage, otherLog } from "./internal/chainedPage.ts"
 import { openHeldAgain } from "./internal/heldAgain.ts"
 import { entriesOf, makeOpener } from "./internal/opener.ts"
 import { checkOwnEntries, meetOwnEntries, sendLostAgain } from "./internal/ownEntries.ts"
-import { addMark, type Marks } from "./internal/marks.ts"
+import { addMark } from "./internal/marks.ts"
 import { makePace } from "./internal/pace.ts"
-import { type Passed, passGaps } from "./internal/passed.ts"
+import { passGaps } from "./internal/passed.ts"
 import { nextSliceCount } from "./internal/sliceCount.ts"
-import { fencedWrite, type OwnMeta, placeMeta, type Turn } from "./internal/turn.ts"
+import { fencedWrite, type OwnMeta, type OwnPlace, placeMeta, type Turn } from "./internal/turn.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
 import { Remote } from "./Remote.ts"
 import { Sealer } from "./Sealer.ts"
@@ -63,12 +62,7 @@ export const makePull = Effect.fnUntraced(function* (
 
   /** Stores items that follow `from`, slice by slice. The caller holds the lock. */
   const storeItems = Effect.fnUntraced(function* (
-    from: {
-      readonly cursor: Cursor
-      readonly ahead: Ahead
-      readonly marks: Marks | undefined
-      readonly passed: Passed | undefined
-    },
+    from: OwnPlace,
     items: ReadonlyArray<ChainedItem>,
     stored: (through: Seq, settled: number) => Effect.Effect<void>
   ) {
@@ -89,16 +83,10 @@ export const makePull = Effect.fnUntraced(function* (
       const began = yield* Clock.currentTimeMillis
       marks = addMark(marks, next)
       passed = passGaps(passed, next.logId, slice)
-      const isMore = start + slice.length < items.length
-      yield* docs.apply({
-        nonce: turn.nonce,
-        expected,
-        next,
-        settle,
-        meta: placeMeta(marks, passed),
-        isMore,
-        ...opened
-      })
+      const meta = placeMeta(marks, passed)
+      turn.place = undefined
+      yield* docs.apply({ nonce: turn.nonce, expected, next, settle, meta, relaxed: true, ...opened })
+      turn.place = { cursor: next, ahead: from.ahead, marks, passed }
       const took = (yield* Clock.currentTimeMillis) - began
       sliceCount = nextSliceCount(sliceCount, slice.length, took)
       expected = next
@@ -148,12 +136,20 @@ export const makePull = Effect.fnUntraced(function* (
   const applyLive = (page: Page) =>
     turn.lock.withPermit(
       Effect.gen(function* (): Effect.fn.Return<LivePage, PullError> {
-        const place = yield* knownPlace(yield* ownMeta)
+        const remembered = turn.place
+        const place = remembered ?? (yield* knownPlace(yield* ownMeta))
         const { cursor } = place
         const continuation = continuePage(sealer, cursor, page)
         if (continuation._tag !== "Next") return { _tag: "Gap", head: page.head }
         let settled = 0
-        yield* storeItems(place, continuation.items, (_through, count) => Effect.sync(() => void (settled += count)))
+        const count = (_through: Seq, more: number) => Effect.sync(() => void (settled += more))
+        const stored = yield* Effect.result(storeItems(place, continuation.items, count))
+        if (Result.isFailure(stored)) {
+          // What was remembered may be old, as after damage: then the fence is ours, and a pull goes on from what is stored.
+          if (remembered === undefined || stored.failure._tag !== "FenceLost") return yield* stored.failure
+          yield* ownMeta
+          return { _tag: "Gap", head: page.head }
+        }
         const through = Seq.make(Math.max(page.through.seq, cursor.seq))
         return { _tag: "Stored", through, head: Seq.make(Math.max(page.head, through)), settled }
       })

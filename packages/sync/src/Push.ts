@@ -14,7 +14,7 @@ import { makePace } from "./internal/pace.ts"
 import { fencedWrite, type Turn } from "./internal/turn.ts"
 import { LocalStore, type SealedItem, type StoreFailed } from "./LocalStore.ts"
 import type { Settled } from "./internal/receipts.ts"
-import type { Outbox } from "./Outbox.ts"
+import { fitsPush, type Outbox } from "./Outbox.ts"
 import { Remote } from "./Remote.ts"
 import { type Behind, type FenceLost, type Refused, type RemoteError, Unreachable } from "./SyncErrors.ts"
 import type { Failure } from "./SyncEvent.ts"
@@ -25,10 +25,11 @@ const renumberingsMax = 3
 export interface Push {
   /**
    * Sends until the outbox is empty and says after each answer what it changed. Returns the reason where the server takes
-   * nothing more of this device now.
+   * nothing more of this device now. `sealed`: all that waits, stored already; what comes meanwhile is left to the next push.
    */
   readonly drain: (
-    answered: (settled: Settled) => Effect.Effect<void>
+    answered: (settled: Settled) => Effect.Effect<void>,
+    sealed?: ReadonlyArray<SealedItem>
   ) => Effect.Effect<Failure | undefined, RemoteError | StoreFailed | FenceLost>
 }
 
@@ -71,11 +72,17 @@ export const makePush = Effect.fnUntraced(function* (
     )
   })
 
-  const drain = Effect.fnUntraced(function* (answered: (settled: Settled) => Effect.Effect<void>) {
+  const drain = Effect.fnUntraced(function* (
+    answered: (settled: Settled) => Effect.Effect<void>,
+    sealed: ReadonlyArray<SealedItem> = []
+  ) {
+    let known = fitsPush(sealed, pace.bytesMax()) ? sealed : []
     let countMax = batchCountMax
     let renumberings = 0
     for (;;) {
-      const items = yield* outbox.batch(countMax, pace.bytesMax())
+      const handed = known
+      known = []
+      const items = handed.length > 0 ? handed : yield* outbox.batch(countMax, pace.bytesMax())
       const [oldest] = items
       if (oldest === undefined) {
         if ((yield* withRoster(outbox.seal)) > 0) continue
@@ -109,6 +116,7 @@ export const makePush = Effect.fnUntraced(function* (
       if (settled.blocked !== undefined) return settled.blocked
       if (settled.settled + settled.refused + settled.renumbered + settled.gone === 0)
         return yield* unanswered(sent.success)
+      if (handed.length > 0 && settled.settled + settled.gone === handed.length) return undefined
     }
   })
 

@@ -22,8 +22,11 @@ import { refillAskMillis, refillAppendBytesMax, refillPatienceMillis, refillWait
 export type RefillError = RemoteError | StoreFailed | FenceLost
 
 export interface Refill {
-  /** Sends the outbox by `drain`, and what the server lost besides, where that is still to be done. */
-  readonly around: (drain: Drain) => Drain
+  /**
+   * Sends the outbox by `drain`, and what the server lost besides, where that is still to be done. `isEmpty`: nothing is to be sent
+   * where nothing was lost.
+   */
+  readonly around: (drain: Drain, isEmpty: boolean) => Drain
 }
 
 /** Sends the outbox until it is empty; returns why the server takes nothing more. */
@@ -142,7 +145,11 @@ export const makeRefill = Effect.fnUntraced(function* (
   }, Effect.scoped)
 
   return {
-    around: (drain) => Effect.flatMap(ownMeta, (own) => (own.refill === undefined ? drain : run(drain)))
+    around: (drain, isEmpty) =>
+      Effect.flatMap(ownMeta, (own) => {
+        if (own.refill !== undefined) return run(drain)
+        return isEmpty ? Effect.undefined : drain
+      })
   }
 })
 

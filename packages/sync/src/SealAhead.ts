@@ -10,7 +10,7 @@ import { Context, Effect, Layer, Option, Result } from "effect"
 import { type Cursor, DeviceSeq } from "@tidemark/protocol"
 import type { ItemToSeal } from "./Docs.ts"
 import { decodeMeta, nextNumberMeta, ownKeys, type OwnMeta, type Turn } from "./internal/turn.ts"
-import type { Batch, StoreFailed, WriteView } from "./LocalStore.ts"
+import type { Batch, SealedItem, StoreFailed, WriteView } from "./LocalStore.ts"
 import { Sealer } from "./Sealer.ts"
 import type { Behind } from "./SyncErrors.ts"
 
@@ -37,6 +37,14 @@ export interface SealTicket {
   ) => Effect.Effect<SealedAhead | undefined, Behind | StoreFailed>
   /** Whether `seal` would seal now. */
   readonly allows: (view: WriteView) => boolean
+  /** These items were committed: they are sent at once, without being read again. */
+  readonly committed: (items: ReadonlyArray<SealedItem>) => void
+}
+
+/** The engine's word that it is idle: its turn, and what it does with items that were sealed and stored meanwhile. */
+export interface IdleTurn {
+  readonly turn: Turn
+  readonly send: (items: ReadonlyArray<SealedItem>) => void
 }
 
 export class SealAhead extends Context.Service<
@@ -45,26 +53,26 @@ export class SealAhead extends Context.Service<
     /** Runs `work` where this tab syncs and nothing waits to be sent; otherwise nothing of it, and undefined. Never waits. */
     readonly whileIdle: <A, E>(work: (ticket: SealTicket) => Effect.Effect<A, E>) => Effect.Effect<A | undefined, E>
     /** The engine's word that it is idle, for one edit; undefined takes it back. */
-    readonly offer: (turn: Turn | undefined) => void
+    readonly offer: (turn: IdleTurn | undefined) => void
   }
 >()("@tidemark/sync/SealAhead") {
   static readonly layer: Layer.Layer<SealAhead, never, Sealer> = Layer.effect(
     SealAhead,
     Effect.gen(function* () {
       const sealer = yield* Sealer
-      let offered: Turn | undefined
+      let offered: IdleTurn | undefined
       return SealAhead.of({
         offer: (turn) => {
           offered = turn
         },
         whileIdle: (work) =>
           Effect.suspend(() => {
-            const turn = offered
-            if (turn === undefined) return Effect.undefined
+            const idle = offered
+            if (idle === undefined) return Effect.undefined
             // Until the engine has seen what this edit leaves behind, the next one shares its push.
             offered = undefined
-            return turn.lock
-              .withPermitsIfAvailable(1)(work(makeTicket(sealer, turn)))
+            return idle.turn.lock
+              .withPermitsIfAvailable(1)(work(makeTicket(sealer, idle)))
               .pipe(Effect.map(Option.getOrUndefined))
           })
       })
@@ -72,7 +80,7 @@ export class SealAhead extends Context.Service<
   )
 }
 
-const makeTicket = (sealer: Sealer["Service"], { nonce }: Pick<Turn, "nonce">): SealTicket => {
+const makeTicket = (sealer: Sealer["Service"], { send, turn: { nonce } }: IdleTurn): SealTicket => {
   const placeIn = (view: WriteView): Place | undefined => {
     const own = decodeMeta(view.meta)
     return Result.isSuccess(own) && !view.waits ? placeOf(own.success, nonce) : undefined
@@ -80,6 +88,7 @@ const makeTicket = (sealer: Sealer["Service"], { nonce }: Pick<Turn, "nonce">): 
   return {
     meta: ownKeys,
     allows: (view) => placeIn(view) !== undefined,
+    committed: send,
     seal: Effect.fnUntraced(function* (view, items) {
       const place = placeIn(view)
       if (place === undefined) return undefined

@@ -13,7 +13,7 @@ import { makeStatusBoard } from "./internal/statusBoard.ts"
 import { mendMeta } from "./internal/mendMeta.ts"
 import { takeOver, type Turn } from "./internal/turn.ts"
 import { makeWorks, type Work, type Works } from "./internal/works.ts"
-import { LocalStore, type StoreFailed } from "./LocalStore.ts"
+import { LocalStore, type SealedItem, type StoreFailed } from "./LocalStore.ts"
 import type { Remote } from "./Remote.ts"
 import { SealAhead } from "./SealAhead.ts"
 import type { Sealer } from "./Sealer.ts"
@@ -79,7 +79,7 @@ export class SyncEngine extends Context.Service<
         const crew = yield* makeCrew(queue)
         inbox = queue
 
-        const carryOut = (command: SyncCommand): Effect.Effect<void> => {
+        const carryOut = (command: SyncCommand, sealed: Letter["sealed"]): Effect.Effect<void> => {
           switch (command._tag) {
             case "Connect":
               return crew.start("link", works.connect)
@@ -88,7 +88,7 @@ export class SyncEngine extends Context.Service<
             case "OpenLive":
               return crew.start("live", works.live)
             case "Push":
-              return crew.start("push", works.push)
+              return crew.start("push", works.push(sealed))
             case "HangUp":
               return Effect.andThen(crew.stop("link"), crew.stop("live"))
             case "StopPush":
@@ -102,14 +102,20 @@ export class SyncEngine extends Context.Service<
 
         let state: SyncState = stoppedState
         let stalledAt: number | undefined
-        const step = Effect.fnUntraced(function* (event: SyncEvent) {
+        /** Items that an edit has just stored wait as counted, and go out at once where that is the time to push. */
+        const send = (sealed: NonNullable<Letter["sealed"]>) =>
+          Queue.offerUnsafe(queue, {
+            event: { _tag: "OutboxChanged", waiting: sealed.length, promised: state.promised },
+            sealed
+          })
+        const step = Effect.fnUntraced(function* (event: SyncEvent, sealed?: Letter["sealed"]) {
           const at = yield* monotonicMillis
           const { commands, next } = transition(state, event, { at, random: yield* Random.next })
           const [before, now] = [isReady(state.link), isReady(next.link)]
           if (placeOf(next.link)?.through !== placeOf(state.link)?.through) yield* works.cursorMoved
           state = next
-          ahead.offer(isIdle(state) ? turn : undefined)
-          for (const command of commands) yield* carryOut(command)
+          ahead.offer(isIdle(state) ? { turn, send } : undefined)
+          for (const command of commands) yield* carryOut(command, sealed)
           if (now !== before) yield* now ? crew.start("reports", works.reports) : crew.stop("reports")
           const left = untilStatusTurnsMillis(state, at)
           const due = left === undefined ? undefined : at + left
@@ -129,7 +135,7 @@ export class SyncEngine extends Context.Service<
         yield* crew.start("checkpoints", works.tendCheckpoints)
         for (;;) {
           const letter = yield* Queue.take(queue)
-          if (crew.isCurrent(letter)) yield* step(letter.event)
+          if (crew.isCurrent(letter)) yield* step(letter.event, letter.sealed)
         }
       }).pipe(Effect.scoped, Effect.provideContext(ports))
 
@@ -153,6 +159,8 @@ export class SyncEngine extends Context.Service<
 interface Letter {
   readonly event: SyncEvent
   readonly from?: { readonly kind: WorkKind; readonly run: number }
+  /** What an edit that was sealed first has just stored, with the news that it waits [PUSH-15]. */
+  readonly sealed?: ReadonlyArray<SealedItem> | undefined
 }
 type Inbox = Queue.Queue<Letter, FenceLost>
 

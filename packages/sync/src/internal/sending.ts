@@ -11,8 +11,8 @@ import { sendingShownMin } from "../SyncLimits.ts"
 import type { StatusBoard } from "./statusBoard.ts"
 
 export interface Sending {
-  /** Counts what waits now. */
-  readonly begin: Effect.Effect<void, StoreFailed>
+  /** Counts what waits now, and gives the number of own updates. */
+  readonly begin: Effect.Effect<number, StoreFailed>
   /** So many more were confirmed. */
   readonly count: (edits: number) => void
   /** Nothing waits. */
@@ -36,6 +36,7 @@ export const makeSending = Effect.fnUntraced(function* (
       const waiting = [...covered.values()].reduce((sum, count) => sum + count, unsealed)
       const done = progress?.done ?? 0
       put(waiting === 0 ? undefined : { done, total: done + waiting })
+      return unsealed + sealed
     }),
     count: (edits) => {
       if (progress === undefined) return

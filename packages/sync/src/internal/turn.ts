@@ -16,7 +16,15 @@ import { Passed } from "./passed.ts"
 export interface Turn {
   readonly nonce: string
   readonly lock: Semaphore.Semaphore
+  /**
+   * Where this tab's last transaction left off in the log, so that a page that follows needs no look at the store: the transaction
+   * that stores it compares the cursor in any case. Absent where that is not known. Only to be touched under the lock.
+   */
+  place?: OwnPlace | undefined
 }
+
+/** The cursor, and what is decided by it. */
+export type OwnPlace = Readonly<Record<"cursor", Cursor>> & Pick<OwnMeta, "ahead" | "marks" | "passed">
 
 /** The engine's own meta values, decoded. */
 export interface OwnMeta {
@@ -135,11 +143,15 @@ export const placeMeta = (marks: Marks, passed: Passed | undefined): ReadonlyMap
 export const nextNumberMeta = (next: DeviceSeq): ReadonlyMap<string, string> =>
   new Map([[metaKeys.nextDeviceSeq, encode.nextDeviceSeq(next)]])
 
+/** A cursor leaves a mark by itself. */
+const marksAfter = ({ cursor, marks }: NonNullable<OwnBatch["own"]>, found: OwnMeta): Marks | undefined =>
+  marks ?? (cursor === undefined ? found.marks : addMark(found.marks, cursor))
+
 const toBatch = ({ own = {}, ...batch }: OwnBatch, found: OwnMeta): Batch => {
   const meta = new Map<string, string | undefined>([...(batch.meta ?? []), ...(own.history ?? [])])
   if (own.cursor !== undefined) meta.set(metaKeys.cursor, encode.cursor(own.cursor))
-  const marks = own.marks ?? (own.cursor === undefined ? undefined : addMark(found.marks, own.cursor))
-  if (marks !== undefined) meta.set(metaKeys.marks, encode.marks(marks))
+  const marks = marksAfter(own, found)
+  if (marks !== undefined && marks !== found.marks) meta.set(metaKeys.marks, encode.marks(marks))
   if (own.refill !== undefined) meta.set(metaKeys.refill, own.refill === "done" ? undefined : encode.refill(own.refill))
   if (own.isCopied !== undefined) meta.set(metaKeys.copied, own.isCopied ? encode.copied(true) : undefined)
   if (own.devices !== undefined) meta.set(metaKeys.devices, encode.devices(own.devices))
@@ -148,6 +160,14 @@ const toBatch = ({ own = {}, ...batch }: OwnBatch, found: OwnMeta): Batch => {
   if (own.lastContactAt !== undefined) meta.set(metaKeys.lastContactAt, encode.lastContactAt(own.lastContactAt))
   if (own.lastReceiptAt !== undefined) meta.set(metaKeys.lastReceiptAt, encode.lastReceiptAt(own.lastReceiptAt))
   return { ...batch, meta }
+}
+
+/** The place after a batch; undefined where the batch leaves it as it is, and where there is none. */
+const placeAfter = ({ forget, own = {} }: OwnBatch, found: OwnMeta): OwnPlace | "gone" | undefined => {
+  if (forget === undefined && own.cursor === undefined && own.ahead === undefined && own.marks === undefined) return undefined
+  const cursor = own.cursor ?? found.cursor
+  if (cursor === undefined || forget !== undefined) return "gone"
+  return { cursor, ahead: own.ahead ?? found.ahead, marks: marksAfter(own, found), passed: found.passed }
 }
 
 /** A decision under the fence: `batch` undefined touches nothing. */
@@ -172,6 +192,7 @@ export const fencedWrite = Effect.fnUntraced(function* <A>(
   { hasDevices, ...request }: OwnRequest,
   decide: (own: OwnMeta, view: WriteView) => OwnDecision<A>
 ): Effect.fn.Return<A, StoreFailed | FenceLost> {
+  let place: OwnPlace | "gone" | undefined
   const written = yield* store.write<Result.Result<A, StoreFailed | FenceLost>>(
     { docs: [], meta: hasDevices === true ? [...ownKeys, metaKeys.devices] : ownKeys, rowless: true, ...request },
     (view) => {
@@ -179,11 +200,15 @@ export const fencedWrite = Effect.fnUntraced(function* <A>(
       if (Result.isFailure(own)) return { _tag: "Abort", value: Result.fail(own.failure) }
       if (own.success.syncer !== turn.nonce) return { _tag: "Abort", value: Result.fail(fenceLost()) }
       const { batch, value } = decide(own.success, view)
+      place = batch === undefined ? undefined : placeAfter(batch, own.success)
+      // Until the commit is known, no place is.
+      if (place !== undefined) turn.place = undefined
       return batch === undefined
         ? { _tag: "Abort", value: Result.succeed(value) }
         : { _tag: "Commit", batch: toBatch(batch, own.success), value: Result.succeed(value) }
     }
   )
+  if (place !== undefined && place !== "gone") turn.place = place
   return yield* Effect.fromResult(written.value)
 })
 

@@ -11,18 +11,19 @@ import { makeCursorReports } from "../CursorReports.ts"
 import { makeHello } from "../Hello.ts"
 import { type HistoryError, makeHistory } from "../History.ts"
 import { makeLive } from "../Live.ts"
-import { LocalStore, type StoreFailed } from "../LocalStore.ts"
+import { LocalStore, type SealedItem, type StoreFailed } from "../LocalStore.ts"
 import { makeOutbox } from "../Outbox.ts"
 import { makePull } from "../Pull.ts"
 import { makePush } from "../Push.ts"
 import { makeRefill } from "../Refill.ts"
 import type { FenceLost, RemoteError } from "../SyncErrors.ts"
-import type { SyncEvent } from "../SyncEvent.ts"
+import type { Failure, SyncEvent } from "../SyncEvent.ts"
 import { checkpointRestMillis } from "../SyncLimits.ts"
 import { failureOf } from "./failures.ts"
 import { type CheckpointError, makeCheckpoints } from "../Checkpoints.ts"
 import { makeContact } from "./contact.ts"
 import { makeSending } from "./sending.ts"
+import type { Settled } from "./receipts.ts"
 import type { StatusBoard } from "./statusBoard.ts"
 import type { Turn } from "./turn.ts"
 
@@ -38,7 +39,8 @@ export interface Works {
   readonly connect: Work
   readonly pull: Work
   readonly live: Work
-  readonly push: Work
+  /** Sends what waits; `sealed`, all that waits where it is given, without reading it from the store. */
+  readonly push: (sealed: ReadonlyArray<SealedItem> | undefined) => Work
   /** Reports the cursor and asks for those of others; never ends. */
   readonly reports: Work
   /** To be called when the cursor has moved. */
@@ -177,17 +179,20 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
         error._tag === "Unreachable" ? { _tag: "LiveClosed" } : linkFailed(error)
       ),
 
-    push: (report) =>
+    push: (sealed) => (report) =>
       reported(
         Effect.gen(function* () {
-          yield* sending.begin
-          const drain = push.drain(
-            Effect.fnUntraced(function* (settled) {
-              sending.count(settled.edits)
-              yield* report({ _tag: "Pushed", settled: settled.settled, proven: settled.proven, ...settled.place })
-            })
-          )
-          const blocked = yield* refill.around(drain)
+          const answered = Effect.fnUntraced(function* (settled: Settled) {
+            sending.count(settled.edits)
+            yield* report({ _tag: "Pushed", settled: settled.settled, proven: settled.proven, ...settled.place })
+          })
+          let blocked: Failure | undefined
+          // Sealed before it was stored, while nothing waited and no refill was due.
+          if (sealed !== undefined) blocked = yield* push.drain(answered, sealed)
+          else {
+            const waiting = yield* sending.begin
+            blocked = yield* refill.around(push.drain(answered), waiting === 0)
+          }
           if (blocked === undefined) sending.end()
           yield* report(blocked === undefined ? { _tag: "PushDrained" } : { _tag: "PushFailed", failure: blocked })
         }),
