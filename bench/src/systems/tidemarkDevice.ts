@@ -47,7 +47,7 @@ export class TidemarkDevice {
     const scope = Effect.runSync(Scope.make())
     const path = join(folder, "store.sqlite")
     const opening = Effect.gen(function* () {
-      const { store } = yield* LocalStoreSqlite.open({ path })
+      const { commits, store } = yield* LocalStoreSqlite.open({ path })
       const installed = Layer.succeed(LocalStore, store)
       const made =
         invitation === undefined ? yield* createWorkspace({ origin: url, name: "bench" }) : yield* joined(invitation)
@@ -55,10 +55,10 @@ export class TidemarkDevice {
       const replica = Replica.layerHttp({ schema: BenchSchema, tab: "bench" }).pipe(
         Layer.provide([installed, platform])
       )
-      return { store, replica: Context.get(yield* Layer.build(replica), Replica) }
+      return { commits, store, replica: Context.get(yield* Layer.build(replica), Replica) }
     }).pipe(Effect.provide(platform), Scope.provide(scope))
-    const { replica, store } = await Effect.runPromise(opening)
-    return new TidemarkDevice(url, path, scope, store, replica)
+    const { commits, replica, store } = await Effect.runPromise(opening)
+    return new TidemarkDevice(url, path, scope, store, replica, commits)
   }
 
   readonly path: string
@@ -82,7 +82,8 @@ export class TidemarkDevice {
     path: string,
     scope: Scope.Closeable,
     store: LocalStore["Service"],
-    replica: Replica["Service"]
+    replica: Replica["Service"],
+    commits: Stream.Stream<void>
   ) {
     this.#url = url
     this.path = path
@@ -91,9 +92,7 @@ export class TidemarkDevice {
     this.#store = store
     this.#rows = new DatabaseSync(path, { readOnly: true })
     this.#byId = this.#rows.prepare("SELECT json FROM rows WHERE table_name = ? AND id = ?")
-    const told = Stream.runForEach(store.outboxChanges, () =>
-      Effect.sync(() => this.#listeners.forEach((tell) => tell()))
-    )
+    const told = Stream.runForEach(commits, () => Effect.sync(() => this.#listeners.forEach((tell) => tell())))
     Effect.runSync(Effect.forkIn(told, scope))
     this.reconnect()
   }

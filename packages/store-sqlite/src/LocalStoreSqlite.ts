@@ -6,7 +6,7 @@
  * table as JSON. Rules: docs/spec/store.md.
  */
 import { Effect, Layer, Queue, Schedule, type Scope, Stream } from "effect"
-import { LocalStore, type StoreFailed, verifyStart } from "@tidemark/sync"
+import { LocalStore, type StoreFailed, touchesOutbox, verifyStart } from "@tidemark/sync"
 import { applyBatch } from "./internal/sqliteBatch.ts"
 import { editsOf, lostEditsOf, rowEditsOf, waitingRowsOf } from "./internal/sqliteEdits.ts"
 import { SqliteConnection } from "./internal/sqliteConnection.ts"
@@ -28,13 +28,18 @@ export interface SqliteStore {
   readonly store: LocalStore["Service"]
   /** All rows of an app table, by id. */
   readonly rows: (table: string) => Effect.Effect<ReadonlyArray<Readonly<Record<string, unknown>>>, StoreFailed>
+  /** Emits once at the start, and after every commit over the same file in this process, whatever it changed. */
+  readonly commits: Stream.Stream<void>
 }
 
 /** How often a store looks for commits of other processes, for `outboxChanges`. */
 const lookInterval = "250 millis"
 
+/** Hears of a commit, and whether those have to who watch the outbox. */
+type Listener = (touchesOutbox: boolean) => void
+
 /** The listeners of this process, by path; other processes are noticed by looking. */
-const listenersByPath = new Map<string, Set<() => void>>()
+const listenersByPath = new Map<string, Set<Listener>>()
 
 /** Runs SQLite code; its errors become `StoreFailed`, every other throw a defect. */
 const attempt = <A>(body: () => A): Effect.Effect<A, StoreFailed> =>
@@ -57,9 +62,10 @@ export const open = Effect.fnUntraced(function* (
   )
   const listeners = listenersByPath.get(options.path) ?? new Set()
   listenersByPath.set(options.path, listeners)
-  const tellAll = Effect.sync(() => {
-    for (const listener of listeners) listener()
-  })
+  const tell = (isTouched: boolean): void => {
+    for (const listener of listeners) listener(isTouched)
+  }
+  const tellAll = Effect.sync(() => tell(true))
   /** What a read finds damaged is set aside, and the read is repeated: then it is not there. */
   const read = Effect.fnUntraced(function* <A>(body: (reading: Reading) => A) {
     const reading = new Reading()
@@ -82,16 +88,26 @@ export const open = Effect.fnUntraced(function* (
           throw error
         }
       }
+      let looks = 0
+      let isTouched = false
       const body = () => {
-        const decision = decideOnce(readSound(sql, (reading) => viewOf(sql, reading, request)))
+        const look = (reading: Reading) => {
+          looks += 1
+          return viewOf(sql, reading, request)
+        }
+        const decision = decideOnce(readSound(sql, look))
         if (decision._tag === "Abort") return { committed: false, value: decision.value, localSeqs: [] }
-        return { committed: true, value: decision.value, localSeqs: applyBatch(sql, decision.batch) }
+        const reading = new Reading()
+        const localSeqs = applyBatch(sql, decision.batch, reading)
+        // A second look comes after something damaged was set aside.
+        isTouched = touchesOutbox(decision.batch) || looks > 1 || reading.finds.length > 0
+        return { committed: true, value: decision.value, localSeqs }
       }
       const transaction = attempt(() =>
         request.relaxed === true ? sql.relaxed(body) : sql.transaction("IMMEDIATE", body)
       )
       return transaction.pipe(
-        Effect.tap(({ committed }) => (committed ? tellAll : Effect.void)),
+        Effect.tap(({ committed }) => Effect.sync(() => (committed ? tell(isTouched) : undefined))),
         Effect.catch((failure) => (thrown === undefined ? Effect.fail(failure) : Effect.die(thrown.error)))
       )
     })
@@ -141,7 +157,7 @@ export const open = Effect.fnUntraced(function* (
     read(() =>
       sql.rows("SELECT json FROM rows WHERE table_name = ? ORDER BY id", table).map((row) => rowToJson(row).json)
     )
-  return { store, rows }
+  return { store, rows, commits: commitsOf(listeners, () => true) }
 })
 
 /** The store in a file, closed with the layer. */
@@ -151,21 +167,27 @@ export const layer = (options: SqliteStoreOptions): Layer.Layer<LocalStore, Stor
     Effect.map(open(options), ({ store }) => store)
   )
 
-/** Commits of this process by its listeners; those of others by SQLite's own count of foreign commits. */
-const outboxChangesOf = (sql: SqliteConnection, listeners: Set<() => void>): Stream.Stream<void> => {
-  const own = Stream.callback<void>(
+/** One now, and one after every commit of this process that is `wanted`. */
+const commitsOf = (listeners: Set<Listener>, wanted: (touchesOutbox: boolean) => boolean): Stream.Stream<void> =>
+  Stream.callback<void>(
     (queue) =>
       Effect.acquireRelease(
         Effect.sync(() => {
-          const listener = () => void Queue.offerUnsafe(queue, undefined)
+          const listener: Listener = (isTouched) => {
+            if (wanted(isTouched)) Queue.offerUnsafe(queue, undefined)
+          }
           listeners.add(listener)
-          listener()
+          Queue.offerUnsafe(queue, undefined)
           return listener
         }),
         (listener) => Effect.sync(() => listeners.delete(listener))
       ),
     { bufferSize: 1, strategy: "sliding" }
   )
+
+/** Commits of this process by its listeners; those of others by SQLite's own count of foreign commits. */
+const outboxChangesOf = (sql: SqliteConnection, listeners: Set<Listener>): Stream.Stream<void> => {
+  const own = commitsOf(listeners, (isTouched) => isTouched)
   const version = attempt(() => sql.row("PRAGMA data_version")?.["data_version"]).pipe(
     Effect.catch(() => Effect.succeed(undefined))
   )

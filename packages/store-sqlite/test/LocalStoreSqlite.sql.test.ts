@@ -7,6 +7,7 @@ import { TestClock } from "effect/testing"
 import { DatabaseSync } from "node:sqlite"
 import { bytesToId, DeviceSeq, DocId, LocalSeq, Seq } from "@tidemark/protocol"
 import { LocalStoreSqlite } from "@tidemark/store-sqlite"
+import type { StoreFailed } from "@tidemark/sync"
 import { SqliteConnection } from "../src/internal/sqliteConnection.ts"
 import { type DamageToDo, localStoreSuite } from "@tidemark/testing/suites/LocalStoreSuite"
 
@@ -189,6 +190,30 @@ describe("LocalStoreSqlite", () => {
     Effect.gen(function* () {
       const path = join(yield* temporaryFile, "no-such-folder", "x.sqlite")
       assert.strictEqual((yield* Effect.flip(LocalStoreSqlite.open({ path }))).reason, "disconnected")
+    })
+  )
+
+  it.effect("STORE-55 received updates are told to who watches commits, and not to who watches the outbox", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryFile
+      const { commits, store } = yield* LocalStoreSqlite.open({ path })
+      const told: Array<string> = []
+      yield* Effect.forkScoped(Stream.runForEach(commits, () => Effect.sync(() => told.push("commit"))))
+      yield* Effect.forkScoped(Stream.runForEach(store.outboxChanges, () => Effect.sync(() => told.push("outbox"))))
+      const write = (own: boolean) =>
+        store.write({ docs: [], meta: [] }, () => ({
+          _tag: "Commit",
+          batch: { updates: [{ doc, bytes: new Uint8Array(3), own, spans: [], seq: Seq.make(own ? 0 : 1) }] },
+          value: undefined
+        }))
+      const toldBy = Effect.fnUntraced(function* (work: Effect.Effect<unknown, StoreFailed>) {
+        yield* work
+        for (let turn = 0; turn < 50; turn++) yield* Effect.yieldNow
+        return told.splice(0).toSorted()
+      })
+      assert.deepStrictEqual(yield* toldBy(Effect.void), ["commit", "outbox"])
+      assert.deepStrictEqual(yield* toldBy(write(false)), ["commit"])
+      assert.deepStrictEqual(yield* toldBy(write(true)), ["commit", "outbox"])
     })
   )
 

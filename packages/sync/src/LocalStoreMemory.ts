@@ -8,9 +8,9 @@
 import { Effect, Layer, Queue, type Scope, Stream } from "effect"
 import { LocalSeq } from "@tidemark/protocol"
 import { takeFitting } from "./FitLimit.ts"
-import { historyPrefix } from "./HistoryKeys.ts"
 import { copyHeld, copySealed, copyUpdate } from "./internal/storeCopies.ts"
 import { type Batch, LocalStore, StoreFailed } from "./LocalStore.ts"
+import { touchesOutbox } from "./OutboxTouch.ts"
 import { MemoryDisk } from "./MemoryDisk.ts"
 import { verifyStart } from "./Quarantine.ts"
 
@@ -139,24 +139,6 @@ export const open = Effect.fnUntraced(function* (
     outboxChanges
   })
 })
-
-const touchesOutbox = (batch: Batch): boolean =>
-  batch.forget !== undefined ||
-  // Damage is healed where the note on its doc goes: whoever watches has to hear of it.
-  [...(batch.meta?.keys() ?? [])].some((key) => key.startsWith(historyPrefix)) ||
-  [
-    batch.confirm,
-    batch.replace,
-    batch.updates,
-    batch.seal,
-    batch.sealNew,
-    batch.unseal,
-    batch.settle,
-    batch.mark,
-    batch.hold,
-    batch.release,
-    batch.heal
-  ].some((changes) => changes !== undefined && changes.length > 0)
 
 /** A store over `disk` (a new one by default), closed with the layer. */
 export const layer = (disk: MemoryDisk = new MemoryDisk(), hooks: MemoryHooks = {}): Layer.Layer<LocalStore> =>

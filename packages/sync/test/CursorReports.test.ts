@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Option, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { type Cursor, Hash, LogId, Seq } from "@tidemark/protocol"
-import { DevicePlaces, meetReports, MemoryDisk, metaKeys, placesUpTo } from "@tidemark/sync"
+import { type Batch, DevicePlaces, meetReports, MemoryDisk, metaKeys, placesUpTo } from "@tidemark/sync"
 import { deviceOne, deviceTwo, entryOf, openTab, quiet } from "./device.ts"
 import { idText, ServerModel } from "./serverModel.ts"
 
@@ -46,6 +46,39 @@ describe("reports", () => {
       assert.deepStrictEqual(server.reports.slice(1), [{ device: deviceOne, cursor: server.cursorAt(4) }])
       yield* pass(120)
       assert.strictEqual(server.reports.length, 2)
+    })
+  )
+
+  it.effect("CURSOR-7 a strict transaction stands between the slices of a cursor and its report", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      const disk = new MemoryDisk()
+      const commits: Array<{
+        readonly cursor: string | undefined
+        readonly reports: number
+        readonly relaxed: boolean
+      }> = []
+      const view = disk.view.bind(disk)
+      let isRelaxed = false
+      disk.view = (request) => {
+        isRelaxed = request.relaxed === true
+        return view(request)
+      }
+      const afterCommit = ({ meta }: Batch) =>
+        Effect.sync(() => {
+          const cursor = meta?.get(metaKeys.cursor)
+          if (cursor !== undefined) commits.push({ cursor, reports: server.reports.length, relaxed: isRelaxed })
+        })
+      const tab = yield* openTab({ disk, server, hooks: { afterCommit } })
+      yield* Effect.forkScoped(tab.engine.run)
+      yield* tab.becomes("Synced")
+      server.append([theirs(1)])
+      yield* quiet
+      const stored = disk.meta.get(metaKeys.cursor)
+      commits.length = 0
+      yield* pass(8)
+      assert.strictEqual(server.reports.length, 1)
+      assert.deepStrictEqual(commits, [{ cursor: stored, reports: 0, relaxed: false }])
     })
   )
 

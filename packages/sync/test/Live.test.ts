@@ -3,14 +3,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { LogId, RosterNumber, Seq } from "@tidemark/protocol"
-import { MemoryDisk, Refused } from "@tidemark/sync"
-import { deviceTwo, entryOf, openTab, quiet } from "./device.ts"
+import { damagedNote, historyKey, MemoryDisk, metaKeys, Refused } from "@tidemark/sync"
+import { deviceTwo, docA, entryOf, openTab, quiet } from "./device.ts"
 import { idText, ServerModel } from "./serverModel.ts"
 
 const theirs = (deviceSeq: number) => entryOf({ device: deviceTwo, deviceSeq, text: `t${deviceSeq}` })
 
 const start = Effect.fnUntraced(function* (server: ServerModel) {
-  const tab = yield* openTab({ disk: new MemoryDisk(), server })
+  const disk = new MemoryDisk()
+  const tab = { ...(yield* openTab({ disk, server })), disk }
   const fiber = yield* Effect.forkScoped(tab.engine.run)
   yield* tab.becomes("Synced")
   yield* quiet
@@ -29,6 +30,73 @@ describe("with a socket", () => {
       assert.deepStrictEqual(yield* tab.received, ["t1", "t2", "t3"])
       assert.deepStrictEqual(yield* tab.cursor, server.cursorAt(3))
       assert.strictEqual(server.pulls, pulls)
+    })
+  )
+
+  it.effect("LIVE-11 pages that follow each other cost a transaction each, and no look at the store before", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      const { tab } = yield* start(server)
+      server.append([theirs(1)])
+      yield* quiet
+      // Whatever the store would say, the next page is stored from the place of the last one.
+      const looks: Array<string> = []
+      const view = tab.disk.view.bind(tab.disk)
+      tab.disk.view = (request) => {
+        looks.push(request.docs.length > 0 ? "slice" : "look")
+        return view(request)
+      }
+      server.append([theirs(2)])
+      yield* quiet
+      server.append([theirs(3)])
+      yield* quiet
+      assert.deepStrictEqual(yield* tab.received, ["t1", "t2", "t3"])
+      assert.deepStrictEqual(looks, ["slice", "slice"])
+    })
+  )
+
+  it.effect("LIVE-11 a page is pulled where the store's cursor is another than the last one stored", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      const { tab } = yield* start(server)
+      server.append([theirs(1)])
+      yield* quiet
+      const before = tab.disk.meta.get(metaKeys.cursor) ?? ""
+      server.append([theirs(2)])
+      yield* quiet
+      tab.disk.meta.set(metaKeys.cursor, before)
+      const pulls = server.pulls
+      server.append([theirs(3)])
+      yield* quiet
+      assert.deepStrictEqual(yield* tab.cursor, server.cursorAt(3))
+      assert.isAbove(server.pulls, pulls)
+      server.append([theirs(4)])
+      yield* quiet
+      assert.deepStrictEqual(yield* tab.cursor, server.cursorAt(4))
+    })
+  )
+
+  it.effect("PULL-14 what the server has is stored relaxed; what is fetched once more is not", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      server.append([theirs(1)])
+      const { tab } = yield* start(server)
+      server.append([theirs(2)])
+      yield* quiet
+      assert.deepStrictEqual(
+        tab.settings.slices.map(({ relaxed }) => relaxed),
+        [true, true]
+      )
+      yield* tab.store.write({ docs: [], meta: [] }, () => ({
+        _tag: "Commit",
+        batch: { meta: new Map([[historyKey("damaged", docA), damagedNote]]) },
+        value: undefined
+      }))
+      yield* TestClock.adjust("1 minute")
+      yield* quiet
+      const again = tab.settings.slices.slice(2)
+      assert.isAbove(again.length, 0)
+      for (const slice of again) assert.deepStrictEqual([slice.again, slice.relaxed], [true, undefined])
     })
   )
 

@@ -77,19 +77,6 @@ describe("pages and slices", () => {
     })
   )
 
-  it.effect("PULL-14 of the slices of a page only the last waits for the disk", () =>
-    Effect.gen(function* () {
-      const server = new ServerModel()
-      server.pageCount = 40
-      server.append(theirs(60))
-      const { tab } = yield* start(server)
-      yield* tab.becomes("Synced")
-      const ends = tab.settings.slices.map(({ isMore, next }) => [Number(next.seq), isMore])
-      assert.isAtLeast(ends.length, 3)
-      for (const [seq, isMore] of ends) assert.strictEqual(isMore, seq !== 40 && seq !== 60, `the slice up to ${seq}`)
-    })
-  )
-
   it.effect("PULL-5 slices shrink while they take too long, and grow again", () =>
     Effect.gen(function* () {
       const server = new ServerModel()

@@ -81,6 +81,49 @@ describe("an edit that is sealed first", () => {
     })
   )
 
+  it.effect("PUSH-15 is sent from memory: nothing is read between its commit and its push", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      const disk = new MemoryDisk()
+      const canRead = yield* Deferred.make<void>()
+      let isCommitted = false
+      const tab = yield* openTab({
+        disk,
+        server,
+        hooks: {
+          beforeRead: Effect.suspend(() => (isCommitted ? Deferred.await(canRead) : Effect.void)),
+          afterCommit: ({ sealNew = [] }) => Effect.sync(() => (isCommitted ||= sealNew.length > 0))
+        }
+      })
+      yield* Effect.forkScoped(tab.engine.run)
+      yield* tab.becomes("Synced")
+      yield* quiet
+      const edit = tab.ahead.whileIdle((ticket) =>
+        Effect.gen(function* () {
+          const bytes = new TextEncoder().encode("one")
+          const view = yield* lookAt(tab.store, ticket)
+          const sealed = yield* ticket.seal(view, [{ doc: docA, bytes }])
+          if (sealed === undefined) return assert.fail("sealing was not allowed")
+          const update = { doc: docA, bytes, own: true, spans: [], seq: Seq.make(0) }
+          yield* tab.store.write(request(ticket), () => ({
+            _tag: "Commit",
+            batch: { updates: [update], ...sealed.batch },
+            value: undefined
+          }))
+          ticket.committed(sealed.batch.sealNew)
+        })
+      )
+      yield* edit
+      yield* quiet
+      assert.deepStrictEqual(textsOn(server), ["one"])
+      assert.strictEqual(disk.sealed.size, 0, "its receipt is written down, too")
+      yield* Deferred.succeed(canRead, undefined)
+      yield* tab.becomes("Synced")
+      yield* quiet
+      assert.strictEqual(server.pushes.length, 1)
+    })
+  )
+
   it.effect("PUSH-15 is not to be had where the engine does not run, is offline, or something waits", () =>
     Effect.gen(function* () {
       const server = new ServerModel()

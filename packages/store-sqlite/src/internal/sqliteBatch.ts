@@ -13,12 +13,14 @@ import {
 import type { SqliteConnection } from "./sqliteConnection.ts"
 import { appendEdit, forgetEdits, moveEdits, pruneEdits } from "./sqliteEdits.ts"
 import { putCopy, putHeld, putLease, putMeta, putSealed, putSnapshotRow, putUpdate } from "./sqlitePuts.ts"
-import { putDamage, Reading, setAside } from "./sqliteQuarantine.ts"
+import { putDamage, type Reading, setAside } from "./sqliteQuarantine.ts"
 import { keptHeld, keptSealed, type KeptUpdate, keptUpdate } from "./sqliteRows.ts"
 
-/** Returns the LocalSeqs of the batch's updates. A throw must roll the transaction back. */
-export const applyBatch = (sql: SqliteConnection, batch: Batch): ReadonlyArray<LocalSeq> => {
-  const reading = new Reading()
+/**
+ * Returns the LocalSeqs of the batch's updates. A throw must roll the transaction back. What is found damaged is set aside, and
+ * left in `reading`.
+ */
+export const applyBatch = (sql: SqliteConnection, batch: Batch, reading: Reading): ReadonlyArray<LocalSeq> => {
   if (batch.forget !== undefined) forget(sql, reading, batch.forget.above)
   for (const { localSeq, seq } of batch.confirm ?? []) {
     const kept = reading.one(keptUpdate, sql.row("SELECT * FROM updates WHERE localSeq = ?", localSeq))

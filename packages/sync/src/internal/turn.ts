@@ -164,7 +164,8 @@ const toBatch = ({ own = {}, ...batch }: OwnBatch, found: OwnMeta): Batch => {
 
 /** The place after a batch; undefined where the batch leaves it as it is, and where there is none. */
 const placeAfter = ({ forget, own = {} }: OwnBatch, found: OwnMeta): OwnPlace | "gone" | undefined => {
-  if (forget === undefined && own.cursor === undefined && own.ahead === undefined && own.marks === undefined) return undefined
+  if (forget === undefined && own.cursor === undefined && own.ahead === undefined && own.marks === undefined)
+    return undefined
   const cursor = own.cursor ?? found.cursor
   if (cursor === undefined || forget !== undefined) return "gone"
   return { cursor, ahead: own.ahead ?? found.ahead, marks: marksAfter(own, found), passed: found.passed }
