@@ -49,8 +49,8 @@ const check = (replica: Replica["Service"]) =>
   )
 
 /** Waits for what the store says after some commit. */
-const untilStore = <A, E>(store: LocalStore["Service"], look: Effect.Effect<A, E>, isIt: (seen: A) => boolean) =>
-  store.outboxChanges.pipe(
+const untilStore = <A, E>(commits: Stream.Stream<void>, look: Effect.Effect<A, E>, isIt: (seen: A) => boolean) =>
+  commits.pipe(
     Stream.mapEffect(() => look),
     Stream.filter(isIt),
     Stream.runHead
@@ -76,9 +76,9 @@ const populate = Effect.fnUntraced(function* (path: string, origin: string) {
   )
   yield* Effect.scoped(
     Effect.gen(function* () {
-      const { replica, rows, store } = yield* openFile(path)
+      const { commits, replica, rows, store } = yield* openFile(path)
       for (let index = 0; index < 260; index++) yield* replica.change([insertTask(`mine ${index}`)])
-      yield* untilStore(store, store.counts, ({ sealed, unsealed }) => sealed + unsealed === 0)
+      yield* untilStore(commits, store.counts, ({ sealed, unsealed }) => sealed + unsealed === 0)
       for (let index = 0; index < 3; index++) yield* replica.change([insertTask(`later ${index}`)])
       yield* untilSynced(replica)
       const guestDisk = yield* Effect.flatMap(linkFor({ replica }, "editor"), joinBy)
@@ -90,15 +90,15 @@ const populate = Effect.fnUntraced(function* (path: string, origin: string) {
           yield* reaches(guest, "Synced")
         })
       )
-      yield* untilStore(store, rows("tasks"), ({ length }) => length === 267)
+      yield* untilStore(commits, rows("tasks"), ({ length }) => length === 267)
       yield* untilSynced(replica)
     })
   )
   yield* Effect.scoped(
     Effect.gen(function* () {
-      const { replica, store } = yield* openFile(path, noPush)
+      const { commits, replica, store } = yield* openFile(path, noPush)
       yield* replica.change([insertTask("sealed")])
-      yield* untilStore(store, store.counts, ({ sealed }) => sealed > 0)
+      yield* untilStore(commits, store.counts, ({ sealed }) => sealed > 0)
       for (const title of ["waiting 1", "waiting 2"]) yield* replica.change([insertTask(title)])
       const [doc = ""] = yield* store.docs
       const device = DeviceId.make(bytesToId(new Uint8Array(16).fill(3)))
@@ -172,10 +172,10 @@ describe("a store with any field damaged", () => {
           yield* server.start
           const outcome = yield* Effect.scoped(
             Effect.gen(function* () {
-              const { replica, rows, store } = yield* openFile(path)
+              const { commits, replica, rows, store } = yield* openFile(path)
               const first = yield* check(replica)
               yield* replica.syncNow
-              yield* untilStore(store, store.counts, ({ sealed, unsealed }) => sealed + unsealed === 0)
+              yield* untilStore(commits, store.counts, ({ sealed, unsealed }) => sealed + unsealed === 0)
               yield* untilSynced(replica)
               const second = yield* check(replica)
               const again = yield* check(replica)

@@ -65,7 +65,8 @@ export const open = Effect.fnUntraced(function* (
         if (hooks.beforeCommit !== undefined) yield* hooks.beforeCommit(batch)
         yield* alive
         const localSeqs: ReadonlyArray<LocalSeq> = disk.apply(batch)
-        if (touchesOutbox(batch)) for (const listener of disk.outboxListeners) listener()
+        // Received updates, too: whoever watches a disk has nothing else to watch.
+        if (touchesOutbox(batch) || (batch.updates?.length ?? 0) > 0) for (const tell of disk.outboxListeners) tell()
         if (hooks.afterCommit !== undefined) yield* hooks.afterCommit(batch)
         return { committed: true, value, localSeqs }
       })
