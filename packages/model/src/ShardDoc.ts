@@ -337,6 +337,11 @@ export class ShardDoc {
     })
   }
 
+  /** How many operations the doc holds; each character of a text is one. */
+  get operationCount(): number {
+    return this.#read(() => this.#loro.opCount())
+  }
+
   /** Gives the memory back. The doc cannot be used afterwards. */
   free(): void {
     this.#unusable ??= "it was closed"

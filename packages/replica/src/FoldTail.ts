@@ -10,7 +10,6 @@
 import { Context, Effect, Result } from "effect"
 import type { DocId } from "@tidemark/protocol"
 import { checkpointDue, checkpointKey, type Decision, type LocalStore, type WriteView } from "@tidemark/sync"
-import { spansOf } from "./internal/spans.ts"
 import type { LiveDoc } from "./LiveDocs.ts"
 
 /** A tail is folded beyond this many updates, or this many bytes. */
@@ -37,17 +36,17 @@ export const FoldLimits = Context.Reference<{
 export interface KnownTails {
   /** The tails that did not fold, in updates. */
   readonly unfolded: Map<DocId, number>
-  /** Up to which LocalSeq no tail is looked at again: it cannot have outgrown the limit before. */
-  readonly shortUntil: Map<DocId, number>
+  /** Up to which LocalSeq, and which number of operations, no tail is looked at again. */
+  readonly shortUntil: Map<DocId, { readonly applied: number; readonly operations: number }>
   /** How long the tails were that the engine was told of, in bytes. */
   readonly noted: Map<DocId, number>
 }
 
 /** However many updates a tail may still get, it is looked at after this share of the limit: a few of them may be large. */
-const lookShare = 1 / 32
+const lookShare = 1 / 8
 
-/** And after this share of the tail itself: the first few updates of a doc may be as large. */
-const lookShareOfTail = 1 / 4
+/** And after so many operations, which may be one update's. */
+const lookOperations = 4_096
 
 /** Folds the doc if its tail is long and nothing of it is unseen. */
 export const foldTail = Effect.fnUntraced(function* (
@@ -58,13 +57,15 @@ export const foldTail = Effect.fnUntraced(function* (
 ) {
   if (live.shard.isPending || live.shard.isUnusable || !live.isWhole) return
   const { applied, doc } = live
-  if (applied <= (shortUntil.get(doc) ?? 0)) return
+  const operations = live.shard.operationCount
+  const short = shortUntil.get(doc)
+  if (short !== undefined && applied <= short.applied && operations < short.operations) return
   const size = yield* store.tailSize(doc)
   if (size.count <= limits.countMax && size.bytes <= limits.bytesMax) {
     // Every update has a LocalSeq of its own, so there cannot come more of this doc than those go on.
-    const more = Math.min(limits.countMax - size.count, limits.countMax * lookShare, size.count * lookShareOfTail)
-    shortUntil.set(doc, applied + Math.floor(more))
-    const isGrown = size.bytes >= (noted.get(doc) ?? 0) + limits.noteBytesMin && isSlow(live, size.count)
+    const more = Math.min(limits.countMax - size.count, limits.countMax * lookShare)
+    shortUntil.set(doc, { applied: applied + Math.floor(more), operations: operations + lookOperations })
+    const isGrown = size.bytes >= (noted.get(doc) ?? 0) + limits.noteBytesMin && isSlow(size.count, operations)
     noted.set(doc, isGrown ? size.bytes : Math.min(size.bytes, noted.get(doc) ?? 0))
     if (isGrown)
       yield* store.write({ docs: [], meta: [checkpointKey(doc)], rowless: true, relaxed: true }, noteIfNew(doc))
@@ -87,8 +88,7 @@ export const foldTail = Effect.fnUntraced(function* (
 })
 
 /** Whether a newcomer reads the doc much faster from a checkpoint. */
-const isSlow = ({ shard }: LiveDoc, count: number): boolean =>
-  count >= noteCountMin || spansOf(shard).reduce((sum, { end }) => sum + end, 0) >= noteOperationsMin
+const isSlow = (count: number, operations: number): boolean => count >= noteCountMin || operations >= noteOperationsMin
 
 /** The log's tail may be as long: the engine looks, unless it is told already [COMPACT-11]. */
 const newNote = (doc: DocId, meta: WriteView["meta"]): ReadonlyMap<string, string> =>

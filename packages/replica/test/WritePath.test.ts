@@ -237,7 +237,7 @@ describe("a long tail", () => {
   it.effect("COMPACT-11 is noted each time it has grown by so many bytes, before it is folded", () =>
     Effect.gen(function* () {
       const disk = new MemoryDisk()
-      const limits = { countMax: 1_000, bytesMax: 1_048_576, noteBytesMin: 10_000 }
+      const limits = { countMax: 320, bytesMax: 1_048_576, noteBytesMin: 10_000 }
       const tab = yield* Effect.provideService(openTab(disk, "one"), FoldLimits, limits)
       const notes = () => [...disk.meta.keys()].filter((key) => key.startsWith(checkpointPrefix))
       const write = Effect.fnUntraced(function* (count: number) {
