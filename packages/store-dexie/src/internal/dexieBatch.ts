@@ -1,7 +1,7 @@
 /** Writes a batch inside a Dexie transaction, in the order of the port [STORE-13]. Plain Dexie: no Effect in here. */
 import { Dexie } from "dexie"
 import { Array as Arr } from "effect"
-import { type DocId, LocalSeq, Seq } from "@tidemark/protocol"
+import { type DeviceSeq, type DocId, LocalSeq, Seq } from "@tidemark/protocol"
 import {
   type Batch,
   itemsToSeal,
@@ -15,7 +15,7 @@ import {
 import type { WorkspaceDb } from "../WorkspaceDb.ts"
 import { appendEdits, forgetEdits, moveEdits, pruneEdits } from "./dexieEdits.ts"
 import { damageToRow, Reading, setAside } from "./dexieQuarantine.ts"
-import { putTallies, tallyAnew, tallyFolded, tallyWith } from "./dexieTallies.ts"
+import { putTallies, tallyAnew, tallyBefore, tallyFolded, tallyWith } from "./dexieTallies.ts"
 import {
   heldToRow,
   keptHeld,
@@ -38,29 +38,20 @@ export const applyBatch = async (db: WorkspaceDb, batch: Batch): Promise<Readonl
   for (const { localSeq, seq } of confirm) {
     const kept = reading.one(keptUpdate, await db.updates.get(localSeq))
     if (kept !== undefined && !isUnsealed(kept)) continue
-    await changeCovered(db, reading, { covers: [localSeq] }, (one) => ({ ...one, update: { ...one.update, seq } }))
-    await moveEdits(db, reading, [localSeq], seq)
+    await acknowledge(db, reading, new Map([[localSeq, seq]]))
   }
   for (const { bytes, doc } of batch.replace ?? []) await replace(db, doc, bytes)
   // What stands in tables of its own is asked for at once: each question and its answer cross to the browser's own process and back.
   const [localSeqs] = await Promise.all([
-    updates.length === 0 ? [] : addUpdates(db, reading, updates),
+    updates.length === 0 ? [] : addUpdates(db, reading, batch, updates),
     rows.length === 0 ? undefined : putRows(db, rows),
     leases.length === 0 ? undefined : db.leases.bulkPut(leases.map(leaseToRow)),
     meta === undefined || meta.size === 0 ? undefined : putMeta(db, meta)
   ])
   const seal = itemsToSeal(batch, localSeqs)
-  if (seal.length > 0) await sealItems(db, reading, seal)
+  if (seal.length > 0) await sealItems(db, reading, seal, new Set(localSeqs))
   for (const deviceSeq of unseal) await unsealItem(db, reading, deviceSeq)
-  for (const { deviceSeq, seq } of settle) {
-    const item = await removeItem(db, reading, deviceSeq)
-    if (item === undefined) continue
-    await Promise.all([
-      changeCovered(db, reading, item, (kept) => ({ ...kept, update: { ...kept.update, seq } })),
-      moveEdits(db, reading, item.covers, seq)
-    ])
-    await pruneEdits(db, item.covers)
-  }
+  if (settle.length > 0) await settleItems(db, reading, settle)
   for (const { deviceSeq, seq, refusal } of mark) {
     const stored = reading.one(keptSealed, await db.sealed.get(deviceSeq))
     if (stored === undefined) continue
@@ -84,27 +75,40 @@ export const applyBatch = async (db: WorkspaceDb, batch: Batch): Promise<Readonl
 
 const isUnsealed = ({ sealedUnder, update }: KeptUpdate): boolean => update.own && update.seq === 0 && sealedUnder === 0
 
-/** The database gives the first LocalSeq, for a row that only keeps the place: each row's checksum covers its number. */
+/**
+ * The database gives the first LocalSeq, for a row that only keeps the place: each row's checksum covers its number. Those
+ * that the batch seals are written as sealed.
+ */
 const addUpdates = async (
   db: WorkspaceDb,
   reading: Reading,
+  batch: Batch,
   updates: ReadonlyArray<NewUpdate>
 ): Promise<ReadonlyArray<LocalSeq>> => {
-  const first = await db.updates.add({})
+  const docs = [...new Set(updates.map(({ doc }) => doc))]
+  // The place that is kept has no doc yet, so no tally counts it.
+  const [first, before] = await Promise.all([db.updates.add({}), Promise.all(docs.map((doc) => tallyBefore(db, doc)))])
   const stored = updates.map((update, index) => ({ ...update, localSeq: LocalSeq.make(first + index) }))
   const localSeqs = stored.map(({ localSeq }) => localSeq)
-  // The place that is kept has no doc yet, so no tally counts it.
-  const numbersByDoc = [...Map.groupBy(stored, ({ doc }) => doc)].map(
-    ([doc, ofDoc]) => [doc, ofDoc.map(({ localSeq }) => localSeq)] as const
+  const numbersByDoc = Map.groupBy(stored, ({ doc }) => doc)
+  const tallies = before.map((tally) =>
+    tallyWith(
+      tally,
+      (numbersByDoc.get(tally.doc) ?? []).map(({ localSeq }) => localSeq)
+    )
   )
-  const tallies = await Promise.all(numbersByDoc.map(([doc, numbers]) => tallyWith(db, doc, numbers)))
+  const sealedUnder = firstByCovered(itemsToSeal(batch, localSeqs))
   await Promise.all([
     putTallies(db, tallies),
-    db.updates.bulkPut(stored.map((update) => updateToRow(update, 0))),
+    db.updates.bulkPut(stored.map((update) => updateToRow(update, sealedUnder.get(update.localSeq) ?? 0))),
     appendEdits(db, reading, Arr.zip(localSeqs, updates))
   ])
   return localSeqs
 }
+
+/** The number of the first part of the item that covers each update. */
+const firstByCovered = (items: ReadonlyArray<SealedItem>): ReadonlyMap<LocalSeq, DeviceSeq> =>
+  new Map(items.flatMap(({ covers, first }) => covers.map((localSeq) => [localSeq, first] as const)))
 
 const putRows = async (db: WorkspaceDb, changes: ReadonlyArray<RowChange>): Promise<void> => {
   const byTable = Map.groupBy(changes, ({ table }) => table)
@@ -132,19 +136,55 @@ const putMeta = async (db: WorkspaceDb, meta: ReadonlyMap<string, string | undef
   }
 }
 
-const sealItems = async (db: WorkspaceDb, reading: Reading, items: ReadonlyArray<SealedItem>): Promise<void> => {
+/** `isNew`: updates of this batch, which are written as sealed already. */
+const sealItems = async (
+  db: WorkspaceDb,
+  reading: Reading,
+  items: ReadonlyArray<SealedItem>,
+  isNew: ReadonlySet<LocalSeq>
+): Promise<void> => {
+  const first = firstByCovered(items)
+  const covered = [...first.keys()].filter((localSeq) => !isNew.has(localSeq))
   // `add` fails where the number is taken, which aborts the transaction [STORE-22].
-  const cover = async (): Promise<void> => {
-    for (const item of items) await changeCovered(db, reading, item, (kept) => ({ ...kept, sealedUnder: item.first }))
-  }
-  await Promise.all([db.sealed.bulkAdd(items.map(sealedToRow)), cover()])
+  await Promise.all([
+    db.sealed.bulkAdd(items.map(sealedToRow)),
+    changeUpdates(db, reading, covered, (kept) => ({
+      ...kept,
+      sealedUnder: first.get(kept.update.localSeq) ?? kept.sealedUnder
+    }))
+  ])
+}
+
+/** Receipts: the items go, and what they cover has its Seq. */
+const settleItems = async (db: WorkspaceDb, reading: Reading, settle: NonNullable<Batch["settle"]>): Promise<void> => {
+  const seqByNumber = new Map(settle.map(({ deviceSeq, seq }) => [deviceSeq, seq]))
+  const items = reading.all(keptSealed, await db.sealed.bulkGet([...seqByNumber.keys()]))
+  const seqs = new Map(
+    items.flatMap(({ covers, deviceSeq }) => {
+      const seq = seqByNumber.get(deviceSeq)
+      return seq === undefined ? [] : covers.map((localSeq) => [localSeq, seq] as const)
+    })
+  )
+  await Promise.all([db.sealed.bulkDelete(items.map(({ deviceSeq }) => deviceSeq)), acknowledge(db, reading, seqs)])
+  await pruneEdits(db, [...seqs.keys()])
+}
+
+/** These updates, and the edits they carry, stand in the log under these numbers. */
+const acknowledge = async (db: WorkspaceDb, reading: Reading, seqs: ReadonlyMap<LocalSeq, Seq>): Promise<void> => {
+  await Promise.all([
+    changeUpdates(db, reading, [...seqs.keys()], ({ update, ...kept }) => ({
+      ...kept,
+      update: { ...update, seq: seqs.get(update.localSeq) ?? update.seq }
+    })),
+    moveEdits(db, reading, seqs)
+  ])
 }
 
 const unsealItem = async (db: WorkspaceDb, reading: Reading, deviceSeq: number): Promise<void> => {
   const item = await removeItem(db, reading, deviceSeq)
   // Other parts, or an item sealed instead of this one, may still cover the same updates [STORE-23].
   if (item === undefined || (await db.sealed.where("first").equals(item.first).count()) > 0) return
-  await changeCovered(db, reading, item, (kept) =>
+  await changeUpdates(db, reading, item.covers, (kept) =>
     kept.sealedUnder === item.first ? { ...kept, sealedUnder: 0 } : kept
   )
 }
@@ -156,23 +196,24 @@ const removeItem = async (db: WorkspaceDb, reading: Reading, deviceSeq: number):
   return item
 }
 
-/** Writes the updates an item covers again, those that are still there. */
-const changeCovered = async (
+/** Writes these updates again, those that are still there. */
+const changeUpdates = async (
   db: WorkspaceDb,
   reading: Reading,
-  item: Pick<SealedItem, "covers">,
+  localSeqs: ReadonlyArray<LocalSeq>,
   change: (kept: KeptUpdate) => KeptUpdate
 ): Promise<void> => {
-  if (item.covers.length === 0) return
-  const covered = reading.all(keptUpdate, await db.updates.bulkGet([...item.covers])).map(change)
-  await db.updates.bulkPut(covered.map(({ sealedUnder, update }) => updateToRow(update, sealedUnder)))
+  if (localSeqs.length === 0) return
+  const kept = reading.all(keptUpdate, await db.updates.bulkGet([...localSeqs])).map(change)
+  await db.updates.bulkPut(kept.map(({ sealedUnder, update }) => updateToRow(update, sealedUnder)))
 }
 
 /** A rare walk over every update: an index by Seq would cost each write of every day. */
 const forget = async (db: WorkspaceDb, reading: Reading, above: Seq): Promise<void> => {
   await forgetEdits(db, reading, above)
   const lost = await db.updates.filter(({ seq }) => seq > above).primaryKeys()
-  await changeCovered(db, reading, { covers: lost.map((key) => LocalSeq.make(key)) }, ({ update }) => ({
+  const localSeqs = lost.map((key) => LocalSeq.make(key))
+  await changeUpdates(db, reading, localSeqs, ({ update }) => ({
     update: { ...update, seq: Seq.make(0) },
     sealedUnder: 0
   }))

@@ -28,13 +28,12 @@ export const appendEdits = async (
   if (edits.length > 0) await db.edits.bulkAdd(edits.map(editToRow))
 }
 
-/** The edits that these updates carry get this Seq, or lose theirs. */
-export const moveEdits = (
-  db: WorkspaceDb,
-  reading: Reading,
-  carriers: ReadonlyArray<LocalSeq>,
-  seq: Seq
-): Promise<void> => changeEdits(db, reading, carriers, (edit) => ({ ...edit, seq }))
+/** The edits that these updates carry get a Seq, or lose theirs. */
+export const moveEdits = (db: WorkspaceDb, reading: Reading, seqByCarrier: ReadonlyMap<LocalSeq, Seq>): Promise<void> =>
+  changeEdits(db, reading, [...seqByCarrier.keys()], (edit) => ({
+    ...edit,
+    seq: seqByCarrier.get(edit.carrier) ?? edit.seq
+  }))
 
 /** The server's log ends at `above`. A rare walk over all edits. */
 export const forgetEdits = async (db: WorkspaceDb, reading: Reading, above: Seq): Promise<void> => {

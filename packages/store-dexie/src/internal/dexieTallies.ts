@@ -35,11 +35,16 @@ export const putTallies = async (db: WorkspaceDb, tallies: ReadonlyArray<Tally>)
 
 const putTally = (db: WorkspaceDb, tally: Tally): Promise<void> => putTallies(db, [tally])
 
-/** The tally once these updates are added. Asked for before they are, or a new one would count them twice. */
-export const tallyWith = async (db: WorkspaceDb, doc: DocId, numbers: ReadonlyArray<LocalSeq>): Promise<Tally> => {
-  const before = (await tallyOf(db, doc)) ?? (await tallyNow(db, doc))
-  return { ...before, count: before.count + numbers.length, sum: before.sum + sumOf(numbers) }
-}
+/** What should be there now. Asked for before updates are added, or a tally made anew would count them twice. */
+export const tallyBefore = async (db: WorkspaceDb, doc: DocId): Promise<Tally> =>
+  (await tallyOf(db, doc)) ?? (await tallyNow(db, doc))
+
+/** The tally once these updates are added. */
+export const tallyWith = (before: Tally, numbers: ReadonlyArray<LocalSeq>): Tally => ({
+  ...before,
+  count: before.count + numbers.length,
+  sum: before.sum + sumOf(numbers)
+})
 
 /** What is there is what should be: after updates were folded, replaced or set aside. */
 export const tallyAnew = async (db: WorkspaceDb, doc: DocId): Promise<void> => putTally(db, await tallyNow(db, doc))
