@@ -1,9 +1,10 @@
 /**
  * A page without a face: `@tidemark/browser` as an app uses it, put where a test can call it, with a handle on its workers.
  */
-import { timeEdits } from "./timeEdits.ts"
 import { createWorkspace, listWorkspaces, openWorkspace, type WorkspaceHandle } from "@tidemark/browser"
+import { openDexieFloor } from "./dexieFloor.ts"
 import { Notes } from "./Notes.ts"
+import { type EditableTasks, timeEdits } from "./timeEdits.ts"
 
 const workers: Array<Worker> = []
 
@@ -19,6 +20,16 @@ const opened = (): WorkspaceHandle<typeof Notes> => {
   if (handle === undefined) throw new Error("The test has not opened a workspace")
   return handle
 }
+
+let floor: EditableTasks | undefined
+
+const editable = ({ mutations: { tasks }, watch }: WorkspaceHandle<typeof Notes>): EditableTasks => ({
+  watch: (shown) => watch(({ tasks: table }) => table.where("done").equals(0).toArray()).subscribe(shown),
+  insert: async (title) => {
+    const { id } = await tasks.insert({ title, done: false })
+    return () => tasks.update(id, { done: true })
+  }
+})
 
 /** What a test calls. Errors become their tag and sentence, which cross to the test as they are. */
 const tabs = {
@@ -45,7 +56,9 @@ const tabs = {
     }
     return opened().tables.tasks.count()
   },
-  timeEdits: (count: number) => timeEdits(opened(), count),
+  timeEdits: (count: number) => timeEdits(editable(opened()), count),
+  fillFloor: async (count: number) => void (floor = await openDexieFloor(count)),
+  timeFloor: async (count: number) => (floor === undefined ? [] : timeEdits(floor, count)),
   titles: async () => (await opened().tables.tasks.toArray()).map(({ title }) => title).toSorted(),
   status: () => opened().status.current(),
   list: async () => (await listWorkspaces()).map(({ label }) => label),

@@ -4,21 +4,24 @@
  * The query is that of a list: the open tasks, by an index. Each task is made (it comes into the list) and then finished (it
  * leaves it), one edit after the other; the query has to have answered with exactly that before the next one.
  */
-import type { WorkspaceHandle } from "@tidemark/browser"
-import type { Notes } from "./Notes.ts"
+
+/** A list of open tasks that is watched, and can be edited. */
+export interface EditableTasks {
+  /** Tells the open tasks, now and whenever they are others. */
+  readonly watch: (shown: (rows: ReadonlyArray<{ readonly title: string }>) => void) => {
+    readonly unsubscribe: () => void
+  }
+  /** Makes an open task, and gives what finishes it. */
+  readonly insert: (title: string) => Promise<() => Promise<unknown>>
+}
 
 type Titles = ReadonlyArray<string>
 
-export const timeEdits = async (
-  handle: WorkspaceHandle<typeof Notes>,
-  count: number
-): Promise<ReadonlyArray<number>> => {
+export const timeEdits = async (list: EditableTasks, count: number): Promise<ReadonlyArray<number>> => {
   let awaited: { readonly isIt: (titles: Titles) => boolean; readonly seen: () => void } | undefined
-  const { unsubscribe } = handle
-    .watch(({ tasks }) => tasks.where("done").equals(0).toArray())
-    .subscribe((rows) => {
-      if (awaited?.isIt(rows.map(({ title }) => title)) === true) awaited.seen()
-    })
+  const { unsubscribe } = list.watch((rows) => {
+    if (awaited?.isIt(rows.map(({ title }) => title)) === true) awaited.seen()
+  })
   /** Milliseconds until the list is like that. The edit itself is awaited as well, so that the next one finds it stored. */
   const timed = async (isIt: (titles: Titles) => boolean, edit: () => Promise<unknown>): Promise<number> => {
     const shown = new Promise<number>((resolve) => {
@@ -33,22 +36,16 @@ export const timeEdits = async (
   const times: Array<number> = []
   for (let edit = 0; edit < count; edit += 2) {
     const title = `edit ${edit}`
-    let id: Parameters<typeof handle.mutations.tasks.update>[0] | undefined
-    const { tasks } = handle.mutations
+    let finish: (() => Promise<unknown>) | undefined
     times.push(
       await timed(
         (titles) => titles.includes(title),
-        async () => ({ id } = await tasks.insert({ title, done: false }))
+        async () => (finish = await list.insert(title))
       )
     )
-    const made = id
+    const made = finish
     if (made === undefined) throw new Error("An edit that was shown has no id")
-    times.push(
-      await timed(
-        (titles) => !titles.includes(title),
-        () => tasks.update(made, { done: true })
-      )
-    )
+    times.push(await timed((titles) => !titles.includes(title), made))
   }
   unsubscribe()
   return times.slice(0, count)
