@@ -5,6 +5,7 @@
  *   idle    --clients sockets that say nothing, on --workspaces
  *
  *   --postgres      over a throwaway PostgreSQL instead of SQLite
+ *   --no-hints      without NOTIFY to other processes, which then find everything by their poll
  *   --profile DIR   writes a CPU profile of the server there
  *
  * Entries are opaque to the server, so nothing is sealed here. One line of JSON comes out. Reads /proc: Linux only.
@@ -27,6 +28,7 @@ const { positionals, values } = parseArgs({
     seconds: { type: "string", default: "5" },
     by: { type: "string", default: "socket" },
     postgres: { type: "boolean", default: false },
+    "no-hints": { type: "boolean", default: false },
     profile: { type: "string" }
   }
 })
@@ -51,7 +53,8 @@ const workspaces = whole("workspaces")
 const load = Effect.gen(function* () {
   const databaseUrl = values.postgres ? (yield* startPostgres).url : undefined
   const nodeFlags = profile === undefined ? undefined : ["--cpu-prof", `--cpu-prof-dir=${profile}`]
-  const server = yield* startLoadServer({ databaseUrl, nodeFlags })
+  const spoil = values["no-hints"] ? "noHints" : undefined
+  const server = yield* startLoadServer({ databaseUrl, nodeFlags, spoil })
   if (kind === "idle") return yield* idleLoad(server, { workspaces, clients: whole("clients") })
   return yield* pushLoad(server, {
     ...{ by, workspaces },

@@ -76,12 +76,22 @@ const slowStart: ReadonlyArray<SourceEdit> = [
   }
 ]
 
+/** No fault: other processes find everything by their poll. What hints cost is measured against it. */
+const noHints: ReadonlyArray<SourceEdit> = [
+  {
+    file: "packages/server/src/PostgresFollower.ts",
+    from: "yield* client.notify(on, ",
+    to: "yield* Effect.succeed("
+  }
+]
+
 /** The faults, by name. */
 export const spoils = {
   acknowledgeBeforeCommit,
   bufferWithoutBound,
   commitsAsynchronous,
   diskErrorsIgnored,
+  noHints,
   ratesByTheClock,
   slowStart,
   synchronousOff

@@ -34,8 +34,10 @@ export interface LoadServer {
   ) => Effect.Effect<ReadonlyArray<ReadonlyArray<Member>>, never, Primitives>
 }
 
-/** How a server is started; a database's address instead of SQLite, flags of Node for profiles. */
-export type LoadServerOptions = Pick<ServerPlace, "databaseUrl" | "nodeFlags"> & { readonly dataFolder?: string }
+/** How a server is started; a database's address instead of SQLite, flags of Node for profiles, what is left out of it. */
+export type LoadServerOptions = Pick<ServerPlace, "databaseUrl" | "nodeFlags" | "spoil"> & {
+  readonly dataFolder?: string
+}
 
 /** Starts a server for the scope. With `nodeFlags` it is ended politely, so that a profile is written. */
 export const startLoadServer = Effect.fnUntraced(function* (options: LoadServerOptions = {}) {
