@@ -9,7 +9,6 @@ import { type LoroDoc, type LoroEventBatch, type LoroMap } from "loro-crdt"
 import { Result } from "effect"
 import type { DocId } from "@tidemark/protocol"
 import { isLocalId, localIdOf, docOfRecord, RecordId } from "./RecordId.ts"
-import { notShared, writeAgain } from "./internal/authorAgain.ts"
 import { Importer, type ImportReport, type RefusedUpdate } from "./internal/importer.ts"
 import { freeQuietly, isPanic, loroPeer, loroReason, mapAt } from "./internal/loro.ts"
 import { isPlainObject } from "./internal/plainObject.ts"
@@ -35,13 +34,6 @@ export interface AppliedAll {
   readonly applied: Applied | undefined
   /** For each call, whether it changed anything, or why it was refused; then nothing of it is in the doc. */
   readonly calls: ReadonlyArray<Result.Result<boolean, MutationError>>
-}
-
-/** Operations written again: one update with exactly those of `spans`, which were those of `originals`. */
-export interface AuthoredAgain {
-  readonly update: Uint8Array
-  readonly originals: ReadonlyArray<OperationSpan>
-  readonly spans: ReadonlyArray<OperationSpan>
 }
 
 export interface ShardSource {
@@ -257,22 +249,17 @@ export class ShardDoc {
   }
 
   /**
-   * Writes operations of `from`, another doc of the same id, again in here under fresh peers, and gives them as one update.
-   * What this doc holds already under the same id and with the same content is left out; undefined where nothing is left.
-   * Each keeps its place in history and its time: it wins and loses against others' edits as before [AGAIN-1]. This doc
-   * must hold what they depend on. Where it fails, drop this doc.
+   * Lets `write` put operations of `from` into this doc, and gives the spans it names as one update. For `AuthorAgain.ts` alone:
+   * no edit is written this way. Where it fails, drop this doc.
    */
-  authorAgain(
+  writeFrom(
     from: ShardDoc,
-    spans: ReadonlyArray<OperationSpan>,
-    peerOf: (old: PeerId) => PeerId
-  ): Result.Result<AuthoredAgain | undefined, DocUnusable> {
+    write: (from: LoroDoc, into: LoroDoc) => ReadonlyArray<OperationSpan>
+  ): Result.Result<{ readonly update: Uint8Array; readonly spans: ReadonlyArray<OperationSpan> }, DocUnusable> {
     if (from.#unusable !== undefined) return Result.fail(new DocUnusable({ reason: from.#unusable }))
     return this.#guard(() => {
-      const rest = spans.map((span) => notShared(from.#loro, this.#loro, span)).filter(({ end, start }) => end > start)
-      if (rest.length === 0) return undefined
-      const written = writeAgain(from.#loro, this.#loro, rest, peerOf)
-      return { update: this.#export(written), spans: written, originals: rest }
+      const spans = write(from.#loro, this.#loro)
+      return { update: this.#export(spans), spans }
     })
   }
 

@@ -1,4 +1,5 @@
 /** Everything that knows Loro: the schema DSL, mutations, rows, shard docs. */
+export * from "./AuthorAgain.ts"
 export * from "./Field.ts"
 export type { ImportReport, RefusedUpdate } from "./internal/importer.ts"
 export * from "./Missing.ts"

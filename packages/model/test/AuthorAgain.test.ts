@@ -1,7 +1,7 @@
 /** Operations written again under fresh peers. Rules: docs/spec/model.md. */
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import { type Mutation, type OperationSpan, type PeerId, type ShardDoc } from "../src/index.ts"
+import { authorAgain, type Mutation, type OperationSpan, type PeerId, type ShardDoc } from "../src/index.ts"
 import { edits, opened, peer, rowsText, written } from "./support/Notes.ts"
 
 /** The spans of these peers from their counters in `base` on. */
@@ -11,7 +11,7 @@ const spansSince = (doc: ShardDoc, base: ShardDoc, ...peers: ReadonlyArray<PeerI
 const fresh = (old: PeerId): PeerId => peer(Number(old) + 1_000)
 
 const again = (into: ShardDoc, from: ShardDoc, spans: ReadonlyArray<OperationSpan>) =>
-  Result.getOrThrow(into.authorAgain(from, spans, fresh))
+  Result.getOrThrow(authorAgain(into, from, spans, fresh))
 
 const rows = (doc: ShardDoc) => rowsText(doc.allRows())
 
@@ -109,7 +109,7 @@ describe("authoring again", () => {
   it("AGAIN-2 a doc that panicked or was freed gives and takes nothing", () => {
     const freed = opened()
     freed.free()
-    for (const result of [opened().authorAgain(freed, [], fresh), freed.authorAgain(opened(), [], fresh)]) {
+    for (const result of [authorAgain(opened(), freed, [], fresh), authorAgain(freed, opened(), [], fresh)]) {
       assert.isTrue(Result.isFailure(result))
     }
   })

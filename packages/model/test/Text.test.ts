@@ -4,6 +4,7 @@ import { Result } from "effect"
 import { LoroDoc } from "loro-crdt"
 import * as fc from "fast-check"
 import {
+  authorAgain,
   localIdOf,
   type Mutation,
   operationsIn,
@@ -342,7 +343,7 @@ const run = (script: ReadonlyArray<Edit>): void => {
   if (docs.every((doc, index) => doc.counterOf(peer(index + 1)) > 0)) seen.merged += 1
   const spans = [1, 2, 3].map((number) => ({ peer: peer(number), start: 0, end: first.counterOf(peer(number)) }))
   const copy = opened([start])
-  const again = Result.getOrThrow(copy.authorAgain(first, spans, fresh))
+  const again = Result.getOrThrow(authorAgain(copy, first, spans, fresh))
   assert.strictEqual(bodyOf(copy, task.id), whole)
   if (again !== undefined) {
     seen.again += 1
@@ -372,7 +373,7 @@ describe("texts of three devices", () => {
     written(mine, peer(1), tasks.splice(task.id, "body", 0, 2, ""))
     const base = opened([start, shared])
     const span = { peer: peer(1), start: 0, end: mine.counterOf(peer(1)) }
-    const again = Result.getOrThrow(base.authorAgain(mine, [span], fresh))
+    const again = Result.getOrThrow(authorAgain(base, mine, [span], fresh))
     assert.deepStrictEqual(again?.originals, [{ ...span, start: opened([start, shared]).counterOf(peer(1)) }])
     assert.strictEqual(bodyOf(base, task.id), "ared 😀 and mine")
   })

@@ -9,7 +9,7 @@
 import { Effect, Option, Result, Schema } from "effect"
 import { type DocId, LocalSeq, Seq } from "@tidemark/protocol"
 import { type Primitives } from "@tidemark/crypto"
-import { OperationSpan, type PeerId, ShardDoc, type Workspace } from "@tidemark/model"
+import { authorAgain as writeAgain, OperationSpan, type PeerId, ShardDoc, type Workspace } from "@tidemark/model"
 import {
   type Decision,
   type DocTail,
@@ -145,7 +145,7 @@ const rewrite = (
     if (base === undefined) return undefined
     bases.push(base)
     const bytes = Result.getOrUndefined(base.exportSnapshot())
-    const again = base.authorAgain(mine, ours, (peer) => fresh.get(peer) ?? peer)
+    const again = writeAgain(base, mine, ours, (peer) => fresh.get(peer) ?? peer)
     if (bytes === undefined || Result.isFailure(again)) return undefined
     const originals = again.success?.originals ?? []
     const isAgain = (update: StoredUpdate) => update.spans.some((span) => originals.some((one) => overlaps(span, one)))

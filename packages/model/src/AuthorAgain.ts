@@ -6,11 +6,41 @@
  * is in a shard doc. Rules: docs/spec/model.md.
  */
 import type { JsonChange, LoroDoc, LoroMap, LoroText, OpId, PeerID, Value } from "loro-crdt"
-import { byPeerThenStart, type OperationSpan, type PeerId } from "../Span.ts"
-import { loroPeer } from "./loro.ts"
+import { Result } from "effect"
+import { loroPeer } from "./internal/loro.ts"
+import type { ShardDoc } from "./ShardDoc.ts"
+import type { DocUnusable } from "./MutationError.ts"
+import { byPeerThenStart, type OperationSpan, type PeerId } from "./Span.ts"
+
+/** Operations written again: one update with exactly those of `spans`, which were those of `originals`. */
+export interface AuthoredAgain {
+  readonly update: Uint8Array
+  readonly originals: ReadonlyArray<OperationSpan>
+  readonly spans: ReadonlyArray<OperationSpan>
+}
+
+/**
+ * Writes operations of `from`, another doc of the same id, again in `into` under fresh peers, and gives them as one update.
+ * What `into` holds already under the same id and with the same content is left out; undefined where nothing is left.
+ * Each keeps its place in history and its time: it wins and loses against others' edits as before [AGAIN-1]. `into` must
+ * hold what they depend on. Where it fails, drop that doc.
+ */
+export const authorAgain = (
+  into: ShardDoc,
+  from: ShardDoc,
+  spans: ReadonlyArray<OperationSpan>,
+  peerOf: (old: PeerId) => PeerId
+): Result.Result<AuthoredAgain | undefined, DocUnusable> => {
+  let originals: ReadonlyArray<OperationSpan> = []
+  const written = into.writeFrom(from, (theirs, ours) => {
+    originals = spans.map((span) => notShared(theirs, ours, span)).filter(({ end, start }) => end > start)
+    return originals.length === 0 ? [] : writeAgain(theirs, ours, originals, peerOf)
+  })
+  return Result.map(written, (made) => (originals.length === 0 ? undefined : { ...made, originals }))
+}
 
 /** What is left of a span where `into` holds its first operations already, with the same content. */
-export const notShared = (from: LoroDoc, into: LoroDoc, span: OperationSpan): OperationSpan => {
+const notShared = (from: LoroDoc, into: LoroDoc, span: OperationSpan): OperationSpan => {
   const known = into.oplogVersion().get(loroPeer(span.peer)) ?? 0
   const both = { ...span, end: Math.min(span.end, known) }
   const [mine, theirs] = [operationTexts(from, both), operationTexts(into, both)]
@@ -19,7 +49,7 @@ export const notShared = (from: LoroDoc, into: LoroDoc, span: OperationSpan): Op
 }
 
 /** Each operation as text: equal texts mean that two docs have the same operation under that id. */
-export const operationTexts = (loro: LoroDoc, span: OperationSpan): ReadonlyArray<string> =>
+const operationTexts = (loro: LoroDoc, span: OperationSpan): ReadonlyArray<string> =>
   changesOf(loro, span).flatMap(({ deps, id, lamport, ops, timestamp }) => {
     const start = idOf(id)
     return ops.flatMap(singleOperations).map(({ container, content, counter }, index) => {
@@ -32,7 +62,7 @@ export const operationTexts = (loro: LoroDoc, span: OperationSpan): ReadonlyArra
  * Writes the operations of these spans into `into`, which holds all they depend on besides each other. `peerOf` names the
  * fresh peer of an old one. Throws what Loro throws, or where an operation is of neither a map nor a text.
  */
-export const writeAgain = (
+const writeAgain = (
   from: LoroDoc,
   into: LoroDoc,
   spans: ReadonlyArray<OperationSpan>,
