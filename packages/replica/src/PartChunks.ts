@@ -47,6 +47,8 @@ export const layerPartChunks = Layer.effect(
       sharing: chunk(() => import("./Sharing.ts")),
       selfRepair: chunk(() => import("./SelfRepair.ts")),
       mendDoc: chunk(() => import("./MendDoc.ts")),
+      successor: chunk(() => import("./Successor.ts")),
+      // The last one: a test waits for it.
       logSurvey: chunk(() => import("./LogSurvey.ts"))
     }
     yield* Effect.forkScoped(loadAhead(Object.values(parts)))

@@ -7,6 +7,7 @@ import * as newWorkspace from "./NewWorkspace.ts"
 import { RareParts } from "./RareParts.ts"
 import * as selfRepair from "./SelfRepair.ts"
 import * as sharing from "./Sharing.ts"
+import * as successor from "./Successor.ts"
 
 export const layerPartsAtHand = Layer.succeed(RareParts, {
   newWorkspace: Effect.succeed(newWorkspace),
@@ -14,5 +15,6 @@ export const layerPartsAtHand = Layer.succeed(RareParts, {
   sharing: Effect.succeed(sharing),
   selfRepair: Effect.succeed(selfRepair),
   mendDoc: Effect.succeed(mendDoc),
+  successor: Effect.succeed(successor),
   logSurvey: Effect.succeed(logSurvey)
 })

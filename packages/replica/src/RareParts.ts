@@ -1,6 +1,6 @@
 /**
  * The parts of a replica that an ordinary session never needs: how a device comes to a workspace and lets others in, what
- * heals damage, and what fills a server that has forgotten.
+ * heals damage, what fills a server that has forgotten, and how a copied device becomes one of its own.
  *
  * A browser loads each when it is first asked for (`PartChunks.ts`), so that a worker starts with less; elsewhere all are at hand
  * (`PartsAtHand.ts`). Rules: docs/spec/replica.md.
@@ -13,6 +13,7 @@ import type * as MendDoc from "./MendDoc.ts"
 import type * as NewWorkspace from "./NewWorkspace.ts"
 import type * as SelfRepair from "./SelfRepair.ts"
 import type * as Sharing from "./Sharing.ts"
+import type * as Successor from "./Successor.ts"
 
 /** A module, loaded where it is not there yet. Fails with `versionChanged` where it cannot be had; nothing was done then. */
 export type Part<Module> = Effect.Effect<Module, StoreFailed>
@@ -26,6 +27,7 @@ export class RareParts extends Context.Service<
     readonly selfRepair: Part<typeof SelfRepair>
     readonly mendDoc: Part<typeof MendDoc>
     readonly logSurvey: Part<typeof LogSurvey>
+    readonly successor: Part<typeof Successor>
   }
 >()("@tidemark/replica/RareParts") {}
 

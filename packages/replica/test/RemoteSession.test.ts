@@ -4,6 +4,7 @@ import { Effect, Layer } from "effect"
 import { RosterNumber } from "@tidemark/protocol"
 import { Primitives } from "@tidemark/crypto"
 import { Remote } from "@tidemark/sync"
+import { layerPartsAtHand } from "@tidemark/replica"
 import { layerRemote } from "../src/RemotePort.ts"
 import { RemoteSession } from "../src/RemoteSession.ts"
 import { RosterServer, withLink } from "./support/rosterServer.ts"
@@ -20,7 +21,7 @@ const openRemote = Effect.fnUntraced(function* (
     yield* Layer.build(
       layerRemote.pipe(
         Layer.provide(RemoteSession.layer),
-        Layer.provide(server.layer),
+        Layer.provide([server.layer, layerPartsAtHand]),
         Layer.provide(Layer.succeedContext(context))
       )
     )
