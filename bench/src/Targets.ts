@@ -42,7 +42,7 @@ export const targets: ReadonlyArray<Target> = [
   ...sqlite("joinAfterRestartMillis", ahead),
   ...sqlite("joinKilobytes", limit(200)),
   // W3. The floor with as many syncs on the way; the best of the systems with durable storage.
-  ...sqlite("visibleMillisP50", times("floor-3-syncs", 1.3)),
+  ...sqlite("visibleMillisP50", times("floor-2-syncs", 1.3)),
   ...sqlite("visibleMillisP99", best(1)),
   // W4. The Loro floor with one coalesced export.
   ...sqlite("catchUpMillis", times("loro-floor-coalescing", 1.2)),

@@ -38,8 +38,8 @@ class ChunkedText {
   }
 }
 
-/** Keeps frames on the client before they are sent or shown. */
-type Keep = (frames: ReadonlyArray<Uint8Array>) => void
+/** Keeps frames on the client before they are sent, where they are its own, or shown. */
+type Keep = (frames: ReadonlyArray<Uint8Array>, areOwn: boolean) => void
 
 const openText = async (url: string, doc: string, keep: Keep): Promise<CarriedDoc<TextClient>> => {
   let text = new ChunkedText()
@@ -49,7 +49,7 @@ const openText = async (url: string, doc: string, keep: Keep): Promise<CarriedDo
   }
   const connection = await connectRelay(url, doc, (frames, unsent) => {
     if (unsent !== undefined) text = new ChunkedText()
-    keep(frames)
+    keep(frames, false)
     apply(frames)
     apply(unsent ?? [])
     tell()
@@ -61,7 +61,7 @@ const openText = async (url: string, doc: string, keep: Keep): Promise<CarriedDo
       edit: (splices) => {
         for (const splice of splices) text.splice(splice)
         const frame = encodeSplices(splices)
-        keep([frame])
+        keep([frame], true)
         connection.send(frame)
       },
       onChange
