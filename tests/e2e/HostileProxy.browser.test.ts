@@ -156,10 +156,16 @@ describe("a middlebox", () => {
   })
 
   it("APP-10 that cuts what a token is asked for with at each tenth byte: the next page load gets one all the same", async () => {
+    // The list of members goes on while Ada hears nothing, or she would not ask for it.
+    const link = await makeLink(ada, "Editor")
+    await untilStatus(ada.page, /^Sync status: Synced$/)
+    ada.network.treat((asked) => (isApi(asked) ? swallow : pass))
+    await joinByLink(await person(), link, "Theirs")
     const cutter = makeCutter()
     ada.network.treat((asked) => (isApi(asked) ? cutter.treat(asked) : pass))
     cutter.leave("push", "pull", "head", "live")
     await ada.page.reload()
+    await go(ada.page, "Tasks")
     await addTask(ada.page, "With a new token")
     await untilSyncedAsking(ada.page)
     assert.deepStrictEqual(
