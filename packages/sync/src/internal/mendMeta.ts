@@ -1,12 +1,13 @@
 /**
  * Makes values of the engine again that were lost with both their copies [CHECK-10].
  *
- * The next number and the receipts ahead of the cursor follow from the sealed items; the rest is made again by itself: without
- * a cursor everything is pulled again, which changes nothing that is here. Whatever was lost, the server's log is compared
+ * The next number and the receipts ahead of the cursor follow from the sealed items (numbers are left out, since the last
+ * items may have vanished, too, after they were sent); the rest is made again by itself: without a cursor everything is pulled
+ * again, which changes nothing that is here. Whatever was lost, the server's log is compared
  * with this device once. Rules: docs/spec/check.md.
  */
 import { Effect } from "effect"
-import { DeviceSeq } from "@tidemark/protocol"
+import { batchCountMax, DeviceSeq } from "@tidemark/protocol"
 import { historyKey } from "../HistoryKeys.ts"
 import { type LocalStore, metaKeys, type StoreFailed } from "../LocalStore.ts"
 import { damagedNote, docOfLostNote } from "../Quarantine.ts"
@@ -15,6 +16,9 @@ import { addAhead, type Ahead } from "./ahead.ts"
 import { fencedWrite, type Turn } from "./turn.ts"
 
 const healed = "It was made again from what else is stored here, and compared with the server."
+
+/** More than one push ever sends: so many numbers are left out where the next one was lost. */
+const numbersLeftOut = 2 * batchCountMax
 
 const ownKeys: ReadonlySet<string> = new Set(Object.values(metaKeys).map((key) => JSON.stringify(key)))
 
@@ -45,7 +49,9 @@ export const mendMeta = Effect.fnUntraced(function* (
         heal: lost.map(({ id }) => ({ id, healed })),
         meta: new Map(notes.map((doc) => [historyKey("damaged", doc), damagedNote])),
         own: {
-          nextDeviceSeq: DeviceSeq.make(Math.max(own.nextDeviceSeq, last + 1)),
+          nextDeviceSeq: DeviceSeq.make(
+            Math.max(own.nextDeviceSeq, last + 1) + (isLost(metaKeys.nextDeviceSeq) ? numbersLeftOut : 0)
+          ),
           ...(isLost(metaKeys.ahead) ? { ahead } : {}),
           ...(own.cursor === undefined ? {} : { refill: own.cursor.logId })
         }

@@ -8,8 +8,8 @@ import { ShardDoc } from "@tidemark/model"
 import { auditPlaces, auditReceipts } from "./ReceiptAudit.ts"
 import type { MemoryDisk } from "@tidemark/sync"
 import { docsOnDisk, type DocSources, readLog } from "./LogReader.ts"
-import { isHeldByNoMember } from "./MissingOnServer.ts"
-import { isOutWithGiver, rosterOnDisk } from "./RosterOnDisk.ts"
+import { isHeldByNoMember, isHeldByReadersAlone } from "./MissingOnServer.ts"
+import { isMember, isOutWithGiver, rosterOnDisk } from "./RosterOnDisk.ts"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { World } from "./World.ts"
 import { tableNames, worldSchema } from "./WorldSchema.ts"
@@ -48,10 +48,11 @@ export const audit = (world: World): void => {
       if (kind !== "part" && !isOut(author, log.roster))
         world.chronicle.violate("heldHonest", `${device.name} holds ${seq} as ${kind}: ${message}`)
     }
-    if (!device.hasRebelled) {
-      compare(world, `${device.name} and the log`, rowsOnDisk(device.disk).rows, log.rows)
-      checkCursor(world, device)
-    }
+    if (device.hasRebelled) continue
+    checkCursor(world, device)
+    if (isHeldByReadersAlone(world, members, device)) {
+      world.chronicle.count("situation: edits of a revoked device that only a reader has")
+    } else compare(world, `${device.name} and the log`, rowsOnDisk(device.disk).rows, log.rows)
   }
   const writers = members.filter(({ hasRebelled, role }) => !hasRebelled && role !== "reader")
   auditReceipts(world, writers, log.items)
@@ -78,11 +79,6 @@ const auditMembers = (world: World, members: ReadonlyArray<SimulatedDevice>, ros
     if (isOutWithGiver(id, roster)) world.chronicle.count("situation: out with whoever let it in")
     else world.chronicle.violate("lost", `${name} is out, and nobody revoked it`)
   }
-}
-
-const isMember = ({ id }: SimulatedDevice, roster: RosterState): boolean => {
-  const device = id === undefined ? undefined : roster.devices.get(id)
-  return device !== undefined && device.revokedAt === undefined
 }
 
 const isOut = (id: DeviceId, roster: RosterState): boolean => roster.devices.get(id)?.revokedAt !== undefined

@@ -48,6 +48,20 @@ export const isHeldByNoMember = (
   return !members.some((device) => !device.hasRebelled && hasMore(device)) && others.some(hasMore)
 }
 
+/**
+ * Whether a reader holds what the log lacks and nobody who may write holds: it says that it may not write [AMNESIA-6]. Whoever wrote
+ * that is out, or the audit finds it lost.
+ */
+export const isHeldByReadersAlone = (
+  world: World,
+  members: ReadonlyArray<SimulatedDevice>,
+  device: SimulatedDevice
+): boolean =>
+  device.role === "reader" &&
+  !device.hasRebelled &&
+  missingOnServer(world, device) !== undefined &&
+  members.every((other) => other.role === "reader" || missingOnServer(world, other) === undefined)
+
 type Version = ReadonlyMap<PeerId, number>
 
 /** What one version has and the other has not. */

@@ -8,8 +8,8 @@ import { Result } from "effect"
 import { hashOf } from "@tidemark/crypto"
 import { decodeHeader, decodePage, decodePush, type Hash, type Page, type Seq, unionVersion } from "@tidemark/protocol"
 import { type HistoryKind, historyPrefix } from "@tidemark/sync"
-import { missingOnServer } from "./MissingOnServer.ts"
-import { isOutWithGiver, rosterOnServer } from "./RosterOnDisk.ts"
+import { isHeldByReadersAlone, missingOnServer } from "./MissingOnServer.ts"
+import { isMember, isOutWithGiver, rosterOnServer } from "./RosterOnDisk.ts"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { Witness } from "./SimulatedServerApi.ts"
 import type { SimulatedTab } from "./SimulatedTab.ts"
@@ -163,7 +163,8 @@ export class Observer implements Witness {
     if (isOut && (device.isTargeted || this.#isOutWithGiver(device))) return undefined
     // What waits, waits for what nobody has: the audit looks whether that is so. A reader that wrote reads on.
     const waits = cause === "history" && hasGap(device)
-    if (status._tag === "Synced" || waits || ((isOut || cause === "role") && device.hasRebelled)) {
+    const mayNotWrite = cause === "role" && this.#isAloneWithWhatIsMissing(device)
+    if (status._tag === "Synced" || waits || mayNotWrite || ((isOut || cause === "role") && device.hasRebelled)) {
       // What the server named last is here; it may have more by now, and the next poll brings it.
       const [stored, head] = [device.cursor?.seq, this.#headOf(device)]
       if (isDamaged(device)) return "a doc of its own is still damaged"
@@ -171,6 +172,13 @@ export class Observer implements Witness {
     }
     const detail = "message" in status ? `: ${status.message}` : ""
     return `${status._tag} ${cause} with ${status.pending} pending${detail}`
+  }
+
+  #isAloneWithWhatIsMissing(device: SimulatedDevice): boolean {
+    const roster = rosterOnServer(this.#world)
+    if (roster === undefined) return false
+    const members = this.#world.devices.filter((other) => isMember(other, roster))
+    return isHeldByReadersAlone(this.#world, members, device)
   }
 
   #isOutWithGiver({ id }: SimulatedDevice): boolean {

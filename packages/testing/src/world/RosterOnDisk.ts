@@ -38,3 +38,8 @@ export const isOutWithGiver = (id: DeviceId, { devices, grants }: RosterState): 
   const original = device.copyOf === undefined ? undefined : devices.get(device.copyOf)
   return grant?.revokedAt !== undefined || original?.revokedAt !== undefined
 }
+
+export const isMember = ({ id }: SimulatedDevice, { devices }: RosterState): boolean => {
+  const device = id === undefined ? undefined : devices.get(id)
+  return device !== undefined && device.revokedAt === undefined
+}
