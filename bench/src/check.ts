@@ -16,16 +16,16 @@ const { values } = parseArgs({
 })
 
 const lineOf = (verdict: Verdict): string => {
-  const { against, bound, figure, outcome, sealedFloor, target } = verdict
+  const { against, bound, figure, outcome, target } = verdict
   const place = figurePlaces.find(({ name }) => name === target.figure)
   const unit = place?.figure.unit ?? ""
   const what = `${place?.part ?? "?"} ${place?.figure.title ?? target.figure}`
   const has = figure === undefined ? "not measured" : `${readable(figure.median)} ±${readable(figure.spread)} ${unit}`
   const wanted = bound === undefined ? against : `${against} = ${readable(bound)}`
   const floor =
-    isMet(verdict) || sealedFloor === undefined
+    isMet(verdict) || verdict.floor === undefined
       ? ""
-      : `; floor of sealed, durable clients: ${readable(sealedFloor.median)} ±${readable(sealedFloor.spread)}`
+      : `; floor: ${readable(verdict.floor.median)} ±${readable(verdict.floor.spread)}`
   return `${outcome.padEnd(8)} ${target.system.padEnd(18)} ${what.padEnd(52)} ${has.padEnd(26)} ${wanted}${floor}`
 }
 
