@@ -51,9 +51,6 @@ export interface OpenWorkspace {
 /** A counted status that could not be counted is tried again after this long. */
 const countAgain = Schedule.spaced("5 seconds")
 
-/** While edits follow one another, counting after each would take as long as they do. */
-const countRest = Stream.fromEffect(Effect.sleep("100 millis"))
-
 const isSameStatus = Schema.toEquivalence(SyncStatus)
 
 /** Opens the workspace; the scope's end closes it cleanly. Fails where the store holds no such workspace. */
@@ -92,9 +89,7 @@ export const openInWorker = (options: OpenOptions): Effect.Effect<OpenWorkspace,
           Effect.flatMap(SubscriptionRef.get(shown), (last) => show(stalledStatus(last, message)))
         ),
         Stream.retry(countAgain),
-        Stream.orDie,
-        // What changes within the rest is counted once, after it.
-        Stream.flatMap((counted) => Stream.concat(Stream.succeed(counted), Stream.drain(countRest)))
+        Stream.orDie
       )
       const statuses = Stream.zipLatestAll(
         SubscriptionRef.changes(view),
