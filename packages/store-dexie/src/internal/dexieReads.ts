@@ -166,38 +166,7 @@ export const sealedNumbersOf = async (
     .all(keptSealed, await db.sealed.orderBy("deviceSeq").toArray())
     .map(({ deviceSeq, seq }) => ({ deviceSeq, ...(seq === undefined ? {} : { seq }) }))
 
-/** The keys of an index, where there are so few that one question answers for all of them. */
-const fewKeys = async (index: {
-  readonly limit: (count: number) => { keys: () => PromiseLike<ReadonlyArray<unknown>> }
-}) => {
-  const keys = await index.limit(fewKeysMax + 1).keys()
-  return keys.length > fewKeysMax ? undefined : keys
-}
-const fewKeysMax = 32
-
-interface SealedCounts {
-  readonly waiting: number
-  readonly refused: number
-  /** When the oldest without a receipt was sealed, in each state; epoch milliseconds. */
-  readonly oldest: ReadonlyArray<number>
-}
-
-const sealedCountsOf = async (db: WorkspaceDb): Promise<SealedCounts> => {
-  const few = await fewKeys(db.sealed.orderBy("[state+sealedAt]"))
-  if (few === undefined) return manySealedCountsOf(db)
-  const pairs = few.flatMap((key) => (isPair(key) ? [key] : []))
-  const inState = (wanted: number) => pairs.filter(([state]) => state === wanted)
-  const sent = [...inState(sealedState.waiting), ...inState(sealedState.stored)]
-  return {
-    waiting: inState(sealedState.waiting).length,
-    refused: inState(sealedState.refused).length,
-    oldest: sent.flatMap(([, sealedAt]) => (typeof sealedAt === "number" ? [sealedAt] : []))
-  }
-}
-
-const isPair = (key: unknown): key is readonly [unknown, unknown] => Array.isArray(key) && key.length === 2
-
-const manySealedCountsOf = async (db: WorkspaceDb): Promise<SealedCounts> => {
+export const countsOf = async (db: WorkspaceDb): Promise<OutboxCounts> => {
   const oldestIn = async (state: number): Promise<ReadonlyArray<number>> => {
     const keys = await db.sealed
       .where("[state+sealedAt]")
@@ -206,33 +175,19 @@ const manySealedCountsOf = async (db: WorkspaceDb): Promise<SealedCounts> => {
       .keys()
     return keys.flatMap((key) => (Array.isArray(key) && typeof key[1] === "number" ? [key[1]] : []))
   }
-  const [waiting, refused, waitingSince, storedSince] = await Promise.all([
+  const [unsealed, sealed, refused, heldRefused, heldTooNew, damaged, waitingSince, storedSince] = await Promise.all([
+    db.updates.where("unsealed").equals(1).count(),
     itemsIn(db, sealedState.waiting).count(),
     itemsIn(db, sealedState.refused).count(),
+    db.held.where("kind").equals("refused").count(),
+    db.held.where("kind").equals("tooNew").count(),
+    db.quarantine.where("open").equals(1).count(),
     oldestIn(sealedState.waiting),
     oldestIn(sealedState.stored)
   ])
-  return { waiting, refused, oldest: [...waitingSince, ...storedSince] }
-}
-
-const heldCountsOf = async (db: WorkspaceDb): Promise<Pick<OutboxCounts, "heldRefused" | "heldTooNew">> => {
-  const few = await fewKeys(db.held.orderBy("kind"))
-  const countOf = async (kind: string): Promise<number> =>
-    few === undefined ? await db.held.where("kind").equals(kind).count() : few.filter((one) => one === kind).length
-  const [heldRefused, heldTooNew] = await Promise.all([countOf("refused"), countOf("tooNew")])
-  return { heldRefused, heldTooNew }
-}
-
-/** Asked for after every edit: most of it is empty, and each question costs more than its answer. */
-export const countsOf = async (db: WorkspaceDb): Promise<OutboxCounts> => {
-  const [unsealed, { oldest, refused, waiting }, held, damaged] = await Promise.all([
-    db.updates.where("unsealed").equals(1).count(),
-    sealedCountsOf(db),
-    heldCountsOf(db),
-    db.quarantine.where("open").equals(1).count()
-  ])
+  const oldest = [...waitingSince, ...storedSince]
   const oldestSealedAt = oldest.length === 0 ? undefined : Math.min(...oldest)
-  return { unsealed, sealed: waiting, refused, ...held, damaged, oldestSealedAt }
+  return { unsealed, sealed, refused, heldRefused, heldTooNew, damaged, oldestSealedAt }
 }
 
 export const metaOf = async (
