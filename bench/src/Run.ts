@@ -6,6 +6,7 @@ import { startClient } from "./ClientProcess.ts"
 import { startServer } from "./ServerProcess.ts"
 import type { System } from "./System.ts"
 import type { Trace } from "./Trace.ts"
+import { within } from "./Within.ts"
 import type { Workload } from "./Workload.ts"
 
 /** What all runs share. */
@@ -28,7 +29,7 @@ export const runOnce = async (workload: Workload, system: System, settings: RunS
   const folder = mkdtempSync(join(tmpdir(), "tidemark-bench-"))
   const ending: Array<() => unknown> = [() => rmSync(folder, { recursive: true, force: true })]
   try {
-    await within(workload.secondsMax, (ended) => runIn(folder, workload, system, settings, figures, ending, ended))
+    await within(workload.secondsMax, runIn(folder, workload, system, settings, figures, ending))
     return { figures, millis: Date.now() - began }
   } catch (error) {
     return { figures, failure: error instanceof Error ? error.message : String(error), millis: Date.now() - began }
@@ -43,12 +44,10 @@ const runIn = async (
   system: System,
   { dataFolder, parts, trace }: RunSettings,
   figures: Record<string, number>,
-  ending: Array<() => unknown>,
-  ended: Promise<never>
+  ending: Array<() => unknown>
 ): Promise<void> => {
   const server = await startServer(system, join(folder, "server"))
   ending.push(server.stop)
-  const ends = [server.died, ended]
   let clients = 0
   const start = (role: string, parameters: Readonly<Record<string, unknown>>, invitation: string | undefined) => {
     const client = startClient(system, {
@@ -70,17 +69,5 @@ const runIn = async (
       report: (some) => void Object.assign(figures, some)
     })
   }
-  await Promise.race([work(), ...ends])
-}
-
-const within = async (seconds: number, work: (ended: Promise<never>) => Promise<void>): Promise<void> => {
-  let tell: (error: Error) => void = () => undefined
-  const ended = new Promise<never>((_, reject) => (tell = reject))
-  ended.catch(() => undefined)
-  const limit = setTimeout(() => tell(new Error(`not done after ${seconds} s`)), seconds * 1_000)
-  try {
-    await work(ended)
-  } finally {
-    clearTimeout(limit)
-  }
+  await Promise.race([work(), server.died])
 }

@@ -5,7 +5,7 @@
  *   --runs N            runs of each (default 5)      --data FOLDER   where automerge-paper.trace.gz lies
  *   --out FILE          results as JSON (default bench/results/last.json)
  *   --add               keeps what the file holds of other workloads and systems
- *   --minutes N         what everything may take; each workload has its share (default 25), and goes a first round in any case
+ *   --minutes N         what everything may take; each workload has its share (default 27), and goes a first round in any case
  *   --cell-seconds N    a system that needs longer for its runs of one workload has fewer of them (default 60)
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs"
@@ -31,7 +31,7 @@ const { values } = parseArgs({
     data: { type: "string" },
     out: { type: "string", default: join(import.meta.dirname, "..", "results", "last.json") },
     add: { type: "boolean", default: false },
-    minutes: { type: "string", default: "25" },
+    minutes: { type: "string", default: "27" },
     "cell-seconds": { type: "string", default: "60" }
   }
 })

@@ -9,11 +9,14 @@ import { type Splice, spliceText } from "../Splice.ts"
 import type { TextClient } from "../System.ts"
 import { readTrace, sha256 } from "../Trace.ts"
 import { check, finish, goTo, numbersOf, type RunContext, useBetween, type Workload } from "../Workload.ts"
+import { within } from "../Within.ts"
 import { allReached } from "../ClientProcess.ts"
 
 const editsPerCommit = 100
 const smallEdits = 250
 const smallEditMillis = 20
+/** A join that takes longer has failed, and nobody waits for it in vain. */
+const joinSecondsMax = 20
 const doc = "paper"
 
 const traceOf = ({ dataFolder }: Readonly<Record<string, unknown>>) =>
@@ -149,7 +152,7 @@ const join = async ({ client, dataFolder, server }: RunContext, hasSmallEdits: b
   const one = client("joiner", { dataFolder, hasSmallEdits })
   await one.reached("ready")
   const before = await server.use()
-  await goTo([one], "done")
+  await within(joinSecondsMax, goTo([one], "done"))
   const used = useBetween(before, await server.use())
   const [result] = await finish([one])
   return { millis: numberOf(result ?? {}, "millis"), kilobytes: used.downKilobytes }

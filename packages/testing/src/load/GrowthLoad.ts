@@ -134,6 +134,7 @@ export const growLog = Effect.fnUntraced(function* (server: LoadServer, sizes: R
     const log = await openLog(server.port, member, 100)
     // What is compiled by use is compiled before the first point.
     for (let count = 0; count < pushCount; count++) await push(log, 1)
+    await reconnect(server.port, log)
     for (let index = 0; index < pageCount; index++) await pageFrom(log, undefined, pageBytes)
     for (const size of sizes) {
       await fillTo(log, size)
