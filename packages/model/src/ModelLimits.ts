@@ -17,6 +17,9 @@ export const operationsPerUpdateMax = 2_000_000
 /** How many characters of a text one mutation may take out and put in; each is an operation. */
 export const spliceOperationsMax = 1_000_000
 
+/** From how many UTF-16 units on a text is decoded before it is first written in; a shorter one is decoded in 3 ms. */
+export const longTextUnitsMin = 8_192
+
 /** How long an id given by the app may be, in bytes of UTF-8. */
 export const recordKeyBytesMax = 128
 

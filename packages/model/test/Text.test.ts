@@ -6,11 +6,12 @@ import * as fc from "fast-check"
 import {
   authorAgain,
   localIdOf,
+  longTextUnitsMin,
   type Mutation,
   operationsIn,
   type PeerId,
   type RecordId,
-  type ShardDoc,
+  ShardDoc,
   spliceBetween,
   spliceOperationsMax,
   spliceText,
@@ -18,7 +19,7 @@ import {
   type TextPatch,
   type TextSplice
 } from "../src/index.ts"
-import { at, edits, keyedShard, opened, peer, rowsText, written } from "./support/Notes.ts"
+import { at, edits, keyedShard, Notes, opened, peer, rowsText, shard, written } from "./support/Notes.ts"
 
 const { tasks } = edits()
 const newTask = (body?: string) => tasks.insert({ title: "t", done: false, ...(body === undefined ? {} : { body }) })
@@ -355,6 +356,61 @@ const run = (script: ReadonlyArray<Edit>): void => {
   assert.isAbove(snapshot.length, 0)
   for (const doc of [...docs, copy]) doc.free()
 }
+
+describe("a long text", () => {
+  /** Letters at scattered places, each an operation that nothing folds with another; and how many texts are ready in the end. */
+  const scattered = (units: number): TextPatch => ({
+    splices: Array.from({ length: units }, (_, index): TextSplice => [(index * 7_919) % (index + 1), 0, "x"])
+  })
+  const snapshotWith = (...patches: ReadonlyArray<TextPatch>) => {
+    const doc = opened()
+    const made = patches.map((body) => {
+      const task = newTask()
+      written(doc, peer(1), task)
+      written(doc, peer(1), tasks.update(task.id, { body }))
+      return task.id
+    })
+    return { ids: made, snapshot: Result.getOrThrow(doc.exportSnapshot()), rows: rowsText(doc.allRows()) }
+  }
+  const openedFrom = (snapshot: Uint8Array) =>
+    Result.getOrThrow(ShardDoc.open({ workspace: Notes, doc: shard, snapshot, updates: [] })).shard
+  const unpackAll = (doc: ShardDoc): number => {
+    let count = 0
+    while (doc.unpackText()) count += 1
+    return count
+  }
+
+  it("TEXT-7 is made ready once, a shorter one never, and nothing of the doc is another", () => {
+    const { rows, snapshot } = snapshotWith(scattered(longTextUnitsMin), scattered(longTextUnitsMin - 1))
+    const doc = openedFrom(snapshot)
+    const version = doc.version()
+    assert.deepStrictEqual([unpackAll(doc), unpackAll(doc)], [1, 0])
+    assert.deepStrictEqual([doc.version(), rowsText(doc.allRows())], [version, rows])
+    // What is imported later may have come packed, too.
+    const late = opened()
+    assert.strictEqual(unpackAll(late), 0)
+    late.importUpdates([snapshot])
+    assert.deepStrictEqual([unpackAll(late), rowsText(late.allRows())], [1, rows])
+    late.free()
+    assert.isFalse(late.unpackText())
+  })
+
+  it("TEXT-7 takes its first edit as fast as any", () => {
+    const { ids, snapshot } = snapshotWith(scattered(40_000))
+    const firstEditMillis = (isReady: boolean): number => {
+      const doc = openedFrom(snapshot)
+      if (isReady) unpackAll(doc)
+      const began = performance.now()
+      for (const id of ids) written(doc, peer(2), tasks.splice(id, "body", 20_000, 0, "y"))
+      const took = performance.now() - began
+      doc.free()
+      return took
+    }
+    const least = (isReady: boolean) => Math.min(...Array.from({ length: 4 }, () => firstEditMillis(isReady)))
+    const [packed, ready] = [least(false), least(true)]
+    assert.isBelow(ready, packed / 2)
+  })
+})
 
 describe("texts of three devices", () => {
   it("TEXT-1 EXP-1 AGAIN-3 converge, are exported, and are written again at their old places", () => {

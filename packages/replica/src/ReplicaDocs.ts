@@ -15,6 +15,9 @@ import { commitSlice } from "./PullCommit.ts"
 import { RareParts } from "./RareParts.ts"
 import { WritePath } from "./WritePath.ts"
 
+/** The long texts of so many docs, those used last, are made ready to be written in. */
+const readyDocsMax = 4
+
 const decodeSpans = Schema.decodeUnknownResult(Schema.Array(OperationSpan))
 
 export const layer: Layer.Layer<Docs, never, WritePath | Primitives | RareParts> = Layer.effect(
@@ -75,8 +78,16 @@ export const layer: Layer.Layer<Docs, never, WritePath | Primitives | RareParts>
       return yield* commitSlice(path.store, path.live, slice)
     })
 
+    /** Whoever waits for the docs has a turn between two texts [REPLICA-31]. */
+    const ready = Effect.gen(function* () {
+      for (const { shard } of path.live.all.slice(-readyDocsMax)) {
+        while (yield* path.exclusively(Effect.sync(() => shard.unpackText()))) yield* Effect.yieldNow
+      }
+    })
+
     return Docs.of({
       collect,
+      ready,
       ask: (doc) => path.exclusively(ask(doc)),
       survey: Effect.flatMap(parts.logSurvey, ({ makeLogSurvey }) =>
         makeLogSurvey({

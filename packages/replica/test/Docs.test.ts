@@ -1,7 +1,8 @@
 /** What the engine gets to send, and how it commits what it pulled. Rules: docs/spec/replica.md. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { DocId, Seq } from "@tidemark/protocol"
+import { longTextUnitsMin } from "@tidemark/model"
 import { MemoryDisk, metaKeys } from "@tidemark/sync"
 import { cursorAt, itemOf, sliceOf, syncing } from "./support/slices.ts"
 import { insertTask, none, openTab, rowsOf } from "./support/tabs.ts"
@@ -55,6 +56,30 @@ describe("applying", () => {
       assert.strictEqual(rowsOf(disk, "tasks").length, 1)
       assert.strictEqual(disk.meta.get(metaKeys.cursor)?.includes('"seq":2'), true)
     })
+  )
+
+  it.effect(
+    "REPLICA-31 long texts are made ready for the next edit, and who waits for the docs has a turn between two",
+    () =>
+      Effect.gen(function* () {
+        const source = new MemoryDisk()
+        const author = yield* openTab(source, "author")
+        const body = "x".repeat(longTextUnitsMin)
+        for (let paper = 0; paper < 3; paper++)
+          yield* author.path.change([{ _tag: "Insert", table: "papers", values: { body } }])
+        const [item = nothing] = yield* author.docs.collect([...source.updates.values()])
+        const disk = syncing()
+        const tab = yield* openTab(disk, "one")
+        yield* tab.docs.apply(sliceOf([itemOf(item.doc, item.bytes, 1)], undefined, 1))
+        const [live] = tab.path.live.all
+        const readying = yield* Effect.forkChild(tab.docs.ready, { startImmediately: true })
+        // One of the three is ready by now; this turn takes the second, and the third is left for those behind it.
+        assert.isTrue(yield* tab.path.exclusively(Effect.sync(() => live?.shard.unpackText() === true)))
+        assert.isUndefined(readying.pollUnsafe())
+        yield* Fiber.join(readying)
+        assert.isFalse(live?.shard.unpackText())
+        assert.strictEqual(rowsOf(disk, "papers").length, 3)
+      })
   )
 
   it.effect("REPLICA-6 bytes the model refuses are held, and the others of the slice are applied", () =>

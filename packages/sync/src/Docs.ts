@@ -94,6 +94,8 @@ export class Docs extends Context.Service<
      * a doc, and which docs others ask for [HISTORY-3].
      */
     readonly apply: (slice: Slice) => Effect.Effect<void, StoreFailed | FenceLost>
+    /** Everything the server has is stored: does beforehand, in short turns, what the next edit would have to wait for. */
+    readonly ready: Effect.Effect<void>
     /** The body of an ask: what this device holds of a doc. Undefined where nothing of it waits for others. */
     readonly ask: (doc: DocId) => Effect.Effect<Uint8Array | undefined, StoreFailed>
     /** An empty survey; its memory goes with the scope. */

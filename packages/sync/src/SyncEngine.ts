@@ -133,6 +133,7 @@ export class SyncEngine extends Context.Service<
         yield* crew.start("outbox", works.watchOutbox)
         yield* crew.start("history", works.tendHistory)
         yield* crew.start("checkpoints", works.tendCheckpoints)
+        yield* crew.start("docs", works.tendDocs)
         for (;;) {
           const letter = yield* Queue.take(queue)
           if (crew.isCurrent(letter)) yield* step(letter.event, letter.sealed)
@@ -173,6 +174,7 @@ type WorkKind =
   | "outbox"
   | "history"
   | "checkpoints"
+  | "docs"
   | "linkTimer"
   | "pushTimer"
   | "stallTimer"

@@ -24,6 +24,24 @@ describe("a run", () => {
     })
   )
 
+  it.effect("STATE-18 once everything is stored, which the status has told by then, the docs are made ready", () =>
+    Effect.gen(function* () {
+      const server = new ServerModel()
+      const tab = yield* openTab({ disk: new MemoryDisk(), server })
+      server.append([entryOf({ device: deviceTwo, deviceSeq: 1, text: "theirs" })])
+      const told: Array<readonly [SyncStatus["_tag"], slices: number]> = []
+      tab.settings.ready = Effect.map(
+        tab.engine.status,
+        ({ _tag }) => void told.push([_tag, tab.settings.slices.length])
+      )
+      yield* Effect.forkScoped(tab.engine.run)
+      yield* tab.becomes("Synced")
+      assert.deepStrictEqual(told, [])
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(told, [["Synced", 1]])
+    })
+  )
+
   it.effect("STATE-9 ending it ends everything: no socket, no timer, no call, and the status says so", () =>
     Effect.gen(function* () {
       const server = new ServerModel()

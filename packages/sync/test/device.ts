@@ -103,6 +103,8 @@ export class Settings {
   slices: Array<Slice> = []
   /** Runs inside each apply, before its transaction. */
   beforeApply: Effect.Effect<void> = Effect.void
+  /** Runs whenever the docs are to be made ready. */
+  ready: Effect.Effect<void> = Effect.void
   seals = 0
   /** The latest envelope version this app reads. */
   version = 1
@@ -239,6 +241,7 @@ const makeDocs = (store: LocalStore["Service"], settings: Settings): Docs["Servi
     Effect.map(store.tail(doc, LocalSeq.make(0)), ({ updates }) =>
       gapsIn(updates.map(({ bytes }) => toText(bytes))).length === 0 ? undefined : toBytes("?")
     ),
+  ready: Effect.suspend(() => settings.ready),
   survey: Effect.sync(() => {
     // A doc's operations are its texts: what an item's text contains, the log holds.
     const texts = new Map<DocId, { text: string; seq: Seq }>()

@@ -10,7 +10,8 @@ import { WritePath } from "../../src/WritePath.ts"
 export const Notes = Workspace.make("notes", {
   tables: {
     tasks: Table.make({ title: Schema.String, done: Schema.Boolean }, { indexes: ["done"] }),
-    contacts: Table.make({ name: Schema.String })
+    contacts: Table.make({ name: Schema.String }),
+    papers: Table.make({ body: Table.text() })
   }
 })
 

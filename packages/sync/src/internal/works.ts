@@ -8,6 +8,7 @@ import { makeAmnesia } from "../Amnesia.ts"
 import { backoffMillis } from "../Backoff.ts"
 import { makeCopies } from "../Copies.ts"
 import { makeCursorReports } from "../CursorReports.ts"
+import { Docs } from "../Docs.ts"
 import { makeHello } from "../Hello.ts"
 import { type HistoryError, makeHistory } from "../History.ts"
 import { makeLive } from "../Live.ts"
@@ -51,6 +52,8 @@ export interface Works {
   readonly tendHistory: Work
   /** Makes and judges checkpoints, a while after the bell rang; never ends. */
   readonly tendCheckpoints: Work
+  /** Has the docs made ready for the next edit, whenever this device has come to the head of the log; never ends. */
+  readonly tendDocs: Work
   /** Tells whether this device stands at the head of the log now, and that the user asked to sync. */
   readonly ringBell: (atHead: boolean, isAsked: boolean) => Effect.Effect<void>
 }
@@ -68,6 +71,7 @@ const linkFailed = (error: RemoteError | StoreFailed): SyncEvent => ({ _tag: "Li
 
 export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusBoard) {
   const store = yield* LocalStore
+  const docs = yield* Docs
   const outbox = yield* makeOutbox(turn)
   const copies = yield* makeCopies(turn)
   const pull = yield* makePull(turn, copies)
@@ -83,6 +87,7 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
   const sending = yield* makeSending(board)
   const bell = yield* Queue.sliding<void>(1)
   const checkpointBell = yield* Queue.sliding<void>(1)
+  const docsBell = yield* Queue.sliding<void>(1)
   /** Whether this device stands at the head of the log, and whether the user asked to sync since history was last tended. */
   let [isAtHead, isAsked] = [false, false]
 
@@ -221,8 +226,13 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
         })
       ),
 
+    // Whoever waits to hear that all is there hears it first.
+    tendDocs: () =>
+      Effect.forever(Queue.take(docsBell).pipe(Effect.andThen(Effect.sleep(1)), Effect.andThen(docs.ready))),
+
     ringBell: (atHead, asked) =>
       Effect.suspend(() => {
+        if (atHead && !isAtHead) Queue.offerUnsafe(docsBell, undefined)
         isAtHead = atHead
         isAsked ||= asked
         if (atHead) Queue.offerUnsafe(checkpointBell, undefined)
