@@ -4,7 +4,8 @@
  *
  * What counts is what the worker loads to start: its file, and the chunks it imports at once. Bytes are attributed by the
  * source maps; a package's gzip is that of its own bytes alone, so the packages add up to a little more than the whole.
- * `--json` prints the two figures that have targets, and nothing else.
+ * `--json` prints the two figures that have targets, and nothing else; `--modules` adds a table of the engine's modules, each with what
+ * leaving it out would save.
  */
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -90,8 +91,9 @@ for (const { sources } of start) {
     byPackage.set(name, (byPackage.get(name) ?? "") + text)
   }
 }
+const engineText = enginePackages.map((name) => byPackage.get(name) ?? "").join("")
 const found = {
-  engineGzipBytes: gzipBytes(enginePackages.map((name) => byPackage.get(name) ?? "").join("")),
+  engineGzipBytes: gzipBytes(engineText),
   workerGzipBytes: start.reduce((sum, { code }) => sum + gzipBytes(code), 0)
 }
 const isMissed = found.engineGzipBytes > targets.engineGzipBytes || found.workerGzipBytes > targets.workerGzipBytes
@@ -111,5 +113,15 @@ else {
     )
   line("the engine's own code", found.engineGzipBytes, targets.engineGzipBytes)
   line("the whole worker", found.workerGzipBytes, targets.workerGzipBytes)
+}
+if (process.argv.includes("--modules")) {
+  console.log("The engine's modules, bytes:      raw  gzip saved")
+  const saved = (text: string) => found.engineGzipBytes - gzipBytes(engineText.replace(text, ""))
+  const modules = start
+    .flatMap(({ sources }) => [...sources])
+    .filter(([source]) => enginePackages.includes(packageOf(source)))
+    .map(([source, text]) => ({ name: source.replace(/.*packages\//, ""), raw: text.length, saved: saved(text) }))
+  for (const one of modules.toSorted((a, b) => b.saved - a.saved))
+    console.log(`  ${one.name.padEnd(48)}${String(one.raw).padStart(8)}${String(one.saved).padStart(8)}`)
 }
 process.exitCode = isMissed ? 1 : 0

@@ -59,6 +59,7 @@ export const commitSlice = Effect.fnUntraced(function* (
     const request = {
       docs: live.requestOf(docs),
       ...(slice.relaxed === true ? { relaxed: slice.relaxed } : {}),
+      ...(slice.items.length === 0 ? { rowless: true as const } : {}),
       meta: [metaKeys.cursor, metaKeys.syncer, ...docs.map(({ doc }) => historyKey("waits", doc))]
     }
     const at = yield* Clock.currentTimeMillis

@@ -18,7 +18,8 @@ import {
   type Sealer,
   type StoreFailed,
   SyncEngine,
-  type SyncStatus
+  type SyncStatus,
+  withRest
 } from "@tidemark/sync"
 import type { Change, Changed, ChangeRefused } from "./Change.ts"
 import type { CheckStep } from "./CheckReport.ts"
@@ -159,7 +160,14 @@ const makeReplica = Effect.fnUntraced(function* () {
     identity,
     change: path.change,
     status: engine.statusChanges,
-    counts: Stream.mapEffect(store.outboxChanges, () => store.counts).pipe(
+    counts: Stream.flatMap(store.outboxChanges, () =>
+      Stream.unwrap(
+        Effect.map(
+          withRest(store.counts, ({ sealed, unsealed }) => sealed + unsealed > 0),
+          ({ counted, rest }) => Stream.concat(Stream.succeed(counted), Stream.fromEffectDrain(rest))
+        )
+      )
+    ).pipe(
       Stream.tap(({ damaged }) =>
         damaged === 0 ? Effect.void : Effect.ignore(Effect.flatMap(repair, ({ mend }) => mend))
       )

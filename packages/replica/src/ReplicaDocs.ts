@@ -99,10 +99,13 @@ export const layer: Layer.Layer<Docs, never, WritePath | Primitives | RareParts>
         })
       ),
       apply: (slice) =>
-        path.exclusively(applySlice(slice)).pipe(
-          // The slice is committed; a fold that fails is tried again after the next one.
-          Effect.flatMap((docs) => Effect.ignore(path.foldLongTails(docs)))
-        )
+        // Receipts alone: no doc is touched, and no edit waits for them.
+        slice.items.length === 0
+          ? Effect.asVoid(commitSlice(path.store, path.live, slice))
+          : path.exclusively(applySlice(slice)).pipe(
+              // The slice is committed; a fold that fails is tried again after the next one.
+              Effect.flatMap((docs) => Effect.ignore(path.foldLongTails(docs)))
+            )
     })
   })
 )

@@ -1,6 +1,6 @@
 /** What the engine gets to send, and how it commits what it pulled. Rules: docs/spec/replica.md. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
 import { DocId, Seq } from "@tidemark/protocol"
 import { longTextUnitsMin } from "@tidemark/model"
 import { MemoryDisk, metaKeys } from "@tidemark/sync"
@@ -80,6 +80,20 @@ describe("applying", () => {
         assert.isFalse(live?.shard.unpackText())
         assert.strictEqual(rowsOf(disk, "papers").length, 3)
       })
+  )
+
+  it.effect("REPLICA-32 a slice without updates takes no turn among those who touch docs, and no rows", () =>
+    Effect.gen(function* () {
+      const disk = syncing()
+      const tab = yield* openTab(disk, "one")
+      const editing = yield* Deferred.make<void>()
+      const edit = yield* Effect.forkChild(tab.path.exclusively(Deferred.await(editing)), { startImmediately: true })
+      yield* tab.docs.apply(sliceOf([], undefined, 1))
+      assert.strictEqual(disk.meta.get(metaKeys.cursor)?.includes('"seq":1'), true)
+      assert.isUndefined(edit.pollUnsafe())
+      yield* Deferred.succeed(editing, undefined)
+      yield* Fiber.join(edit)
+    })
   )
 
   it.effect("REPLICA-6 bytes the model refuses are held, and the others of the slice are applied", () =>

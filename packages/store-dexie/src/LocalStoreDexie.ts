@@ -36,6 +36,7 @@ import {
 import { docsOf, quarantinedOf, Reading, setAside, verifyStep } from "./internal/dexieQuarantine.ts"
 import { missingOf } from "./internal/dexieTallies.ts"
 import { keptHeld } from "./internal/engineTables.ts"
+import { makeTurns } from "./internal/turns.ts"
 import { type WorkspaceDb, workspaceDbName, type WorkspaceDbOptions } from "./WorkspaceDb.ts"
 
 /** Opens a store until the scope closes; afterwards every call fails with `disconnected` [STORE-31]. */
@@ -43,6 +44,7 @@ export const open = Effect.fnUntraced(function* (
   options: WorkspaceDbOptions
 ): Effect.fn.Return<LocalStore["Service"], StoreFailed, Scope.Scope> {
   const withDb = yield* makeConnection(options)
+  const inTurn = makeTurns()
   // Reads take the engine's tables only, so that they never wait for the page's queries.
   const readOnce = <A>(body: (db: WorkspaceDb, reading: Reading) => Promise<A>) =>
     withDb((db) =>
@@ -53,9 +55,12 @@ export const open = Effect.fnUntraced(function* (
     )
   // An async function each time: only then does Dexie follow what is awaited inside.
   /** What a read finds damaged is set aside, and the read is repeated: then it is not there. */
-  const read = Effect.fnUntraced(function* <A>(body: (db: WorkspaceDb, reading: Reading) => Promise<A>) {
+  const read = Effect.fnUntraced(function* <A>(
+    body: (db: WorkspaceDb, reading: Reading) => Promise<A>,
+    isForEdit = false
+  ) {
     for (let round = 0; round < setAsideRoundsMax; round++) {
-      const { reading, value } = yield* readOnce(body)
+      const { reading, value } = yield* inTurn(isForEdit, readOnce(body))
       if (reading.isSound) return value
       yield* withDb((db) => db.transaction("rw", db.engineTables, async () => await setAside(db, reading)))
     }
@@ -87,7 +92,10 @@ export const open = Effect.fnUntraced(function* (
           return { committed: true, value: decision.value, localSeqs: await applyBatch(db, decision.batch) }
         })
       // Once `decide` has run only the caller knows what may be written again.
-      return withDb(transaction, () => !isDecided).pipe(
+      return inTurn(
+        request.docs.length > 0,
+        withDb(transaction, () => !isDecided)
+      ).pipe(
         Effect.tap(() =>
           Effect.sync(() => {
             // This transaction came after that one, whose fate is settled by now [STORE-72].
@@ -111,9 +119,9 @@ export const open = Effect.fnUntraced(function* (
         // Whoever begins with a doc hears of what is missing.
         if (applied === 0 && (await missingOf(db, doc)) !== undefined) reading.missing.add(doc)
         return await tailOf(db, reading, doc, applied)
-      }),
+      }, true),
     docs: read(docsOf),
-    tailSize: (doc) => read((db) => tailSizeOf(db, doc)),
+    tailSize: (doc) => read((db) => tailSizeOf(db, doc), true),
     unsealed: (bytesMax, except) => read((db, reading) => unsealedOf(db, reading, bytesMax, except)),
     sealed: (limit) => read((db, reading) => sealedOf(db, reading, limit)),
     refused: read(refusedOf),

@@ -11,7 +11,7 @@ import { placesUpTo } from "./DevicePlaces.ts"
 import { historyKey, historyPrefix, notesByDoc } from "./HistoryKeys.ts"
 import { withDeadline } from "./internal/failures.ts"
 import { cutMarks } from "./internal/marks.ts"
-import { fencedWrite, type OwnMeta, type Turn } from "./internal/turn.ts"
+import { fencedWrite, readOwn, type OwnMeta, type Turn } from "./internal/turn.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
 import { Remote } from "./Remote.ts"
 import { Sealer } from "./Sealer.ts"
@@ -60,7 +60,7 @@ export const makeAmnesia = Effect.fnUntraced(function* (
 
   const settle = Effect.fnUntraced(function* (log: LogHead) {
     for (;;) {
-      const own = yield* fencedWrite(store, turn, {}, (found) => ({ value: found }))
+      const own = yield* readOwn(store, turn)
       const { cursor } = own
       if (cursor === undefined) return
       const common = yield* lastCommon(log, own, cursor)

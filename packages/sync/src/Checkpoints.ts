@@ -30,7 +30,7 @@ import { withDeadline } from "./internal/failures.ts"
 import { makeLease } from "./internal/lease.ts"
 import { makeOpener } from "./internal/opener.ts"
 import { allSent } from "./internal/allSent.ts"
-import { fencedWrite, type OwnBatch, type Turn } from "./internal/turn.ts"
+import { fencedWrite, readOwn, type OwnBatch, type Turn } from "./internal/turn.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
 import { Remote } from "./Remote.ts"
 import { Sealer } from "./Sealer.ts"
@@ -61,7 +61,7 @@ export const makeCheckpoints = Effect.fnUntraced(function* (
   /** Up to which gap others' checkpoints were asked for, and how often they still will be. */
   let [lookedUpTo, looksLeft] = [0, 1]
 
-  const ownMeta = fencedWrite(store, turn, {}, (own) => ({ value: own }))
+  const ownMeta = readOwn(store, turn)
   const knownCursor = Effect.flatMap(ownMeta, ({ cursor }) =>
     cursor === undefined
       ? Effect.fail(new Unreachable({ message: "The server has not said which log it holds." }))

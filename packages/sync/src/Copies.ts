@@ -13,7 +13,7 @@ import { aheadWithin, isAhead } from "./internal/ahead.ts"
 import { withDeadline } from "./internal/failures.ts"
 import { logStart, makeLogReader, type ReadPage } from "./internal/logReader.ts"
 import { markCopied, otherCopy, shows } from "./internal/otherCopy.ts"
-import { fencedWrite, type OwnMeta, type Turn } from "./internal/turn.ts"
+import { fencedWrite, readOwn, type OwnMeta, type Turn } from "./internal/turn.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
 import { partNumbers } from "./Outbox.ts"
 import { Remote } from "./Remote.ts"
@@ -45,7 +45,7 @@ export const makeCopies = Effect.fnUntraced(function* (
   const remote = yield* Remote
   const sealer = yield* Sealer
   const ports = yield* Effect.context<Remote | Sealer>()
-  const ownMeta = fencedWrite(store, turn, {}, (own) => ({ value: own }))
+  const ownMeta = readOwn(store, turn)
 
   /** Whether the server has an entry of ours that we do not know. Its word alone proves nothing. */
   const isOdd = ({ lastItem }: LogHead) =>

@@ -12,7 +12,7 @@ import { otherLog } from "./internal/chainedPage.ts"
 import { withDeadline } from "./internal/failures.ts"
 import { numberAfter } from "./internal/nextNumber.ts"
 import { sendLostAgain } from "./internal/ownEntries.ts"
-import { fencedWrite, type OwnMeta, type Turn } from "./internal/turn.ts"
+import { fencedWrite, readOwn, type OwnMeta, type Turn } from "./internal/turn.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
 import { type KnownHead, Remote } from "./Remote.ts"
 import { Sealer } from "./Sealer.ts"
@@ -85,7 +85,7 @@ export const makeHello = Effect.fnUntraced(function* (
     followRoster,
     connect: Effect.fnUntraced(function* (isDoubted: boolean) {
       let log = yield* withDeadline(remote.head)
-      const known = yield* fencedWrite(store, turn, {}, ({ cursor }) => ({ value: cursor }))
+      const known = (yield* readOwn(store, turn)).cursor
       const isForgetful = known !== undefined && (isDoubted || !canBeOurs(log, known, false))
       if (isForgetful) yield* amnesia.settle(log)
       if (yield* copies.settle(log)) log = yield* withDeadline(remote.head)

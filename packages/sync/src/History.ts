@@ -25,7 +25,7 @@ import { makeOpener, type OpenedSlice } from "./internal/opener.ts"
 import { checkOwnEntries } from "./internal/ownEntries.ts"
 import { allSent } from "./internal/allSent.ts"
 import { nextSliceCount } from "./internal/sliceCount.ts"
-import { fencedWrite, type OwnBatch, type Turn } from "./internal/turn.ts"
+import { fencedWrite, readOwn, type OwnBatch, type Turn } from "./internal/turn.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
 import { Remote } from "./Remote.ts"
 import { Sealer } from "./Sealer.ts"
@@ -69,7 +69,7 @@ export const makeHistory = Effect.fnUntraced(function* (
 
   const notes = Effect.map(store.metaUnder(historyPrefix), notesByDoc)
   const notesOf = (doc: DocId) => Effect.map(notes, (all): HistoryNotes => all.get(doc) ?? new Map())
-  const ownMeta = fencedWrite(store, turn, {}, (own) => ({ value: own }))
+  const ownMeta = readOwn(store, turn)
   const knownCursor = Effect.flatMap(ownMeta, ({ cursor }) =>
     cursor === undefined
       ? Effect.fail(new Unreachable({ message: "The server has not said which log it holds." }))

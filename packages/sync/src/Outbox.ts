@@ -10,7 +10,7 @@ import { batchBytesMax, batchCountMax, DeviceSeq, type DocId, type PushAnswer } 
 import { Docs } from "./Docs.ts"
 import { isCheckpointEntry } from "./internal/isCheckpointEntry.ts"
 import { settleReceipts, type Settled } from "./internal/receipts.ts"
-import { fencedWrite, type Turn } from "./internal/turn.ts"
+import { fencedWrite, readOwn, type Turn } from "./internal/turn.ts"
 import { LocalStore, type SealedItem, type StoreFailed } from "./LocalStore.ts"
 import { Sealer } from "./Sealer.ts"
 import type { Behind, FenceLost } from "./SyncErrors.ts"
@@ -59,7 +59,7 @@ export const makeOutbox = Effect.fnUntraced(function* (
       const updates = yield* store.unsealed(batchBytesMax, yield* heldBack)
       if (updates.length === 0) return 0
       const items = yield* docs.collect(updates)
-      const own = yield* fencedWrite(store, turn, {}, (found) => ({ value: found }))
+      const own = yield* readOwn(store, turn)
       // Hello stored a cursor before the first push; without one there is no log to seal for. A copy is no device yet [CLONE-2].
       if (items.length === 0 || own.cursor === undefined || own.isCopied) return 0
       const sealed = yield* sealer.seal(items, own.nextDeviceSeq, own.cursor)

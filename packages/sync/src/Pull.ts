@@ -16,7 +16,7 @@ import { addMark } from "./internal/marks.ts"
 import { makePace } from "./internal/pace.ts"
 import { passGaps } from "./internal/passed.ts"
 import { nextSliceCount } from "./internal/sliceCount.ts"
-import { fencedWrite, type OwnMeta, type OwnPlace, placeMeta, type Turn } from "./internal/turn.ts"
+import { type OwnMeta, type OwnPlace, placeMeta, readOwn, type Turn } from "./internal/turn.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
 import { Remote } from "./Remote.ts"
 import { Sealer } from "./Sealer.ts"
@@ -58,7 +58,7 @@ export const makePull = Effect.fnUntraced(function* (
   const pace = makePace(transferBytesMin, pullBytesMax)
   let sliceCount = sliceCountStart
 
-  const ownMeta = fencedWrite(store, turn, {}, (own) => ({ value: own }))
+  const ownMeta = readOwn(store, turn)
 
   /** Stores items that follow `from`, slice by slice. The caller holds the lock. */
   const storeItems = Effect.fnUntraced(function* (

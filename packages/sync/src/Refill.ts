@@ -11,7 +11,7 @@ import { Docs, type Survey } from "./Docs.ts"
 import { withDeadline } from "./internal/failures.ts"
 import { makeLease } from "./internal/lease.ts"
 import { logStart, makeLogReader } from "./internal/logReader.ts"
-import { fencedWrite, type Turn } from "./internal/turn.ts"
+import { fencedWrite, readOwn, type Turn } from "./internal/turn.ts"
 import { LocalStore, type NewUpdate, type StoreFailed } from "./LocalStore.ts"
 import { Remote } from "./Remote.ts"
 import { Sealer } from "./Sealer.ts"
@@ -42,7 +42,7 @@ export const makeRefill = Effect.fnUntraced(function* (
   const remote = yield* Remote
   const sealer = yield* Sealer
   const ports = yield* Effect.context<Remote | Sealer>()
-  const ownMeta = fencedWrite(store, turn, {}, (own) => ({ value: own }))
+  const ownMeta = readOwn(store, turn)
 
   /** Reads the server's log into a survey, from where it stopped the last time up to the head. */
   const makeReader = Effect.fnUntraced(function* (survey: Survey) {

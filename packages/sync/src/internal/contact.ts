@@ -9,7 +9,7 @@ import { LocalStore, type StoreFailed } from "../LocalStore.ts"
 import type { FenceLost } from "../SyncErrors.ts"
 import { contactNoteMillis } from "../SyncLimits.ts"
 import type { StatusBoard } from "./statusBoard.ts"
-import { fencedWrite, type Turn } from "./turn.ts"
+import { fencedWrite, readOwn, type Turn } from "./turn.ts"
 
 export interface Contact {
   /** Reads how long ago it was. */
@@ -31,7 +31,7 @@ export const makeContact = Effect.fnUntraced(function* (
   return {
     begin: Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
-      const { lastContactAt } = yield* fencedWrite(store, turn, {}, (own) => ({ value: own }))
+      const { lastContactAt } = yield* readOwn(store, turn)
       // A device that never had any counts from its first start.
       if (lastContactAt === undefined || lastContactAt > now) yield* write(now)
       yield* board.setAway(Math.max(0, now - (lastContactAt ?? now)))

@@ -213,6 +213,15 @@ export const fencedWrite = Effect.fnUntraced(function* <A>(
   return yield* Effect.fromResult(written.value)
 })
 
+/** The engine's own values, read under the fence without keeping anybody from writing. Fails as `fencedWrite` does. */
+export const readOwn = Effect.fnUntraced(function* (
+  store: LocalStore["Service"],
+  turn: Turn
+): Effect.fn.Return<OwnMeta, StoreFailed | FenceLost> {
+  const own = yield* Effect.fromResult(decodeMeta(yield* store.meta(ownKeys)))
+  return own.syncer === turn.nonce ? own : yield* fenceLost()
+})
+
 /** Makes `nonce` the stored one, whoever's was there before; from then on the former holder's transactions fail. */
 export const takeOver = (store: LocalStore["Service"], nonce: string): Effect.Effect<void, StoreFailed> =>
   Effect.asVoid(

@@ -23,6 +23,7 @@ import { checkpointRestMillis } from "../SyncLimits.ts"
 import { failureOf } from "./failures.ts"
 import { type CheckpointError, makeCheckpoints } from "../Checkpoints.ts"
 import { makeContact } from "./contact.ts"
+import { withRest } from "./countRest.ts"
 import { makeSending } from "./sending.ts"
 import type { Settled } from "./receipts.ts"
 import type { StatusBoard } from "./statusBoard.ts"
@@ -243,10 +244,10 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
 
     watchOutbox: (report) =>
       Stream.runForEach(store.outboxChanges, () =>
-        board.recount.pipe(
+        withRest(board.recount, ({ waiting }) => waiting > 0).pipe(
           Effect.tapError((error) => report(linkFailed(error))),
           Effect.retry(recountSchedule),
-          Effect.flatMap((waits) => report({ _tag: "OutboxChanged", ...waits })),
+          Effect.flatMap(({ counted, rest }) => Effect.andThen(report({ _tag: "OutboxChanged", ...counted }), rest)),
           // The schedule repeats for ever, so a failure cannot be left.
           Effect.ignore
         )
