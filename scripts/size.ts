@@ -113,6 +113,8 @@ else {
     )
   line("the engine's own code", found.engineGzipBytes, targets.engineGzipBytes)
   line("the whole worker", found.workerGzipBytes, targets.workerGzipBytes)
+  const laterBytes = later.reduce((sum, { code }) => sum + gzipBytes(code), 0)
+  console.log(`with what is loaded later   ${kilobytes(found.workerGzipBytes + laterBytes)} kB gzip`)
 }
 if (process.argv.includes("--modules")) {
   console.log("The engine's modules, bytes:      raw  gzip saved")
