@@ -1,15 +1,16 @@
 /** Counting what waits takes turns with the edits it counts. Rules: docs/spec/status.md. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { withRest } from "../src/internal/countRest.ts"
 
 /** Whether the rest after a count that took so long has ended, each time after so many more milliseconds. */
 const restedAfter = Effect.fnUntraced(function* (waiting: number, tookMillis: number, steps: ReadonlyArray<number>) {
-  const counting = yield* Effect.forkChild(
-    withRest(Effect.as(Effect.sleep(tookMillis), waiting), (counted) => counted > 0)
-  )
+  const answer = yield* Deferred.make<number>()
+  const count = withRest(Deferred.await(answer), (counted) => counted > 0)
+  const counting = yield* Effect.forkChild(count, { startImmediately: true })
   yield* TestClock.adjust(tookMillis)
+  yield* Deferred.succeed(answer, waiting)
   const { counted, rest } = yield* Fiber.join(counting)
   assert.strictEqual(counted, waiting)
   const resting = yield* Effect.forkChild(rest, { startImmediately: true })
