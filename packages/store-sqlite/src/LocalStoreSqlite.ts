@@ -132,7 +132,7 @@ export const open = Effect.fnUntraced(function* (
       reading.all(keptSealed, sql.rows("SELECT * FROM sealed WHERE state = 2 ORDER BY deviceSeq"))
     ),
     held: read((reading) => reading.all(keptHeld, sql.rows("SELECT * FROM held ORDER BY seq"))),
-    counts: read((reading) => countsOf(sql, reading)),
+    counts: read(() => countsOf(sql)),
     edits: (localSeqs) => read((reading) => editsOf(sql, reading, localSeqs)),
     lostEdits: read((reading) => lostEditsOf(sql, reading)),
     rowEdits: (row) => read((reading) => rowEditsOf(sql, reading, row)),

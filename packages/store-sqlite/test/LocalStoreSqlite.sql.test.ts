@@ -144,6 +144,7 @@ describe("LocalStoreSqlite", () => {
       const database = new DatabaseSync(path)
       database.exec("UPDATE updates SET localSeq = 9007199254740993 WHERE localSeq = 1")
       database.exec("UPDATE sealed SET sealedAt = 9223372036854775807")
+      assert.strictEqual((yield* store.sealed({ count: 10, bytes: 100 })).length, 0)
       assert.strictEqual((yield* store.counts).sealed, 0)
       assert.strictEqual((yield* store.unsealed(100)).length, 1)
       assert.deepStrictEqual(

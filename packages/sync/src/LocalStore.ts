@@ -234,8 +234,6 @@ export interface OutboxCounts {
   readonly heldTooNew: number
   /** Damaged records in quarantine that are not healed. */
   readonly damaged: number
-  /** When the oldest unsettled sealed item was sealed, epoch milliseconds; undefined when there is none. */
-  readonly oldestSealedAt: number | undefined
 }
 
 /** Why the store failed, and what is true now. */

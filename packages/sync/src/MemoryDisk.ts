@@ -148,8 +148,7 @@ export class MemoryDisk {
       refused: items.length - waiting.length,
       heldRefused: held.filter(({ kind }) => kind === "refused").length,
       heldTooNew: held.filter(({ kind }) => kind === "tooNew").length,
-      damaged: this.quarantine.openCount,
-      oldestSealedAt: waiting.length === 0 ? undefined : Math.min(...waiting.map(({ sealedAt }) => sealedAt))
+      damaged: this.quarantine.openCount
     }
   }
 

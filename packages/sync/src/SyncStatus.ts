@@ -99,8 +99,7 @@ export const noCounts: OutboxCounts = {
   refused: 0,
   heldRefused: 0,
   heldTooNew: 0,
-  damaged: 0,
-  oldestSealedAt: undefined
+  damaged: 0
 }
 
 /** The status. The first line that applies is shown; so a refusal hides behind being offline, never behind "pending". */

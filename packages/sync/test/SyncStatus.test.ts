@@ -90,7 +90,7 @@ describe("synced", () => {
   })
 
   it("STATUS-6 every status says how much waits, what is held, and when the last receipt came", () => {
-    const counts = { unsealed: 2, sealed: 3, refused: 4, heldRefused: 5, heldTooNew: 6, damaged: 0, oldestSealedAt: 0 }
+    const counts = { unsealed: 2, sealed: 3, refused: 4, heldRefused: 5, heldTooNew: 6, damaged: 0 }
     for (const link of [live, waiting, catchingUp, { _tag: "stopped" } as const]) {
       const { heldRefused, heldTooNew, lastReceiptAt, pending, refused } = see({ link, counts, lastReceiptAt: 7 })
       assert.deepStrictEqual([pending, refused, heldRefused, heldTooNew, lastReceiptAt], [5, 4, 5, 6, 7])

@@ -167,27 +167,15 @@ export const sealedNumbersOf = async (
     .map(({ deviceSeq, seq }) => ({ deviceSeq, ...(seq === undefined ? {} : { seq }) }))
 
 export const countsOf = async (db: WorkspaceDb): Promise<OutboxCounts> => {
-  const oldestIn = async (state: number): Promise<ReadonlyArray<number>> => {
-    const keys = await db.sealed
-      .where("[state+sealedAt]")
-      .between([state, Dexie.minKey], [state, Dexie.maxKey])
-      .limit(1)
-      .keys()
-    return keys.flatMap((key) => (Array.isArray(key) && typeof key[1] === "number" ? [key[1]] : []))
-  }
-  const [unsealed, sealed, refused, heldRefused, heldTooNew, damaged, waitingSince, storedSince] = await Promise.all([
+  const [unsealed, sealed, refused, heldRefused, heldTooNew, damaged] = await Promise.all([
     db.updates.where("unsealed").equals(1).count(),
     itemsIn(db, sealedState.waiting).count(),
     itemsIn(db, sealedState.refused).count(),
     db.held.where("kind").equals("refused").count(),
     db.held.where("kind").equals("tooNew").count(),
-    db.quarantine.where("open").equals(1).count(),
-    oldestIn(sealedState.waiting),
-    oldestIn(sealedState.stored)
+    db.quarantine.where("open").equals(1).count()
   ])
-  const oldest = [...waitingSince, ...storedSince]
-  const oldestSealedAt = oldest.length === 0 ? undefined : Math.min(...oldest)
-  return { unsealed, sealed, refused, heldRefused, heldTooNew, damaged, oldestSealedAt }
+  return { unsealed, sealed, refused, heldRefused, heldTooNew, damaged }
 }
 
 export const metaOf = async (

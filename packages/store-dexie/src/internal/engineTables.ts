@@ -42,7 +42,7 @@ export const engineTables: ReadonlyArray<{ readonly name: string; readonly index
   { name: "tm_leases", indexes: "[doc+peer], doc" },
   { name: "tm_meta", indexes: "key" },
   { name: "tm_copies", indexes: "key" },
-  { name: "tm_sealed", indexes: "deviceSeq, first, [state+deviceSeq], [state+sealedAt]" },
+  { name: "tm_sealed", indexes: "deviceSeq, first, [state+deviceSeq]" },
   { name: "tm_held", indexes: "seq, kind" },
   { name: "tm_edits", indexes: "localSeq, carrier, *rows, *waitingRows, waiting" },
   { name: "tm_tallies", indexes: "doc" },

@@ -2,7 +2,6 @@
 import type { DocId, LocalSeq } from "@tidemark/protocol"
 import {
   type DocTail,
-  noCounts,
   type OutboxCounts,
   type RowChange,
   type SealedItem,
@@ -31,21 +30,9 @@ const countsSql = `SELECT
   (SELECT count(*) FROM sealed WHERE state = 2) AS refused,
   (SELECT count(*) FROM held WHERE kind = 'refused') AS heldRefused,
   (SELECT count(*) FROM held WHERE kind = 'tooNew') AS heldTooNew,
-  (SELECT count(*) FROM quarantine WHERE healed IS NULL) AS damaged,
-  (SELECT min(sealedAt) FROM sealed WHERE state < 2) AS oldestSealedAt`
+  (SELECT count(*) FROM quarantine WHERE healed IS NULL) AS damaged`
 
-/** Where even the numbers do not decode, the damaged items are what makes them so. */
-export const countsOf = (sql: SqliteConnection, reading: Reading): OutboxCounts => {
-  const row = sql.row(countsSql)
-  try {
-    const { oldestSealedAt, ...counts } = rowToCounts(row)
-    return { ...counts, oldestSealedAt: oldestSealedAt ?? undefined }
-  } catch (error) {
-    reading.all(keptSealed, sql.rows("SELECT * FROM sealed"))
-    if (reading.finds.length === 0) throw error
-    return noCounts
-  }
-}
+export const countsOf = (sql: SqliteConnection): OutboxCounts => rowToCounts(sql.row(countsSql))
 
 export const viewOf = (sql: SqliteConnection, reading: Reading, request: WriteRequest): WriteView => ({
   tails: request.docs.map(({ doc, applied }) => tailOf(sql, reading, doc, applied)),

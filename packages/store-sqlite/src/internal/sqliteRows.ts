@@ -242,8 +242,7 @@ export const rowToCounts = decoder(
     refused: wholeNumber,
     heldRefused: wholeNumber,
     heldTooNew: wholeNumber,
-    damaged: wholeNumber,
-    oldestSealedAt: Schema.NullOr(Schema.Int)
+    damaged: wholeNumber
   })
 )
 

@@ -415,7 +415,7 @@ export const localStoreOutbox = (makeStorage: MakeStorage): void => {
     })
   )
 
-  it.effect("STORE-29 counts what waits, and since when", () =>
+  it.effect("STORE-29 counts what waits", () =>
     Effect.gen(function* () {
       const store = yield* (yield* makeStorage).open
       const none = {
@@ -424,33 +424,27 @@ export const localStoreOutbox = (makeStorage: MakeStorage): void => {
         refused: 0,
         heldRefused: 0,
         heldTooNew: 0,
-        damaged: 0,
-        oldestSealedAt: undefined
+        damaged: 0
       }
       assert.deepStrictEqual(yield* store.counts, none)
       const [a1 = start, a2 = start] = yield* commit(store, {
         updates: [own(docA), own(docA), own(docA), received(docA, 1)],
         hold: [heldEntry(1, "part"), heldEntry(2, "refused"), heldEntry(3, "refused"), heldEntry(4, "tooNew")]
       })
-      const items = [
-        sealedItem(1, [a1], { sealedAt: 500 }),
-        sealedItem(2, [a2], { sealedAt: 600 }),
-        sealedItem(3, [], { sealedAt: 550 }),
-        sealedItem(4, [], { sealedAt: 900 })
-      ] as const
+      const items = [sealedItem(1, [a1]), sealedItem(2, [a2]), sealedItem(3, []), sealedItem(4, [])] as const
       yield* commit(store, { seal: items })
       const held = { heldRefused: 2, heldTooNew: 1, damaged: 0 }
-      assert.deepStrictEqual(yield* store.counts, { ...held, unsealed: 1, sealed: 4, refused: 0, oldestSealedAt: 500 })
-      // A part that the server stored no longer waits itself, but its item does; a refused one waits for the user.
+      assert.deepStrictEqual(yield* store.counts, { ...held, unsealed: 1, sealed: 4, refused: 0 })
+      // A part that the server stored no longer waits; a refused one waits for the user.
       yield* commit(store, {
         mark: [
           { ...items[0], refusal },
           { ...items[2], seq: Seq.make(1) }
         ]
       })
-      assert.deepStrictEqual(yield* store.counts, { ...held, unsealed: 1, sealed: 2, refused: 1, oldestSealedAt: 550 })
+      assert.deepStrictEqual(yield* store.counts, { ...held, unsealed: 1, sealed: 2, refused: 1 })
       yield* commit(store, { settle: [n(2), n(3), n(4)].map((deviceSeq) => ({ deviceSeq, seq: Seq.make(5) })) })
-      const refusedOnly = { ...held, unsealed: 1, sealed: 0, refused: 1, oldestSealedAt: undefined }
+      const refusedOnly = { ...held, unsealed: 1, sealed: 0, refused: 1 }
       assert.deepStrictEqual(yield* store.counts, refusedOnly)
     })
   )
