@@ -1,6 +1,6 @@
 /** Rules and tests point at each other, and the checks notice a loose end. */
 import { assert, describe, it } from "@effect/vitest"
-import { idsAtStart, ruleProblems, rulesOf } from "./RuleIds.ts"
+import { bracketProblems, idsAtStart, ruleProblems, rulesOf } from "./RuleIds.ts"
 import { holdsTests, tree } from "./Tree.ts"
 
 const spec = (text: string, path = "docs/spec/push.md") => ({ path, text })
@@ -9,6 +9,8 @@ const tests = (text: string) => ({ path: "packages/sync/test/Push.test.ts", text
 describe("this repository", () => {
   it("has a test for each rule and a rule for each cited id", () =>
     assert.deepStrictEqual(ruleProblems(tree, tree.filter(holdsTests)), []))
+
+  it("has a rule for each id in square brackets", () => assert.deepStrictEqual(bracketProblems(tree), []))
 })
 
 describe("the checks notice", () => {
@@ -28,6 +30,18 @@ describe("the checks notice", () => {
   it("a citation of no rule, in tests and in groups", () => {
     const cited = tests('it("PUSH-1 PUSH-2 hold", f)\nit("PUSH-3 x", f)\ndescribe("PULL-1 y", f)')
     assert.strictEqual(ruleProblems([rules], [cited]).length, 2)
+  })
+
+  it("a citation of no rule in square brackets, in any file", () => {
+    const source = {
+      path: "packages/sync/src/Push.ts",
+      text: `/** Sends ${"[PUSH-"}1, PUSH-2], waits ${"[PUSH-"}1, PUSH-7]. */`
+    }
+    const page = { path: "docs/wire.md", text: `See ${"[PUSH-"}9], [A-Z0-9], [push](spec/push.md#PUSH-8).` }
+    assert.deepStrictEqual(bracketProblems([rules, source, page]), [
+      "packages/sync/src/Push.ts: cites PUSH-7, which no file of docs/spec holds",
+      "docs/wire.md: cites PUSH-9, which no file of docs/spec holds"
+    ])
   })
 
   it("an id given twice, also in two files", () => {

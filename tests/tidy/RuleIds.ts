@@ -1,8 +1,8 @@
 /**
- * Numbered rules and the tests that cite them: each rule of `docs/spec` has a test, each cited rule exists.
+ * Numbered rules and where they are cited: each rule of `docs/spec` has a test, each cited rule exists.
  *
  * A rule is a line of a spec file that starts with its id in bold. A test cites the ids its title begins with:
- * `"PUSH-1 sends oldest first"`, `"PUSH-1, LOG-4 keep the order"`.
+ * `"PUSH-1 sends oldest first"`, `"PUSH-1, LOG-4 keep the order"`. Everything else cites them in square brackets.
  */
 import { testCallsOf } from "./Syntax.ts"
 import type { Problem, TextFile } from "./Tree.ts"
@@ -48,6 +48,22 @@ const citationsOf = (files: ReadonlyArray<TextFile>): ReadonlyArray<Citation> =>
       }))
     )
   )
+
+/** The ids that stand alone in square brackets, in comments, pages and configuration. */
+const bracketedIn = (file: TextFile): ReadonlyArray<string> =>
+  [...file.text.matchAll(/\[([A-Z][A-Z0-9]*-\d+(?:, [A-Z][A-Z0-9]*-\d+)*)\]/g)].flatMap(
+    ([, ids]) => ids?.split(", ") ?? []
+  )
+
+/** Citations in square brackets of rules that do not exist. */
+export const bracketProblems = (files: ReadonlyArray<TextFile>): ReadonlyArray<Problem> => {
+  const known = new Set(rulesOf(files).map((rule) => rule.id))
+  return files.flatMap((file) =>
+    bracketedIn(file)
+      .filter((id) => !known.has(id))
+      .map((id) => `${file.path}: cites ${id}, which no file of docs/spec holds`)
+  )
+}
 
 /** Ids written twice, rules without a test, and citations of rules that do not exist. */
 export const ruleProblems = (

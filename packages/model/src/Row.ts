@@ -55,7 +55,7 @@ type Values<F extends Fields> = { readonly [K in RequiredKeys<F>]: ScalarType<F[
 /** What `insert` takes: decoded values, sets as arrays. */
 export type NewRecord<W extends Workspace, N extends TableName<W>> = Simplify<Values<FieldsOf<W, N>>>
 
-/** What `ensure` takes: no texts, since two devices would each insert theirs [MUT-14]. */
+/** What `ensure` takes: no texts, since two devices would each insert theirs [TEXT-4]. */
 export type EnsuredRecord<W extends Workspace, N extends TableName<W>> = Simplify<
   Omit<NewRecord<W, N>, TextKeys<FieldsOf<W, N>>>
 >

@@ -151,7 +151,7 @@ export class ShardDoc {
 
   /**
    * Applies several calls in one commit, each whole or not at all; one that is refused keeps no other from being written
-   * [MUT-17]. Fails where none can be: the peer has operations that wait, or the doc is unusable.
+   * [MUT-12]. Fails where none can be: the peer has operations that wait, or the doc is unusable.
    */
   applyAll(
     peer: PeerId,

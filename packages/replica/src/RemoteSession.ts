@@ -2,7 +2,7 @@
  * This device's way to the server's routes: gets and renews tokens, and founds the workspace where the server has none.
  *
  * A token is renewed against the device's signature, so an expired one, or a server with another secret, costs one more
- * request and nothing else [TOKEN-3]. Rules: docs/spec/replica.md.
+ * request and nothing else [REPLICA-13]. Rules: docs/spec/replica.md.
  */
 import { Clock, Context, Effect, Layer, Semaphore, Stream } from "effect"
 import type { TokenAnswer } from "@tidemark/protocol"

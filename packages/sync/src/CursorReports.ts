@@ -44,7 +44,7 @@ export const makeCursorReports = Effect.fnUntraced(function* (
   let hasMoved = false
   let isHinted = false
 
-  /** Tells the server where this device stands: a power cut cannot take it back there any more [CURSOR-5]. */
+  /** Tells the server where this device stands: a power cut cannot take it back there any more [CURSOR-7]. */
   const report = Effect.gen(function* () {
     // Slices of the log are stored relaxed. This is not, and it stands behind them in the same log.
     const cursor = yield* turn.lock.withPermit(
