@@ -1,6 +1,6 @@
 /** The part of `docs/performance.md` that a run of the harness writes. Pure. */
 import { comparisonsOf, figurePlaces, type Comparison } from "./Comparison.ts"
-import { readable } from "./Numbers.ts"
+import { readable, summaryText } from "./Numbers.ts"
 import type { Results } from "./Results.ts"
 import { targets, type Verdict, verdictOf } from "./Targets.ts"
 import { workloads } from "./Workloads.ts"
@@ -16,7 +16,7 @@ const table = (heads: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<s
 const taken = ({ machine, settings, takenAt, trace }: Results): string =>
   [
     `Taken at ${takenAt} on ${machine.cores} cores (${machine.processor}), ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, Node ${machine.node}; trace: ${trace}.`,
-    `Medians of ${settings.runs} runs taken in turn, ± from the smallest to the largest run; "n =" where a system had fewer, because its runs of a workload took longer than ${settings.cellSeconds} s.`,
+    `Medians of ${settings.runs} runs taken in turn, ± from the smallest to the largest run; "n =" where a system had fewer, because its runs of a workload took longer than ${settings.cellSeconds} s together, or because the workload's share of half an hour was over: whoever a target is about goes first.`,
     `In brackets: times the plain floor / times the best peer. A difference smaller than the spread is a tie.`
   ].join("\n")
 
@@ -37,8 +37,7 @@ const times = (number: number | undefined): string => (number === undefined ? "�
 
 const cellOf = (found: Comparison | undefined, hasFailed: boolean, runs: number): string => {
   if (found === undefined) return hasFailed ? "fails" : "–"
-  const some = found.runs < runs ? `, n = ${found.runs}` : ""
-  return `${readable(found.median)} ±${readable(found.spread)}${some} (${times(found.timesFloor)} / ${times(found.timesBestPeer)})`
+  return `${summaryText(found, runs)} (${times(found.timesFloor)} / ${times(found.timesBestPeer)})`
 }
 
 /** One of W1 … W9: its table, and why systems are missing in it. */
@@ -73,17 +72,18 @@ const partSection = (results: Results, comparisons: ReadonlyArray<Comparison>, p
   ].join("\n\n")
 }
 
-const verdictRow = ({ against, bound, figure, floor, outcome, target }: Verdict): ReadonlyArray<string> => {
+const verdictRow = (
+  { against, bound, figure, floor, outcome, target }: Verdict,
+  runs: number
+): ReadonlyArray<string> => {
   const place = figurePlaces.find(({ name }) => name === target.figure)
   return [
     `${place?.part ?? ""} ${place?.figure.title ?? target.figure}`,
     target.system,
-    figure === undefined
-      ? "not measured"
-      : `${readable(figure.median)} ±${readable(figure.spread)} ${place?.figure.unit}`,
+    figure === undefined ? "not measured" : `${summaryText(figure, runs)} ${place?.figure.unit}`,
     bound === undefined ? against : `${against} = ${readable(bound)}`,
     outcome,
-    floor === undefined ? "–" : `${readable(floor.median)} ±${readable(floor.spread)}`
+    floor === undefined ? "–" : summaryText(floor, runs)
   ]
 }
 
@@ -101,7 +101,7 @@ export const benchSection = (results: Results): string => {
     "`npm run bench:check` holds the last run against them (`bench/src/Targets.ts`). The last column is what loro-floor-sealed took (in the browser: bare Dexie): where it is beyond a target, the target is out of reach of clients that encrypt, sign and store before they send and show; what is above it is ours.",
     table(
       ["Figure", "System", "Median", "Target", "Outcome", "Floor"],
-      targets.map((target) => verdictRow(verdictOf(results, target)))
+      targets.map((target) => verdictRow(verdictOf(results, target), results.settings.runs))
     ),
     end
   ].join("\n\n")

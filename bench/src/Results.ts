@@ -13,6 +13,8 @@ export interface Row {
   readonly runs: ReadonlyArray<Figures>
   /** Why runs ended early, each once. Their figures until then are among the runs. */
   readonly failures: ReadonlyArray<string>
+  /** When the run of the harness began that they are of: ISO 8601. */
+  readonly takenAt: string
 }
 
 /** How often, and for how long at most. */
@@ -23,7 +25,7 @@ export interface RunsSettings {
 }
 
 export interface Results {
-  /** ISO 8601. */
+  /** When the last run of the harness began that gave some of the rows: ISO 8601. */
   readonly takenAt: string
   readonly machine: {
     readonly processor: string
@@ -66,11 +68,12 @@ const versionOf = (name: string): string => {
 
 export const resultsOf = (
   systems: ReadonlyArray<System>,
+  takenAt: string,
   trace: string,
   settings: RunsSettings,
   rows: ReadonlyArray<Row>
 ): Results => ({
-  takenAt: new Date().toISOString(),
+  takenAt,
   machine: {
     processor: cpus()[0]?.model ?? "?",
     cores: cpus().length,

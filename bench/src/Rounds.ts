@@ -6,6 +6,8 @@ export interface Progress {
   /** What they took together. */
   readonly millis: number
   readonly hasFailed: boolean
+  /** Whether a target is about its figures. */
+  readonly isAimedAt: boolean
 }
 
 export interface RoundLimits {
@@ -27,15 +29,18 @@ const isOpen = (progress: Progress, { cellMillisMax, runs }: RoundLimits): boole
 }
 
 /**
- * The systems of the next round, in their order: all that are open, without the slowest where the round would not be over in time, so
- * that a slow one does not cost the others their runs. The first round is always made.
+ * The systems of the next round, in their order. The first round is made of all, and always. Then those that a target is about have
+ * theirs, and the others when these are done; without the slowest where a round would not be over in time, so that a slow one does
+ * not cost the others their runs.
  */
 export const nextRound = <A extends Progress>(
   cells: ReadonlyArray<A>,
   limits: RoundLimits,
   millisLeft: number
 ): ReadonlyArray<A> => {
-  const open = cells.filter((cell) => isOpen(cell, limits))
+  const all = cells.filter((cell) => isOpen(cell, limits))
+  const aimedAt = all.filter(({ isAimedAt }) => isAimedAt)
+  const open = aimedAt.length === 0 || all.some(({ runs }) => runs === 0) ? all : aimedAt
   const fitting = new Set<A>()
   let expected = 0
   for (const cell of open.toSorted((left, right) => meanMillis(left) - meanMillis(right))) {

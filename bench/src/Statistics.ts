@@ -32,5 +32,5 @@ export const summaryOf = (numbers: ReadonlyArray<number>): Summary | undefined =
 }
 
 /** Their medians differ by less than the larger of their spreads. */
-export const isTie = (one: Summary, other: Summary): boolean =>
+export const isTie = (one: Pick<Summary, "median" | "spread">, other: Pick<Summary, "median" | "spread">): boolean =>
   Math.abs(one.median - other.median) < Math.max(one.spread, other.spread)

@@ -33,8 +33,11 @@ export interface Session {
   readonly create: (doc: string) => Promise<TextClient>
   /** Resolves when what the server has of it is here. */
   readonly open: (doc: string) => Promise<TextClient>
-  /** Resolves when what the server has of the records is here. Without it the system does not take part in W8. */
-  readonly records?: () => Promise<RecordsClient>
+  /**
+   * Resolves when what the server has of the records is here; with `isNew` no client has any yet, and the server need not be asked.
+   * Without it the system does not take part in W8.
+   */
+  readonly records?: (isNew: boolean) => Promise<RecordsClient>
   /** Resolves when the system says that everything of this session has arrived, in the strongest words it has. */
   readonly flushed: () => Promise<void>
   /** Resolves when the client has nothing of its own left to tidy up, such as a checkpoint to make or to judge. Not timed. */
@@ -61,6 +64,8 @@ export interface Place {
 export interface Pushers {
   /** Pushes everything; resolves with the number of entries that the server has acknowledged. */
   readonly push: () => Promise<number>
+  /** Reads all of it from the server, as somebody new; throws where it is not what was pushed. Not timed. */
+  readonly readBack: () => Promise<void>
   readonly close: () => Promise<void>
 }
 

@@ -18,14 +18,14 @@ export const systems: ReadonlyArray<System> = [
     ...tidemark,
     name: "tidemark-sqlite",
     durability:
-      "SQLite with synchronous=FULL on every client, and on the server before it is acknowledged or forwarded",
-    note: "the real server and real devices: end-to-end encrypted, signed, joined by a link; in W7 and W9 the protocol alone, spoken by devices that were let in as real ones are, in W7 four on each workspace"
+      "SQLite with synchronous=FULL on the client that edits, and on the server before it is acknowledged or forwarded; a reader writes it into SQLite and does not wait for a sync",
+    note: "the real server and real devices: end-to-end encrypted, signed, joined by a link; a W5 document is a record with a text, and a table's named records share 16 Loro docs, as in an app; in W7 and W9 the protocol alone, spoken by devices that were let in as real ones are, in W7 four on each workspace"
   },
   {
     ...tidemark,
     name: "tidemark-postgres",
     durability:
-      "SQLite with synchronous=FULL on every client; PostgreSQL with fsync before it is acknowledged or forwarded",
+      "SQLite with synchronous=FULL on the client that edits, PostgreSQL with fsync before it is acknowledged or forwarded; a reader as on SQLite",
     note: "as on SQLite; the database's processor time and memory are counted with the server's",
     backing: "tidemarkPostgres.ts"
   },

@@ -7,8 +7,9 @@
 import { browserSystem } from "./Browser.ts"
 import { bestPeerOf, figurePlaces } from "./Comparison.ts"
 import { type Results, summaryIn } from "./Results.ts"
-import type { Summary } from "./Statistics.ts"
-import { sealedFloor } from "./Systems.ts"
+import { isTie, type Summary } from "./Statistics.ts"
+import { sealedFloor, systems } from "./Systems.ts"
+import type { Workload } from "./Workload.ts"
 
 /** What a figure is held against. Where more is better, `times…` are lower bounds. */
 export type Bound =
@@ -67,7 +68,25 @@ export const targets: ReadonlyArray<Target> = [
 ]
 
 /**
- * `tie`: beyond the bound by less than the larger of the two spreads. It counts as reached, except where the target is to be ahead.
+ * The systems whose figures of a workload decide a target: ours, the floors it is held against or shown beside, and the peers where it
+ * is held against the best of them.
+ */
+export const systemsAimedAt = ({ parts }: Workload): ReadonlySet<string> => {
+  const figures = Object.values(parts).flatMap((part) => Object.keys(part.figures))
+  const peers = systems.filter(({ kind }) => kind === "peer").map(({ name }) => name)
+  return new Set(
+    targets
+      .filter(({ figure }) => figures.includes(figure))
+      .flatMap(({ bound, system }) => [
+        ...[system, sealedFloor],
+        ...(bound.kind === "times" ? [bound.system] : bound.kind === "limit" ? [] : peers)
+      ])
+  )
+}
+
+/**
+ * `tie`: beyond the bound by less than the larger of the two spreads, or ahead of the peers by less than that. It counts as reached
+ * only where the target is to be level with the best peer.
  * `unknown`: one of the two figures is not there.
  */
 export type Outcome = "reached" | "tie" | "missed" | "unknown"
@@ -84,8 +103,8 @@ export interface Verdict {
   readonly floor?: Summary
 }
 
-export const isMet = ({ outcome, target }: Verdict): boolean =>
-  outcome === "reached" || (outcome === "tie" && target.bound.kind !== "aheadOfPeers")
+export const isMet = ({ outcome, target: { bound } }: Verdict): boolean =>
+  outcome === "reached" || (outcome === "tie" && bound.kind === "timesBestPeer" && bound.factor >= 1)
 
 /** What the median must not pass, the spread of what it came from, and its words. */
 const boundIn = (
@@ -120,8 +139,8 @@ export const verdictOf = (results: Results, target: Target): Verdict => {
   if (figure === undefined || bound === undefined) return { target, outcome: "unknown", against, ...beside }
   const beyond = isMoreBetter ? bound - figure.median : figure.median - bound
   const isWithin = target.bound.kind === "aheadOfPeers" ? beyond < 0 : beyond <= 0
-  const isTie = Math.abs(beyond) < Math.max(figure.spread, spread)
-  const isAheadByLess = target.bound.kind === "aheadOfPeers" && isWithin && isTie
-  const outcome = isWithin && !isAheadByLess ? "reached" : isTie ? "tie" : "missed"
+  const isAlike = isTie(figure, { median: bound, spread })
+  const isAheadByLess = target.bound.kind === "aheadOfPeers" && isWithin && isAlike
+  const outcome = isWithin && !isAheadByLess ? "reached" : isAlike ? "tie" : "missed"
   return { target, outcome, figure, bound, against, ...beside }
 }

@@ -4,7 +4,7 @@
  *   --only W1,W3        workloads, or "browser" (default: all)      --systems floor,hocuspocus   (default: all)
  *   --runs N            runs of each (default 5)      --data FOLDER   where automerge-paper.trace.gz lies
  *   --out FILE          results as JSON (default bench/results/last.json)
- *   --add               keeps what the file holds of other workloads and systems
+ *   --add               keeps what the file holds of other workloads and systems; bench:check wants all of one run
  *   --minutes N         what everything may take; each workload has its share (default 27), and goes a first round in any case
  *   --cell-seconds N    a system that needs longer for its runs of one workload has fewer of them (default 60)
  */
@@ -19,6 +19,7 @@ import { runOnce } from "./Run.ts"
 import { medianOf } from "./Statistics.ts"
 import type { System } from "./System.ts"
 import { systems } from "./Systems.ts"
+import { systemsAimedAt } from "./Targets.ts"
 import { readTrace } from "./Trace.ts"
 import type { Figures, Workload } from "./Workload.ts"
 import { workloads } from "./Workloads.ts"
@@ -65,17 +66,22 @@ const budgetOfAll = workloads.reduce((sum, { budgetSeconds }) => sum + budgetSec
 /** Milliseconds of one workload's share, for each second of its budget. */
 const millisPerBudget = (Number(values.minutes) * 60_000) / budgetOfAll
 
+/** The run of the harness that figures are of. */
+const takenAt = new Date().toISOString()
+
 /** One system's runs of one workload so far. */
 interface Cell {
   readonly system: System
   readonly figures: Array<Figures>
   readonly failures: Set<string>
+  readonly isAimedAt: boolean
   millis: number
 }
 
 const progressOf = (cell: Cell) => ({
   cell,
-  ...{ runs: cell.figures.length, millis: cell.millis, hasFailed: cell.failures.size > 0 }
+  ...{ runs: cell.figures.length, millis: cell.millis, hasFailed: cell.failures.size > 0 },
+  isAimedAt: cell.isAimedAt
 })
 
 /** What a workload did not use is the next one's. */
@@ -83,9 +89,12 @@ let deadline = Date.now()
 
 const runAll = async (workload: Workload): Promise<ReadonlyArray<Row>> => {
   deadline += workload.budgetSeconds * millisPerBudget
+  const aimedAt = systemsAimedAt(workload)
   const cells = chosenSystems
     .filter(({ leavesOut }) => leavesOut?.[workload.name] === undefined)
-    .map((system): Cell => ({ system, figures: [], failures: new Set(), millis: 0 }))
+    .map((system): Cell => {
+      return { system, figures: [], failures: new Set(), isAimedAt: aimedAt.has(system.name), millis: 0 }
+    })
   const round = () => nextRound(cells.map(progressOf), { runs, cellMillisMax }, deadline - Date.now())
   for (let open = round(); open.length > 0; open = round()) {
     for (const { cell } of open) {
@@ -99,7 +108,8 @@ const runAll = async (workload: Workload): Promise<ReadonlyArray<Row>> => {
     if (parts === undefined || parts.includes(name)) print(`${name}: ${part.title}`, Object.keys(part.figures), cells)
   }
   return cells.map(({ failures, figures, system }) => ({
-    ...{ workload: workload.name, system: system.name, runs: figures, failures: [...failures] }
+    ...{ workload: workload.name, system: system.name, runs: figures, failures: [...failures] },
+    takenAt
   }))
 }
 
@@ -123,7 +133,7 @@ const isTakenAnew = ({ system, workload }: Row): boolean =>
 const rows: Array<Row> = before.filter((row) => !isTakenAnew(row))
 const write = (): void => {
   mkdirSync(dirname(values.out), { recursive: true })
-  const results = resultsOf(systems, trace.name, { runs, cellSeconds: cellMillisMax / 1_000 }, rows)
+  const results = resultsOf(systems, takenAt, trace.name, { runs, cellSeconds: cellMillisMax / 1_000 }, rows)
   writeFileSync(values.out, `${JSON.stringify({ ...results, comparisons: comparisonsOf(results) }, undefined, 2)}\n`)
 }
 for (const workload of chosenWorkloads) {
@@ -131,7 +141,7 @@ for (const workload of chosenWorkloads) {
   write()
 }
 if (isBrowserAsked) {
-  const row = measureBrowser()
+  const row = { ...measureBrowser(), takenAt }
   rows.push(row)
   write()
   console.log(`${browserName}: ${browserPart.title}\n  ${JSON.stringify(row.runs[0])} ${row.failures.join("; ")}`)

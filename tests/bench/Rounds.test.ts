@@ -3,8 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { nextRound, type Progress } from "../../bench/src/Rounds.ts"
 
 const limits = { runs: 5, cellMillisMax: 60_000 }
-const fresh: Progress = { runs: 0, millis: 0, hasFailed: false }
-const after = (runs: number, millis: number, hasFailed = false): Progress => ({ runs, millis, hasFailed })
+const fresh: Progress = { runs: 0, millis: 0, hasFailed: false, isAimedAt: false }
+const after = (runs: number, millis: number, hasFailed = false): Progress => ({ ...fresh, runs, millis, hasFailed })
 
 describe("rounds of the benchmarks", () => {
   it("BENCH-5 everything runs once, however little time is left", () => {
@@ -23,6 +23,14 @@ describe("rounds of the benchmarks", () => {
     assert.lengthOf(nextRound([after(1, 1_000, true)], limits, 100_000), 1)
     assert.lengthOf(nextRound([after(2, 2_000, true)], limits, 100_000), 0)
     assert.lengthOf(nextRound([after(2, 2_000)], limits, 100_000), 1)
+  })
+
+  it("BENCH-5 after the first round, whom a target is about goes first, and the others when these are done", () => {
+    const [other, aimedAt] = [after(1, 1_000), { ...after(1, 2_000), isAimedAt: true }]
+    assert.deepStrictEqual(nextRound([other, aimedAt], limits, 100_000), [aimedAt])
+    assert.deepStrictEqual(nextRound([fresh, other, aimedAt], limits, 100_000), [fresh, other, aimedAt])
+    assert.deepStrictEqual(nextRound([other, { ...aimedAt, runs: 5 }], limits, 100_000), [other])
+    assert.deepStrictEqual(nextRound([other, aimedAt], limits, 1_500), [])
   })
 
   it("BENCH-5 a round that would not be over in time goes without its slowest systems, and none fits no time", () => {

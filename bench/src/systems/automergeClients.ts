@@ -42,22 +42,29 @@ const textClient = (handle: DocHandle<TextDoc>): TextClient => {
   }
 }
 
-const recordsClient = (handle: DocHandle<RecordsDoc>): RecordsClient => {
-  const records = () => handle.doc().records
+/** Records in docs of 2,000 each, as Loro's. */
+const recordsPerDoc = 2_000
+const recordDocs = Array.from({ length: 50 }, (_, index) => `records-${index}`)
+
+const recordsClient = (shards: ReadonlyArray<DocHandle<RecordsDoc>>): RecordsClient => {
+  const shardOf = (number: number) => shards[Math.floor(number / recordsPerDoc)]
+  const recordsIn = (shard: DocHandle<RecordsDoc>) => Object.values(shard.doc().records)
   return {
     create: (some) =>
-      handle.change((doc) => {
+      shardOf(some[0]?.number ?? 0)?.change((doc) => {
         for (const one of some) doc.records[String(one.number)] = { ...one }
       }),
     retitle: (number, title) =>
-      handle.change((doc) => {
+      shardOf(number)?.change((doc) => {
         const found = doc.records[String(number)]
         if (found !== undefined) Object.assign(found, { title })
       }),
-    count: () => Object.keys(records()).length,
-    titleOf: (number) => records()[String(number)]?.title,
-    all: () => Object.values(records()),
-    onChange: onChangeOf(handle, () => false)
+    count: () => shards.reduce((sum, shard) => sum + Object.keys(shard.doc().records).length, 0),
+    titleOf: (number) => shardOf(number)?.doc().records[String(number)]?.title,
+    all: () => shards.flatMap(recordsIn),
+    onChange: (listener) => {
+      for (const shard of shards) onChangeOf(shard, () => false)(listener)
+    }
   }
 }
 
@@ -94,12 +101,12 @@ const connect = async (url: string): Promise<Session> => {
   return {
     create: async (name) => textClient(make<TextDoc & Record<string, unknown>>(name, { text: "" })),
     open: async (name) => textClient(keep(await repo.find<TextDoc>(idOf(name)))),
-    records: async () => {
-      // Whoever comes first makes the doc.
-      const found = await repo.find<RecordsDoc>(idOf("records")).catch(() => undefined)
-      if (found !== undefined) return recordsClient(keep(found))
-      repo.delete(idOf("records"))
-      return recordsClient(make<RecordsDoc & Record<string, unknown>>("records", { records: {} }))
+    records: async (isNew) => {
+      const shardOf = async (name: string) =>
+        isNew
+          ? make<RecordsDoc & Record<string, unknown>>(name, { records: {} })
+          : keep(await repo.find<RecordsDoc>(idOf(name)))
+      return recordsClient(await Promise.all(recordDocs.map(shardOf)))
     },
     flushed: async () => {
       await Promise.all(handles.map(taken))

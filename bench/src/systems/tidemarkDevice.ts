@@ -1,6 +1,7 @@
 /**
- * One Tidemark device without a browser: the real replica and sync engine over a durable SQLite file (`synchronous=FULL`), over the
- * real HTTP and WebSocket, with real keys. What it shows is read from the file's rows, as an app would.
+ * One Tidemark device without a browser: the real replica and sync engine over a durable SQLite file (`synchronous=FULL`, but for
+ * receipts and for what others wrote [STORE-45]), over the real HTTP and WebSocket, with real keys. What it shows is read from the
+ * file's rows, as an app would.
  */
 import { join } from "node:path"
 import { DatabaseSync, type StatementSync } from "node:sqlite"
@@ -151,7 +152,7 @@ export class TidemarkDevice {
     await Effect.runPromise(empty)
   }
 
-  /** Resolves when no doc of these records is to get a checkpoint, and none waits for another device's word; or is given up. */
+  /** Resolves when no doc of these records is to get a checkpoint, and none waits for another device's word; not within 20 s. */
   async rested(records: Iterable<string>): Promise<void> {
     const docs = new Set(Array.from(records, (id) => docOfRecord(RecordId.make(id))))
     const looking = Effect.gen(function* () {
@@ -171,7 +172,7 @@ export class TidemarkDevice {
         Layer.succeed(LocalStore, this.#store),
         platform
       ]),
-      Effect.timeoutOption(restMillisMax)
+      Effect.timeout(restMillisMax)
     )
     await Effect.runPromise(looking)
   }

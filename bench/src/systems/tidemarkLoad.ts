@@ -2,13 +2,14 @@
  * W7 and W9 for Tidemark's server: devices that were let in as real ones are, on live sockets that cost the client next to nothing.
  * What they push is opaque to the server, so nothing is sealed here: a header, and bytes of the length that sealing would give.
  */
-import { Effect } from "effect"
+import { Effect, Result } from "effect"
 import { Socket } from "effect/socket"
 import { Primitives } from "@tidemark/crypto"
-import { encodeLivePush } from "@tidemark/protocol"
+import { decodePage, encodeLivePush } from "@tidemark/protocol"
 import { ServerHttp } from "@tidemark/replica"
 import { makeCrew, type Member } from "../../../packages/testing/src/chaos/Crew.ts"
 import { helloText, opaqueEntry } from "../../../packages/testing/src/load/LoadStand.ts"
+import { openRawHttp } from "../../../packages/testing/src/load/RawHttp.ts"
 import { openRawSocket, type RawSocket } from "../../../packages/testing/src/load/RawSocket.ts"
 import { inTurns } from "../Role.ts"
 import type { Place, Pushers, SystemClients } from "../System.ts"
@@ -79,6 +80,21 @@ const pushAll = async (port: number, member: Member, entriesEach: number) => {
     })
   return {
     close: socket.close,
+    readBack: async (): Promise<void> => {
+      const { session } = member
+      const http = await openRawHttp(port)
+      const { body } = await http.ask({
+        path: `/v1/workspaces/${session.workspace}/entries?after=0`,
+        token: session.token
+      })
+      http.close()
+      const { items } = Result.getOrThrow(decodePage(body))
+      const isSame = items.every(
+        (item, index) =>
+          item._tag === "Entry" && Buffer.compare(item.bytes, opaqueEntry(member, index + 1, entryBytes)) === 0
+      )
+      if (items.length !== entriesEach || !isSame) throw new Error("the server has other entries than were pushed")
+    },
     push: async (): Promise<number> => {
       for (let request = 1; request <= entriesEach; request++) await push(request)
       return entriesEach
@@ -93,6 +109,9 @@ export const pushers: NonNullable<SystemClients["pushers"]> = async (place, coun
     push: async () => {
       const stored = await Promise.all(all.map(({ push }) => push()))
       return stored.reduce((sum, one) => sum + one, 0)
+    },
+    readBack: async () => {
+      for (const { readBack } of all) await readBack()
     },
     close: async () => {
       for (const { close } of all) close()

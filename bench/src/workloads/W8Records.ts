@@ -9,9 +9,9 @@ const recordsPerCommit = 1_000
 const changed = 77_777
 const newTitle = "Task 77777: done at last"
 
-const recordsOf = (session: Session): Promise<RecordsClient> => {
+const recordsOf = (session: Session, isNew: boolean): Promise<RecordsClient> => {
   if (session.records === undefined) throw new Error("this system has no records")
-  return session.records()
+  return session.records(isNew)
 }
 
 const expectedHash = (change: (one: BenchRecord) => BenchRecord): string =>
@@ -19,7 +19,7 @@ const expectedHash = (change: (one: BenchRecord) => BenchRecord): string =>
 
 const writer: Role = async ({ barrier, connect }) => {
   const session = await connect()
-  const client = await recordsOf(session)
+  const client = await recordsOf(session, true)
   const began = now()
   for (let from = 0; from < records; from += recordsPerCommit) {
     await client.create(Array.from({ length: recordsPerCommit }, (_, index) => recordOf(from + index)))
@@ -39,7 +39,7 @@ const joiner: Role = async ({ barrier, connect }) => {
   await barrier("ready")
   const began = now()
   const session = await connect()
-  const client = await recordsOf(session)
+  const client = await recordsOf(session, false)
   const millis = (await until(client, () => client.count() === records)) - began
   check(recordsHash(client.all()) === expectedHash((one) => one), "the new device has other records than were made")
   await barrier("joined")

@@ -1,21 +1,25 @@
 /** W9: 200 workspaces push at once, each entry acknowledged: entries a second. */
 import { allReached } from "../ClientProcess.ts"
-import { inTurns, now, numberOf, type Role, type RoleContext } from "../Role.ts"
+import { inTurns, now, numberOf, type Role, type RoleContext, until } from "../Role.ts"
 import type { Pushers } from "../System.ts"
 import { check, finish, goTo, useBetween, type Workload } from "../Workload.ts"
 
 const workspaces = 200
 const processes = 2
 const entriesEach = 50
+/** Sessions that connect at the same time. */
+const atOnce = 20
 const entryText = "0123456789".repeat(10)
 
 const pushersOf = async (context: RoleContext, count: number, firstNumber: number): Promise<Pushers> => {
   const { clients, connectAlone, place } = context
   if (clients.pushers !== undefined) return clients.pushers(place(), count, entriesEach)
-  const sessions = await inTurns(count, 20, async (index) => {
+  const nameOf = (index: number): string => `workspace-${firstNumber + index}`
+  const sessions = await inTurns(count, atOnce, async (index) => {
     const session = await connectAlone()
-    return { session, client: await session.create(`workspace-${firstNumber + index}`) }
+    return { session, client: await session.create(nameOf(index)) }
   })
+  const whole = entryText.repeat(entriesEach)
   return {
     push: async () => {
       await Promise.all(
@@ -24,10 +28,18 @@ const pushersOf = async (context: RoleContext, count: number, firstNumber: numbe
             await client.edit([{ at: client.length(), remove: 0, insert: entryText }])
             await session.flushed()
           }
-          check(client.length() === entriesEach * entryText.length, "a workspace's text is not what was pushed")
         })
       )
       return count * entriesEach
+    },
+    readBack: async () => {
+      await inTurns(count, atOnce, async (index) => {
+        const session = await connectAlone()
+        const client = await session.open(nameOf(index))
+        await until(client, () => client.length() === whole.length)
+        check(client.text() === whole, "the server has another text than was pushed")
+        await session.close()
+      })
     },
     close: async () => {
       await Promise.all(sessions.map(({ session }) => session.close()))
@@ -42,6 +54,7 @@ const pusher: Role = async (context) => {
   const began = now()
   const entries = await pushers.push()
   await context.barrier("pushed")
+  await pushers.readBack()
   await pushers.close()
   return { began, entries }
 }
@@ -58,7 +71,7 @@ export const W9Pushing: Workload = {
     }
   },
   roles: { pusher },
-  secondsMax: 60,
+  secondsMax: 90,
   budgetSeconds: 230,
   run: async ({ client, report, server }) => {
     const pushing = Array.from({ length: processes }, (_, index) =>
