@@ -72,4 +72,47 @@ describe("primitives by node:crypto", () => {
       for (const one of tries) assert.strictEqual((yield* Effect.flip(one))._tag, "CryptoFailed")
     })
   )
+
+  it.effect("CRYPTO-7 unpack what the other packed, and fail on whatever the other fails on", () =>
+    Effect.gen(function* () {
+      const [node, web] = yield* both
+      // The last are long enough to be left to another thread.
+      for (const plaintext of [...lengths, 262_144, 262_145].map((length) => bytesOf(length, 11))) {
+        for (const [packs, unpacks] of [
+          [node, web],
+          [web, node]
+        ] as const) {
+          const packed = yield* packs.gzip(plaintext)
+          assert.deepStrictEqual(yield* unpacks.gunzip(packed, plaintext.length), plaintext)
+          if (plaintext.length > 0) {
+            assert.strictEqual((yield* Effect.flip(unpacks.gunzip(packed, plaintext.length - 1)))._tag, "CryptoFailed")
+          }
+        }
+      }
+      const [one, nothing] = [yield* web.gzip(bytesOf(1_000, 12)), yield* web.gzip(new Uint8Array(0))]
+      const odd = [
+        ...[0, 5, 10, one.length - 9, one.length - 1].map((length) => one.subarray(0, length)),
+        ...[[0], [1], [31, 139], one, nothing].map((more) => Uint8Array.from([...one, ...more])),
+        Uint8Array.from([...nothing, ...one]),
+        ...Array.from(one, (_, at) => Uint8Array.from(one, (byte, index) => (index === at ? byte ^ 4 : byte))),
+        bytesOf(500, 13)
+      ]
+      for (const bytes of odd) {
+        const [ours, theirs] = [
+          yield* Effect.option(node.gunzip(bytes, 2_000)),
+          yield* Effect.option(web.gunzip(bytes, 2_000))
+        ]
+        assert.deepStrictEqual(ours, theirs)
+      }
+    })
+  )
+
+  it.effect("CRYPTO-7 64 MiB of zeros are not unpacked to find out", () =>
+    Effect.gen(function* () {
+      const [node] = yield* both
+      const zeros = yield* node.gzip(new Uint8Array(64 * 1_048_576))
+      assert.isBelow(zeros.length, 100_000)
+      assert.strictEqual((yield* Effect.flip(node.gunzip(zeros, 262_144)))._tag, "CryptoFailed")
+    })
+  )
 })
