@@ -56,6 +56,10 @@ export interface Opened {
 /** Fewer operations than this are imported with events. */
 const bulkOperationsMin = 1_000
 
+/** So many records are read in no time, unless the doc holds so many times more than what comes. */
+const fewRecordsMax = 16
+const fewRecordsShare = 64
+
 export class ShardDoc {
   /**
    * Builds a doc from a snapshot and updates. An update that makes Loro panic is found, left out and named, so that a doc
@@ -124,8 +128,8 @@ export class ShardDoc {
     const outcome = this.#importer.importAll(updates, {
       before: (operations) => {
         if (operations >= bulkOperationsMin) this.#longTexts.lookAgain()
-        // Events take longer than the import; where most of the doc is new, looking at all of it is quicker.
-        if (operations >= bulkOperationsMin && operations >= this.#loro.opCount()) this.#changedUnknown = true
+        // Events take as long as the import.
+        if (operations >= bulkOperationsMin && this.#isQuickerWhole(operations)) this.#changedUnknown = true
         else unsubscribe = this.#loro.subscribe((batch) => this.#collect(batch))
       }
     })
@@ -133,6 +137,12 @@ export class ShardDoc {
     else unsubscribe?.()
     const changed = this.#takeChanged()
     return { changed, pending: this.isPending, refused: outcome.refused, poisoned: this.isUnusable }
+  }
+
+  /** Whether all rows are read sooner than Loro tells which have changed: where most of the doc is new, or in a few long texts. */
+  #isQuickerWhole(operations: number): boolean {
+    const present = this.#loro.opCount()
+    return operations >= present || (operations * fewRecordsShare >= present && this.recordCount <= fewRecordsMax)
   }
 
   /**

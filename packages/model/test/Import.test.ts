@@ -95,6 +95,29 @@ describe("importing", () => {
     }
   })
 
+  it("IMP-1 names every record of few that thousands of operations went into, in a doc that holds many more", () => {
+    const inserts = Array.from({ length: 16 }, (_, index) => tasks.insert({ title: `${index}`, done: false }))
+    const before = opened([written(opened(), peer(9), ...inserts)])
+    const first = inserts[0]?.id ?? insert.id
+    const long = (text: string) => tasks.update(first, { body: { splices: [[0, 0, text]] } })
+    written(before, peer(9), long("a".repeat(20_000)))
+    const author = opened([Result.getOrThrow(before.exportSnapshot())])
+    const many = written(
+      author,
+      peer(1),
+      long("b".repeat(2_000)),
+      ...inserts.slice(0, 3).map(({ id }) => tasks.archive(id))
+    )
+    const another = tasks.insert({ title: "one more", done: false })
+    const more = written(author, peer(1), another, long("c".repeat(2_000)))
+    const rows = new Map(before.allRows().map((row) => [row.id, row]))
+    for (const updates of [[many], [more], [many, more]]) {
+      const { changed } = before.importUpdates(updates)
+      for (const row of before.rowsOf(changed)) if (row.row !== undefined) rows.set(row.id, row)
+    }
+    assert.strictEqual(rowsText([...rows.values()]), rowsText(author.allRows()))
+  })
+
   it("IMP-2 names what it refuses and imports the rest", () => {
     const [first, second, third] = chain()
     const doc = opened()
