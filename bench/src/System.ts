@@ -38,6 +38,8 @@ export interface Session {
    * Without it the system does not take part in W8.
    */
   readonly records?: (isNew: boolean) => Promise<RecordsClient>
+  /** Resolves when every edit so far is where the client keeps its own. Absent where that is so when `edit` is done. */
+  readonly stored?: () => Promise<void>
   /** Resolves when the system says that everything of this session has arrived, in the strongest words it has. */
   readonly flushed: () => Promise<void>
   /** Resolves when the client has nothing of its own left to tidy up, such as a checkpoint to make or to judge. Not timed. */

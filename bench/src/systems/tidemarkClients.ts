@@ -27,7 +27,7 @@ const textClient = (device: TidemarkDevice, name: string, idOf: IdOf): TextClien
       const found = idNow()
       if (found === undefined) throw new Error(`no text "${name}" has come`)
       const body = { splices: splices.map(({ at, insert, remove }): [number, number, string] => [at, remove, insert]) }
-      // Typing does not wait for the disk; what is refused or fails is thrown by `flushed`.
+      // Typing does not wait for the disk; what is refused or fails is thrown by `stored` and `flushed`.
       void device.change([{ _tag: "Update", table: "texts", id: RecordId.make(found), values: { body } }])
     },
     onChange: (listener) => device.onCommit(listener)
@@ -108,6 +108,7 @@ const sessionOf = (device: TidemarkDevice): Session => {
       await device.synced()
       return recordsClient(device)
     },
+    stored: () => device.stored(),
     flushed: () => device.flushed(),
     rested: () => device.rested(device.rows("texts").map(({ id }) => String(id))),
     disconnect: () => device.disconnect(),

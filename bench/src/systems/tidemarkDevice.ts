@@ -48,10 +48,12 @@ export class TidemarkDevice {
     const scope = Effect.runSync(Scope.make())
     const path = join(folder, "store.sqlite")
     const opening = Effect.gen(function* () {
-      const { commits, store } = yield* LocalStoreSqlite.open({ path })
+      const coming = invitation === undefined ? createWorkspace({ origin: url, name: "bench" }) : joined(invitation)
+      // The first questions are on their way while the store is opened.
+      const [made, { commits, store }] = yield* Effect.all([coming, LocalStoreSqlite.open({ path })], {
+        concurrency: 2
+      })
       const installed = Layer.succeed(LocalStore, store)
-      const made =
-        invitation === undefined ? yield* createWorkspace({ origin: url, name: "bench" }) : yield* joined(invitation)
       yield* Effect.provide(made.install, installed)
       const replica = Replica.layerHttp({ schema: BenchSchema, tab: "bench" }).pipe(
         Layer.provide([installed, platform])
@@ -141,10 +143,15 @@ export class TidemarkDevice {
     return this.#beingSynced
   }
 
-  /** Resolves when every change is on disk and has its receipt from the server. */
-  async flushed(): Promise<void> {
+  /** Resolves when every change is on disk. */
+  async stored(): Promise<void> {
     while (this.#changing.size > 0) await Promise.allSettled([...this.#changing])
     if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** Resolves when every change is on disk and has its receipt from the server. */
+  async flushed(): Promise<void> {
+    await this.stored()
     const empty = Stream.mapEffect(this.#store.outboxChanges, () => this.#store.counts).pipe(
       Stream.filter(({ sealed, unsealed }) => sealed + unsealed === 0),
       Stream.runHead

@@ -34,6 +34,8 @@ const traveller: Role = async ({ barrier, connect, parameters }) => {
   await barrier("ready")
   await session.disconnect()
   await type(client, trace, 0)
+  // Who was offline has made the edits by the time of coming back.
+  await session.stored?.()
   await barrier("typed")
   const back = now()
   await session.reconnect()

@@ -79,25 +79,23 @@ export const joinWorkspace = Effect.fn("joinWorkspace")(function* (options: {
 }): Effect.fn.Return<NewWorkspace, JoinFailed, Primitives | ServerApi> {
   const { link, name } = options
   const session: Session = { workspace: link.workspace, token: link.accessToken }
-  const { grant, secret: linkSecret } = yield* linkKeysOf(link.linkSecret)
-  const secret = yield* makeDeviceSecret
-  const keys = yield* publicKeysOf(secret)
-  const identity = { workspace: link.workspace, device: deviceIdOf(keys.signing), secret, origin: link.origin, name }
   const began = yield* monotonicMillis
-  let known: KnownRoster | undefined
+  const ask = (known: KnownRoster | undefined, isUnanswered: boolean) => {
+    const pull = pullRoster(session, known)
+    // What the admission will be signed over comes meanwhile.
+    const challenge = Effect.result(Effect.flatMap(ServerApi, challengeOf))
+    return Effect.all([isUnanswered ? Effect.retry(pull, rosterRetry) : pull, challenge], { concurrency: 2 })
+  }
+  // The first questions are on their way while keys are made.
+  const [first, { grant, keys, linkSecret, secret }] = yield* Effect.all([ask(undefined, false), keysFor(link)], {
+    concurrency: 2
+  })
+  const identity = { workspace: link.workspace, device: deviceIdOf(keys.signing), secret, origin: link.origin, name }
+  let asked = first
   let unanswered = 0
   let overtaken = 0
   for (;;) {
-    const pull = pullRoster(session, known)
-    // What the admission will be signed over comes meanwhile.
-    const [pulled, challenge] = yield* Effect.all(
-      [
-        unanswered === 0 ? pull : Effect.retry(pull, rosterRetry),
-        Effect.result(Effect.flatMap(ServerApi, challengeOf))
-      ],
-      { concurrency: 2 }
-    )
-    known = pulled
+    const [known, challenge] = asked
     const { state, statements } = known
     const granted = state.grants.get(grant)
     if (granted === undefined) return yield* failed("unknown", "This workspace knows no such link. Ask for a new one.")
@@ -125,7 +123,15 @@ export const joinWorkspace = Effect.fn("joinWorkspace")(function* (options: {
       if ((yield* monotonicMillis) - began >= overtakenMillisMax) return yield* tooBusy()
       yield* Effect.sleep(overtakenWaitMillis(overtaken, yield* Random.next))
     }
+    asked = yield* ask(known, unanswered > 0)
   }
+})
+
+/** The link's keys, and the new device's. */
+const keysFor = Effect.fnUntraced(function* ({ linkSecret: text }: Link) {
+  const { grant, secret: linkSecret } = yield* linkKeysOf(text)
+  const secret = yield* makeDeviceSecret
+  return { grant, linkSecret, secret, keys: yield* publicKeysOf(secret) }
 })
 
 const tooBusy = () =>

@@ -84,8 +84,11 @@ export const transferBytesMin = 65_536
 /** How long one slice's transaction should take at most, in milliseconds. */
 export const sliceMillisMax = 20
 
-/** The number of entries in the first slice, and the most in any. */
-export const sliceCountStart = 16
+/**
+ * The number of entries in the first slice, and the most in any. The first page is small, so a slice of large entries is no longer than it;
+ * a slice has costs of its own (a long text's row is written once for each), which many small edits share.
+ */
+export const sliceCountStart = 64
 export const sliceCountMax = 512
 
 /** How many bytes of entries the engine asks for in one page, at most; it begins with `transferBytesMin`. */
