@@ -4,7 +4,7 @@
  * A page is believed only where its chain continues ours [PULL-2]. The cursor moves in the transaction that stores what it
  * covers [PULL-1], so a pull can stop after any slice and go on there. Rules: docs/spec/pull.md.
  */
-import { Clock, Effect, Result } from "effect"
+import { Clock, Context, Effect, Result } from "effect"
 import { type Cursor, type Page, Seq } from "@tidemark/protocol"
 import type { Copies } from "./Copies.ts"
 import { Docs } from "./Docs.ts"
@@ -23,6 +23,11 @@ import { Sealer } from "./Sealer.ts"
 import { type FenceLost, type RemoteError, Unreachable } from "./SyncErrors.ts"
 import type { Place } from "./SyncEvent.ts"
 import { pullBytesMax, sliceCountStart, transferBytesMin } from "./SyncLimits.ts"
+
+/** How many entries a first slice takes. */
+export const FirstSlice = Context.Reference<number>("@tidemark/sync/FirstSlice", {
+  defaultValue: () => sliceCountStart
+})
 
 /** The place after a slice, and how many own entries the log bore out in it. */
 export interface PageNews extends Place {
@@ -56,7 +61,7 @@ export const makePull = Effect.fnUntraced(function* (
   const sealer = yield* Sealer
   const makePageOpener = yield* makeOpener
   const pace = makePace(transferBytesMin, pullBytesMax)
-  let sliceCount = sliceCountStart
+  let sliceCount = yield* FirstSlice
 
   const ownMeta = readOwn(store, turn)
 

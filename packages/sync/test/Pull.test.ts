@@ -26,7 +26,7 @@ describe("pages and slices", () => {
     Effect.gen(function* () {
       const server = new ServerModel()
       const disk = new MemoryDisk()
-      server.append(theirs(40))
+      server.append(theirs(100))
       server.hasSockets = false
       const before = yield* openTab({ disk, server })
       const stopped = yield* Deferred.make<void>()
@@ -38,14 +38,14 @@ describe("pages and slices", () => {
       )
       const running = yield* Effect.forkScoped(before.engine.run)
       yield* Deferred.await(stopped)
-      assert.deepStrictEqual([(yield* before.cursor)?.seq, (yield* before.received).length], [16, 16])
+      assert.deepStrictEqual([(yield* before.cursor)?.seq, (yield* before.received).length], [64, 64])
       yield* Fiber.interrupt(running)
 
       const { tab } = yield* start(server, disk)
       yield* tab.becomes("Synced")
-      assert.deepStrictEqual(yield* tab.received, names(40))
-      assert.deepStrictEqual(tab.settings.slices[0]?.expected?.seq, Seq.make(16))
-      assert.deepStrictEqual(yield* tab.cursor, server.cursorAt(40))
+      assert.deepStrictEqual(yield* tab.received, names(100))
+      assert.deepStrictEqual(tab.settings.slices[0]?.expected?.seq, Seq.make(64))
+      assert.deepStrictEqual(yield* tab.cursor, server.cursorAt(100))
     })
   )
 
@@ -90,7 +90,7 @@ describe("pages and slices", () => {
       yield* Effect.forkScoped(tab.engine.run)
       yield* tab.becomes("Synced")
       const lengths = tab.settings.slices.map((slice) => slice.next.seq - (slice.expected?.seq ?? 0))
-      assert.deepStrictEqual(lengths, [16, 8, 4, 2, 4, 8, 16, 32, 64, 46])
+      assert.deepStrictEqual(lengths, [64, 32, 16, 8, 16, 32, 32])
       assert.strictEqual(yield* Clock.currentTimeMillis, 300)
     })
   )

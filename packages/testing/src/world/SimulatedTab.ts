@@ -14,7 +14,7 @@ import {
   Replica,
   type ServerApi
 } from "@tidemark/replica"
-import { CheckpointLimits, LocalStore, LocalStoreMemory, type SyncStatus } from "@tidemark/sync"
+import { CheckpointLimits, FirstSlice, LocalStore, LocalStoreMemory, type SyncStatus } from "@tidemark/sync"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { SimulatedProcess } from "./SimulatedProcess.ts"
 import { worldSchema } from "./WorldSchema.ts"
@@ -114,7 +114,7 @@ export class SimulatedTab {
       const options = { schema: worldSchema, tab: `${this.name} ${this.process.random.below(2 ** 31)}` }
       const replicaLayer = Replica.layer(options).pipe(
         Layer.provide([ports, layerPartsAtHand]),
-        Layer.provide(smallCheckpoints(device.world.profile.tailCountMax))
+        Layer.provide(smallSteps(device.world.profile.tailCountMax))
       )
       const context = yield* Layer.buildWithScope(replicaLayer, scope)
       const replica = Context.get(context, Replica)
@@ -125,9 +125,10 @@ export class SimulatedTab {
   }
 }
 
-/** Histories are short here: a doc of a few edits is long. */
-const smallCheckpoints = (tailCountMax: number) =>
+/** Histories are short here: a doc of a few edits is long, and a pull of a dozen entries too. */
+const smallSteps = (tailCountMax: number) =>
   Layer.mergeAll(
+    Layer.succeed(FirstSlice)(8),
     Layer.succeed(FoldLimits)({ countMax: tailCountMax, bytesMax: 1_048_576, noteBytesMin: 65_536 }),
     Layer.succeed(CheckpointLimits)({ entriesMin: tailCountMax, bytesMin: 131_072 })
   )
