@@ -1,4 +1,9 @@
-/** The page's tables: everything of Dexie that reads, nothing that writes. Most of this is checked by the compiler. */
+/**
+ * The page's tables: everything of Dexie that reads, nothing that writes.
+ *
+ * TAB-1 is a rule about types, and the compiler proves it (`npm run types`): a verb too many or too few does not compile, nor
+ * does a line under `@ts-expect-error` that has become right. What runs here only keeps these lines compiled.
+ */
 import { assert, it } from "@effect/vitest"
 import { Table, Workspace } from "@tidemark/model"
 import type { Collection, Table as DexieTable, WhereClause } from "dexie"

@@ -71,7 +71,7 @@ describe("sealing", () => {
         keyring: { idKey, current, keys: new Map([[current, new Uint8Array(32).fill(5)]]) },
         doc: docIdOf(idKey, "catalog"),
         kind: entryKinds.update,
-        codec: codecs.loroUpdate,
+        codec: codecs.loro,
         item: new TextEncoder().encode("tidemark"),
         firstDeviceSeq: DeviceSeq.make(1),
         roster: RosterNumber.make(3),
@@ -157,7 +157,7 @@ describe("joining parts", () => {
         const item = noise(size, size + 1)
         const { item: back, codec, seen: seenBack } = yield* travel(item)
         assert.isTrue(hashOf(back) === hashOf(item) && back.length === size, `size ${size}`)
-        assert.strictEqual(codec, codecs.loroUpdate)
+        assert.strictEqual(codec, codecs.loro)
         assert.deepStrictEqual(seenBack, seen)
       }
       const zeros = new Uint8Array(5_000_000)

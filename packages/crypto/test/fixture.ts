@@ -155,7 +155,7 @@ export const withEditor = Effect.fnUntraced(function* () {
       keyring: author.keyring,
       doc,
       kind: entryKinds.update,
-      codec: codecs.loroUpdate,
+      codec: codecs.loro,
       item,
       firstDeviceSeq: DeviceSeq.make(1),
       roster: joined.state.number,

@@ -12,7 +12,7 @@ export interface Table<F extends Fields = Fields, L extends boolean = boolean> {
   readonly fields: F
   /** Dexie index specifications besides `id`, `doc` and `archivedAt`, which every synced table has. */
   readonly indexes: ReadonlyArray<string>
-  /** Fields where two devices' concurrent changes are shown to a person. */
+  /** Fields where two devices' concurrent changes are to be shown to a person. The inbox that reads it is not built yet. */
   readonly review: ReadonlyArray<string>
   /** True for a table that stays on this device: plain rows, never in a doc. */
   readonly localOnly: L

@@ -5,7 +5,8 @@
  * |---|---|---|---|
  * | Malformed | 400 | Refused | keeps the item, shows it as refused |
  * | Unauthorized | 401 | Behind (`expired`, `forged`, `challenge`) | renews its token and tries again |
- * |  |  | Refused (`revoked`, `unknown`) | stops, keeps everything, tells the user |
+ * |  |  | Behind (`unknown`) | hands over its roster, if it is a member by that; else as `revoked` |
+ * |  |  | Refused (`revoked`) | stops, keeps everything, tells the user |
  * | Forbidden | 403 | Refused | stops writing, keeps the edits, tells the user |
  * | WorkspaceUnknown | 404 | Behind | founds it again from its roster |
  * | LogForked | 409 | Behind | finds the last common position |
@@ -26,7 +27,10 @@ import { Hash, LogId, Role, RosterNumber, Seq } from "./Ids.ts"
 export const UnauthorizedReason = Schema.Literals(["missing", "expired", "forged", "challenge", "revoked", "unknown"])
 export type UnauthorizedReason = typeof UnauthorizedReason.Type
 
-/** The token or proof was not accepted. Local edits are safe. `expired`, `forged`, `challenge`: renew and try again. */
+/**
+ * The token or proof was not accepted. Local edits are safe. `expired`, `forged`, `challenge`: renew and try again;
+ * `unknown`: hand over the roster first.
+ */
 export class Unauthorized extends Schema.TaggedError<Unauthorized>()(
   "Unauthorized",
   { reason: UnauthorizedReason, message: Schema.String },

@@ -3,7 +3,7 @@
  *
  * ```text
  * offset size field
- *      0    1 codec        1 = Loro update, 2 = Loro snapshot, 3 = ask
+ *      0    1 codec        1 = Loro export (update or snapshot), 3 = ask; 2 is kept free
  *      1    1 compression  0 = none, 1 = gzip (of the whole item, before it was cut into parts)
  *      2    4 item bytes   length of the uncompressed item
  *      6    4 body bytes   length of this part's body
@@ -23,7 +23,7 @@ import { updateBytesMax } from "./Limits.ts"
 import { Malformed } from "./Malformed.ts"
 
 /** Codecs of the item inside. */
-export const codecs = { loroUpdate: 1, loroSnapshot: 2, ask: 3 } as const
+export const codecs = { loro: 1, ask: 3 } as const
 /** Compressions of the item inside. */
 export const compressions = { none: 0, gzip: 1 } as const
 

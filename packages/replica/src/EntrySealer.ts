@@ -78,7 +78,7 @@ export const layer: Layer.Layer<Sealer, never, Membership | Primitives> = Layer.
               keyring,
               doc,
               kind: kind ?? entryKinds.update,
-              codec: codec ?? codecs.loroUpdate,
+              codec: codec ?? codecs.loro,
               item: bytes,
               firstDeviceSeq: itemFirst,
               roster: number,

@@ -2,8 +2,9 @@
  * The log over SQL: one code for SQLite and PostgreSQL.
  *
  * An append waits in a queue and is committed with everything that queued up meanwhile. Within the transaction the head
- * row is taken last and held shortest; what is sent is decided under it. A receipt, and the fan-out, come after the
- * commit. Rules: docs/spec/log.md.
+ * row is taken last and held shortest; what is sent is decided under it. New entries of logs
+ * that stand where this process left them are one statement, which compares that under the same lock [LOG-15]. A receipt,
+ * and the fan-out, come after the commit. Rules: docs/spec/log.md.
  */
 import { Effect, Layer, Metric, Predicate } from "effect"
 import { SqlClient, SqlError } from "effect/sql"

@@ -12,7 +12,7 @@ import { SqlClient } from "effect/sql"
 import { connectAnswering } from "./internal/answeringSocket.ts"
 import { decodeRows } from "./internal/sqlRows.ts"
 
-/** Connections of one process: a few writers, readers, and one that listens. */
+/** Connections of one process: a few writers, readers, and two that listen, one for each channel of hints. */
 const connectionCountMax = 12
 /**
  * Settings of a session, PostgreSQL syntax: its limits; and no plan but index lookups. Every query of ours leads with a

@@ -1,7 +1,7 @@
 /**
  * A `LocalStore` in one SQLite file, on Node's own `node:sqlite`: for devices without a browser.
  *
- * A commit returns after its fsync (WAL, `synchronous=FULL`). Several stores may be open over one file, in one process
+ * A commit returns after its fsync (WAL, `synchronous=FULL`), but for a relaxed one [STORE-45, STORE-50]. Several stores may be open over one file, in one process
  * or in several. Calls are synchronous, so transactions are short by nature. Rows of all app tables are kept in one
  * table as JSON. Rules: docs/spec/store.md.
  */

@@ -128,7 +128,7 @@ export const makeCheckpoints = Effect.fnUntraced(function* (
       Effect.gen(function* () {
         const own = yield* ownMeta
         if (own.cursor?.logId !== cursor.logId) return undefined
-        const item = { doc, bytes, covers: [], codec: codecs.loroUpdate, kind: entryKinds.checkpoint }
+        const item = { doc, bytes, covers: [], codec: codecs.loro, kind: entryKinds.checkpoint }
         const sealed = yield* sealer.seal([item], own.nextDeviceSeq, cursor)
         const [first] = sealed
         const isGivenWhole = first !== undefined && sealed.length <= checkpointPartCountMax

@@ -264,7 +264,8 @@ export class LocalStore extends Context.Service<
   {
     /**
      * Runs one read-write transaction: reads what `request` names, calls `decide` once, commits its batch. A throw in
-     * `decide` aborts the transaction and dies. Durable when it returns (strictly, where the platform honours that).
+     * `decide` aborts the transaction and dies. Durable when it returns (strictly, where the platform honours that), but for
+     * a relaxed one [STORE-45].
      */
     readonly write: <A>(
       request: WriteRequest,

@@ -164,7 +164,7 @@ const makeSealer = (who: () => DeviceId, settings: Settings): Sealer["Service"] 
     const text = all.map((part) => textOf(part.bytes)).join("")
     const place = header.kind === entryKinds.checkpoint ? checkpointIn(text) : undefined
     const item = {
-      ...{ seq, ...author, codec: text === "?" ? codecs.ask : codecs.loroUpdate },
+      ...{ seq, ...author, codec: text === "?" ? codecs.ask : codecs.loro },
       ...(place === undefined ? { bytes: toBytes(text) } : place)
     }
     return { _tag: "Item", item, release: others.map((entry) => entry.seq) }

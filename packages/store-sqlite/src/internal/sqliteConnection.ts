@@ -1,5 +1,5 @@
 /**
- * One connection to a workspace's SQLite file: WAL with `synchronous=FULL`, so a commit returns after its fsync;
+ * One connection to a workspace's SQLite file: WAL with `synchronous=FULL`, so a commit returns after its fsync, but for a relaxed one [STORE-50];
  * prepared statements; transactions that begin as writers, so that what one read stays true until it commits.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite"

@@ -46,7 +46,7 @@ const makeSealer = ({ ledger, member, random }: AuthorOptions) => {
       const deviceSeq = DeviceSeq.make(++lastDeviceSeq)
       const sealed = yield* sealItem({
         ...{ workspace: session.workspace, device, secret, keyring, doc, kind: entryKinds.update },
-        ...{ codec: codecs.loroUpdate, item: random.bytes(random.between(1, itemBytesMax)), firstDeviceSeq: deviceSeq },
+        ...{ codec: codecs.loro, item: random.bytes(random.between(1, itemBytesMax)), firstDeviceSeq: deviceSeq },
         roster: RosterNumber.make(1),
         seen: { logId, seq: Seq.make(0), chain: chainStart(logId) }
       })

@@ -73,7 +73,7 @@ export const serverUnderFire = async (random: SeededRandom): Promise<ServerUnder
   await found(port, world, statements[0] ?? "", random.fork("founding"))
   const { device, secret } = world.owner
   const pushes = samplesOf(random, 12, (one) => {
-    const item = { kind: entryKinds.update, codec: codecs.loroUpdate, item: one.bytes(one.below(300)), doc: world.doc }
+    const item = { kind: entryKinds.update, codec: codecs.loro, item: one.bytes(one.below(300)), doc: world.doc }
     const author = { workspace: world.workspace, device, secret, keyring: world.keyring }
     const place = {
       roster: RosterNumber.make(1),

@@ -93,7 +93,7 @@ const lyingParts = (
     }
     const lyingSeen: Cursor = random.chance(0.03) ? cursorOf(random) : seen
     const plaintext = encodeSealedBody({
-      codec: odd(codecs.loroUpdate, 4),
+      codec: odd(codecs.loro, 4),
       compression: odd(isPacked ? compressions.gzip : compressions.none, 4),
       itemBytes: odd(itemBytes, 100_000),
       seen: lyingSeen,
@@ -112,7 +112,7 @@ const honestEntries = (random: SeededRandom, world: CryptoWorld): ReadonlyArray<
     runCryptoWith(one.fork("primitives"))(
       sealItem({
         ...{ workspace: world.workspace, device: world.editor.device, secret: world.editor.secret },
-        ...{ keyring: world.keyring, doc: world.doc, kind: entryKinds.update, codec: codecs.loroUpdate },
+        ...{ keyring: world.keyring, doc: world.doc, kind: entryKinds.update, codec: codecs.loro },
         item: one.chance(0.5) ? one.bytes(one.below(400)) : new Uint8Array(one.below(9_000)),
         firstDeviceSeq: DeviceSeq.make(1 + one.below(9)),
         roster: world.roster.number,
@@ -137,7 +137,7 @@ export const sealedEntry: FuzzTarget = {
     /** What was opened, sealed again by an honest device, opens to the same. */
     const assertSurvives = Effect.fnUntraced(function* (first: OpenedPart, item: Uint8Array) {
       const { device, secret } = world.editor
-      const header = { kind: entryKinds.update, codec: codecs.loroUpdate, doc: first.header.doc }
+      const header = { kind: entryKinds.update, codec: codecs.loro, doc: first.header.doc }
       const again = yield* sealItem({
         ...{ workspace, device, secret, keyring, ...header, item, seen: first.body.seen, roster: roster.number },
         firstDeviceSeq: DeviceSeq.make(1)

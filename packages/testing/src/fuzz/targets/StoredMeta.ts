@@ -58,7 +58,7 @@ const start = Effect.gen(function* () {
   const state = yield* roster
   const { device, secret, workspace } = yield* identity
   const author = { workspace, device, secret, keyring }
-  const item = { kind: entryKinds.update, codec: codecs.loroUpdate, item: new Uint8Array(3) }
+  const item = { kind: entryKinds.update, codec: codecs.loro, item: new Uint8Array(3) }
   const place = { roster: state.number, seen: cursorOf(new SeededRandom("seen")), firstDeviceSeq: DeviceSeq.make(1) }
   yield* sealItem({ ...author, ...item, ...place, doc: cursorDoc })
 })
