@@ -39,7 +39,7 @@ export interface TableMutations<W extends Workspace, N extends SyncedTableName<W
 
 export type Mutations<W extends Workspace> = { readonly [N in SyncedTableName<W>]: TableMutations<W, N> }
 
-/** The mutations of every synced table. Local-only tables have none: their rows are written directly. */
+/** The mutations of every synced table. Local-only tables have none, and nothing else writes their rows yet. */
 export const mutations = <W extends Workspace>(workspace: W, context: MutationContext): Mutations<W> => {
   const byTable: Record<string, TableMutations<W, SyncedTableName<W>>> = {}
   for (const [table, { localOnly }] of Object.entries(workspace.tables)) {

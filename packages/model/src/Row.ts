@@ -166,24 +166,6 @@ export const valueToStored = (value: unknown): unknown => {
   return value
 }
 
-/** The row of a local-only table. Values are the app's own and are not checked again. */
-export const localRow = <W extends Workspace, N extends Exclude<TableName<W>, SyncedTableName<W>>>(
-  workspace: W,
-  table: N,
-  id: string,
-  values: NewRecord<W, N>
-): RowOf<W, N> => {
-  const row: Record<string, unknown> = { id }
-  const given: Readonly<Record<string, unknown>> = values
-  for (const column of workspace.tables[table]?.columns ?? []) {
-    const value = ownValue(given, column.name)
-    if (column.kind === "set") row[column.name] = Array.isArray(value) ? [...new Set(value)].toSorted() : []
-    else if (column.kind === "text") row[column.name] = value ?? ""
-    else row[column.name] = value === undefined ? missing : storedToCell(column, valueToStored(value) as StoredScalar)
-  }
-  return row as RowOf<W, N> // built from the table's own columns
-}
-
 /** A row of either kind of table, decoded. Rows come from this package, so nothing is checked again. */
 export const rowToRecord = <W extends Workspace, N extends TableName<W>>(
   workspace: W,

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Result, Schema } from "effect"
 import { LoroDoc, LoroMap, type Value } from "loro-crdt"
-import { isMissing, localRow, missing, rowToRecord, type RowOf, ShardDoc, Table, Workspace } from "../src/index.ts"
+import { isMissing, missing, rowToRecord, type RowOf, ShardDoc, Table, Workspace } from "../src/index.ts"
 import { at, edits, Notes, opened, peer, shard, written } from "./support/Notes.ts"
 
 const local = "abcdefghijkl"
@@ -58,15 +58,6 @@ describe("Rows", () => {
     assert.strictEqual(record.body, "ä")
     assert.isTrue(record.due !== undefined && DateTime.isUtc(record.due))
     assert.strictEqual(record.due === undefined ? 0 : DateTime.toEpochMillis(record.due), typed.due)
-  })
-
-  it("ROW-1 local-only rows have the same encodings", () => {
-    const row = localRow(Notes, "drafts", "d1", { text: "x", tags: ["b", "a", "a"] })
-    assert.deepStrictEqual(row, { id: "d1", text: "x", urgent: missing, tags: ["a", "b"] })
-    assert.strictEqual(
-      rowToRecord(Notes, "drafts", localRow(Notes, "drafts", "d2", { text: "", urgent: true })).urgent,
-      true
-    )
   })
 
   it("ROW-2 a missing value is a text that sorts after numbers, before other texts, and survives JSON", () => {
