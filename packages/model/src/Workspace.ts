@@ -42,35 +42,11 @@ type CheckRefs<T extends Tables> = {
   readonly [K in keyof T]: RefTables<T[K]["fields"]> extends keyof T ? T[K] : never
 }
 
-/**
- * Names of tables that the device's own database uses beside the app's. A store checks its own names against them, so
- * that an app's table can never collide with one.
- */
-export const reservedTableNames: ReadonlyArray<string> = [
-  "updates",
-  "snapshots",
-  "outbox",
-  "meta",
-  "conflicts",
-  "trees",
-  "pages",
-  "docs",
-  "entries",
-  "checkpoints",
-  "quarantine",
-  "roster",
-  "keyring",
-  "devices",
-  "leases",
-  "received",
-  "sealed"
-]
-
 const make = <const T extends Tables>(name: string, options: { readonly tables: T & CheckRefs<T> }): Workspace<T> => {
   checkName(`workspace "${name}"`, name, [])
   const tables: T = options.tables
   for (const [tableName, table] of Object.entries(tables)) {
-    checkName(`table "${tableName}"`, tableName, reservedTableNames)
+    checkName(`table "${tableName}"`, tableName, [])
     for (const column of table.columns) {
       if (column.refTable === undefined) continue
       const target = tables[column.refTable]

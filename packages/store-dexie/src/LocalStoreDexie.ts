@@ -125,7 +125,7 @@ export const open = Effect.fnUntraced(function* (
     unsealed: (bytesMax, except) => read((db, reading) => unsealedOf(db, reading, bytesMax, except)),
     sealed: (limit) => read((db, reading) => sealedOf(db, reading, limit)),
     refused: read(refusedOf),
-    held: read(async (db, reading) => reading.all(keptHeld, await db.held.orderBy("seq").toArray())),
+    held: read(async (db, reading) => reading.all(keptHeld, await db.tm_held.orderBy("seq").toArray())),
     counts: read(countsOf),
     edits: (localSeqs) => read((db, reading) => editsOf(db, reading, localSeqs)),
     lostEdits: read(lostEditsOf),

@@ -61,16 +61,17 @@ export const workspaceDbName = (workspace: WorkspaceId): string => `tidemark-${w
 /** Opened by `openWorkspaceDb`. It never opens itself again once it was closed, but as `reopens` says; it is made only once. */
 export class WorkspaceDb extends Dexie {
   readonly workspace: WorkspaceId
-  readonly updates: Table<UpdateRow, number, UpdatePlace>
-  readonly snapshots: Table<SnapshotRow, string>
-  readonly leases: Table<LeaseRow, [string, string]>
-  readonly meta: Table<MetaRow, string>
-  readonly copies: Table<MetaRow, string>
-  readonly sealed: Table<SealedRow, number>
-  readonly held: Table<HeldRow, number>
-  readonly edits: Table<EditRow, number>
-  readonly tallies: Table<TallyRow, string>
-  readonly quarantine: Table<QuarantineRow, number, NewQuarantineRow>
+  // Dexie makes these itself. Any other name might be an app's table, and Dexie would give this field that table's bytes.
+  declare readonly tm_updates: Table<UpdateRow, number, UpdatePlace>
+  declare readonly tm_snapshots: Table<SnapshotRow, string>
+  declare readonly tm_leases: Table<LeaseRow, [string, string]>
+  declare readonly tm_meta: Table<MetaRow, string>
+  declare readonly tm_copies: Table<MetaRow, string>
+  declare readonly tm_sealed: Table<SealedRow, number>
+  declare readonly tm_held: Table<HeldRow, number>
+  declare readonly tm_edits: Table<EditRow, number>
+  declare readonly tm_tallies: Table<TallyRow, string>
+  declare readonly tm_quarantine: Table<QuarantineRow, number, NewQuarantineRow>
 
   /** All of the above. */
   readonly engineTables: ReadonlyArray<Table>
@@ -85,16 +86,6 @@ export class WorkspaceDb extends Dexie {
     })
     this.workspace = options.workspace
     this.version(schema.version).stores(schema.stores)
-    this.updates = this.table("tm_updates")
-    this.snapshots = this.table("tm_snapshots")
-    this.leases = this.table("tm_leases")
-    this.meta = this.table("tm_meta")
-    this.copies = this.table("tm_copies")
-    this.sealed = this.table("tm_sealed")
-    this.held = this.table("tm_held")
-    this.edits = this.table("tm_edits")
-    this.tallies = this.table("tm_tallies")
-    this.quarantine = this.table("tm_quarantine")
     this.engineTables = engineTables.map(({ name }) => this.table(name))
     this.mayBeMade = options.mustExist !== true
     this.on("populate", (transaction) => {

@@ -75,6 +75,26 @@ describe("WorkspaceDb", () => {
     })
   )
 
+  it.effect("STORE-64 an app's tables may have any name, those of the engine without their prefix included", () =>
+    Effect.gen(function* () {
+      const workspace = yield* newWorkspace
+      const names = ["updates", "meta", "sealed", "leases", "quarantine", "engineTables", "workspace", "open", "pages"]
+      const tables = names.map((name) => ({ name, indexes: "id" }))
+      yield* Effect.scoped(
+        Effect.flatMap(LocalStoreDexie.open({ workspace, tables: tables.slice(1) }), (store) => append(store, "meta"))
+      )
+      const store = yield* LocalStoreDexie.open({ workspace, tables })
+      yield* Effect.forEach(names, (name) => append(store, name, { name }))
+      const db = yield* openWorkspaceDb({ workspace, tables })
+      yield* db.reopen
+      for (const name of names) {
+        assert.deepStrictEqual(yield* Effect.promise(() => db.table(name).toArray()), [{ id: "1", name }])
+      }
+      assert.strictEqual(yield* Effect.promise(() => db.tm_updates.count()), names.length + 1)
+      assert.strictEqual(yield* updateCountOf(store), names.length + 1)
+    })
+  )
+
   it.effect("STORE-65 a store lets go when another version of the app needs the database, and goes on after it", () =>
     Effect.gen(function* () {
       const workspace = yield* newWorkspace

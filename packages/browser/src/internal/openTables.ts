@@ -77,7 +77,7 @@ export const openTables = <W extends Workspace>(
       receipts: {
         waitingRows: (table) => live.watch(async () => new Set(await waitingRowsOf(db, table))),
         row: (row) => live.watch(() => rowEditsOf(db, row)),
-        devicesMoved: live.watch(() => db.meta.bulkGet([metaKeys.devices, metaKeys.cursor]))
+        devicesMoved: live.watch(() => db.tm_meta.bulkGet([metaKeys.devices, metaKeys.cursor]))
       },
       freezing: () => {
         isFrozen = true

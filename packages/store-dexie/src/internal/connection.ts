@@ -91,8 +91,8 @@ export const makeConnection = Effect.fnUntraced(function* (
 
 const incarnationOf = async (db: WorkspaceDb): Promise<string | undefined> => {
   const reading = new Reading()
-  const mark = reading.one(keptMeta, await db.meta.get(incarnationKey))
-  return (mark ?? reading.one(keptCopy, await db.copies.get(incarnationKey)))?.value
+  const mark = reading.one(keptMeta, await db.tm_meta.get(incarnationKey))
+  return (mark ?? reading.one(keptCopy, await db.tm_copies.get(incarnationKey)))?.value
 }
 
 /** Whether a new connection may help. */

@@ -36,7 +36,7 @@ export const applyBatch = async (db: WorkspaceDb, batch: Batch): Promise<Readonl
   const reading = new Reading()
   if (batch.forget !== undefined) await forget(db, reading, batch.forget.above)
   for (const { localSeq, seq } of confirm) {
-    const kept = reading.one(keptUpdate, await db.updates.get(localSeq))
+    const kept = reading.one(keptUpdate, await db.tm_updates.get(localSeq))
     if (kept !== undefined && !isUnsealed(kept)) continue
     await acknowledge(db, reading, new Map([[localSeq, seq]]))
   }
@@ -45,7 +45,7 @@ export const applyBatch = async (db: WorkspaceDb, batch: Batch): Promise<Readonl
   const [localSeqs] = await Promise.all([
     updates.length === 0 ? [] : addUpdates(db, reading, batch, updates),
     rows.length === 0 ? undefined : putRows(db, rows),
-    leases.length === 0 ? undefined : db.leases.bulkPut(leases.map(leaseToRow)),
+    leases.length === 0 ? undefined : db.tm_leases.bulkPut(leases.map(leaseToRow)),
     meta === undefined || meta.size === 0 ? undefined : putMeta(db, meta)
   ])
   const seal = itemsToSeal(batch, localSeqs)
@@ -53,21 +53,21 @@ export const applyBatch = async (db: WorkspaceDb, batch: Batch): Promise<Readonl
   for (const deviceSeq of unseal) await unsealItem(db, reading, deviceSeq)
   if (settle.length > 0) await settleItems(db, reading, settle)
   for (const { deviceSeq, seq, refusal } of mark) {
-    const stored = reading.one(keptSealed, await db.sealed.get(deviceSeq))
+    const stored = reading.one(keptSealed, await db.tm_sealed.get(deviceSeq))
     if (stored === undefined) continue
     const { seq: _seq, refusal: _refusal, ...unmarked } = stored
     const marks = { ...(seq === undefined ? {} : { seq }), ...(refusal === undefined ? {} : { refusal }) }
-    await db.sealed.put(sealedToRow({ ...unmarked, ...marks }))
+    await db.tm_sealed.put(sealedToRow({ ...unmarked, ...marks }))
   }
-  if (hold.length > 0) await db.held.bulkPut(hold.map(heldToRow))
-  if (release.length > 0) await db.held.bulkDelete([...release])
+  if (hold.length > 0) await db.tm_held.bulkPut(hold.map(heldToRow))
+  if (release.length > 0) await db.tm_held.bulkDelete([...release])
   for (const snapshot of snapshots) await putSnapshot(db, snapshot)
-  if (aside.length > 0) await db.quarantine.bulkAdd(aside.map((damage) => damageToRow(damage, rowsHealed)))
+  if (aside.length > 0) await db.tm_quarantine.bulkAdd(aside.map((damage) => damageToRow(damage, rowsHealed)))
   for (const { healed, id } of heal) {
-    const row = await db.quarantine.get(id)
+    const row = await db.tm_quarantine.get(id)
     if (row === undefined) continue
     const { healed: _healed, open: _open, ...rest } = row
-    await db.quarantine.put({ ...rest, healed })
+    await db.tm_quarantine.put({ ...rest, healed })
   }
   await setAside(db, reading)
   return localSeqs
@@ -87,7 +87,10 @@ const addUpdates = async (
 ): Promise<ReadonlyArray<LocalSeq>> => {
   const docs = [...new Set(updates.map(({ doc }) => doc))]
   // The place that is kept has no doc yet, so no tally counts it.
-  const [first, before] = await Promise.all([db.updates.add({}), Promise.all(docs.map((doc) => tallyBefore(db, doc)))])
+  const [first, before] = await Promise.all([
+    db.tm_updates.add({}),
+    Promise.all(docs.map((doc) => tallyBefore(db, doc)))
+  ])
   const stored = updates.map((update, index) => ({ ...update, localSeq: LocalSeq.make(first + index) }))
   const localSeqs = stored.map(({ localSeq }) => localSeq)
   const numbersByDoc = Map.groupBy(stored, ({ doc }) => doc)
@@ -100,7 +103,7 @@ const addUpdates = async (
   const sealedUnder = firstByCovered(itemsToSeal(batch, localSeqs))
   await Promise.all([
     putTallies(db, tallies),
-    db.updates.bulkPut(stored.map((update) => updateToRow(update, sealedUnder.get(update.localSeq) ?? 0))),
+    db.tm_updates.bulkPut(stored.map((update) => updateToRow(update, sealedUnder.get(update.localSeq) ?? 0))),
     appendEdits(db, reading, Arr.zip(localSeqs, updates))
   ])
   return localSeqs
@@ -125,13 +128,13 @@ const putMeta = async (db: WorkspaceDb, meta: ReadonlyMap<string, string | undef
   const put = [...meta].flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]))
   const removed = [...meta].flatMap(([key, value]) => (value === undefined ? [key] : []))
   if (removed.length > 0) {
-    await db.meta.bulkDelete(removed)
-    await db.copies.bulkDelete(removed)
+    await db.tm_meta.bulkDelete(removed)
+    await db.tm_copies.bulkDelete(removed)
   }
   if (put.length > 0) {
     await Promise.all([
-      db.meta.bulkPut(put.map(([key, value]) => metaToRow("meta", key, value))),
-      db.copies.bulkPut(put.map(([key, value]) => metaToRow("copies", key, value)))
+      db.tm_meta.bulkPut(put.map(([key, value]) => metaToRow("meta", key, value))),
+      db.tm_copies.bulkPut(put.map(([key, value]) => metaToRow("copies", key, value)))
     ])
   }
 }
@@ -147,7 +150,7 @@ const sealItems = async (
   const covered = [...first.keys()].filter((localSeq) => !isNew.has(localSeq))
   // `add` fails where the number is taken, which aborts the transaction [STORE-22].
   await Promise.all([
-    db.sealed.bulkAdd(items.map(sealedToRow)),
+    db.tm_sealed.bulkAdd(items.map(sealedToRow)),
     changeUpdates(db, reading, covered, (kept) => ({
       ...kept,
       sealedUnder: first.get(kept.update.localSeq) ?? kept.sealedUnder
@@ -158,14 +161,14 @@ const sealItems = async (
 /** Receipts: the items go, and what they cover has its Seq. */
 const settleItems = async (db: WorkspaceDb, reading: Reading, settle: NonNullable<Batch["settle"]>): Promise<void> => {
   const seqByNumber = new Map(settle.map(({ deviceSeq, seq }) => [deviceSeq, seq]))
-  const items = reading.all(keptSealed, await db.sealed.bulkGet([...seqByNumber.keys()]))
+  const items = reading.all(keptSealed, await db.tm_sealed.bulkGet([...seqByNumber.keys()]))
   const seqs = new Map(
     items.flatMap(({ covers, deviceSeq }) => {
       const seq = seqByNumber.get(deviceSeq)
       return seq === undefined ? [] : covers.map((localSeq) => [localSeq, seq] as const)
     })
   )
-  await Promise.all([db.sealed.bulkDelete(items.map(({ deviceSeq }) => deviceSeq)), acknowledge(db, reading, seqs)])
+  await Promise.all([db.tm_sealed.bulkDelete(items.map(({ deviceSeq }) => deviceSeq)), acknowledge(db, reading, seqs)])
   await pruneEdits(db, [...seqs.keys()])
 }
 
@@ -183,7 +186,7 @@ const acknowledge = async (db: WorkspaceDb, reading: Reading, seqs: ReadonlyMap<
 const unsealItem = async (db: WorkspaceDb, reading: Reading, deviceSeq: number): Promise<void> => {
   const item = await removeItem(db, reading, deviceSeq)
   // Other parts, or an item sealed instead of this one, may still cover the same updates [STORE-23].
-  if (item === undefined || (await db.sealed.where("first").equals(item.first).count()) > 0) return
+  if (item === undefined || (await db.tm_sealed.where("first").equals(item.first).count()) > 0) return
   await changeUpdates(db, reading, item.covers, (kept) =>
     kept.sealedUnder === item.first ? { ...kept, sealedUnder: 0 } : kept
   )
@@ -191,8 +194,8 @@ const unsealItem = async (db: WorkspaceDb, reading: Reading, deviceSeq: number):
 
 /** A damaged item stays where it is, to be set aside at the end, and counts as not there. */
 const removeItem = async (db: WorkspaceDb, reading: Reading, deviceSeq: number): Promise<SealedItem | undefined> => {
-  const item = reading.one(keptSealed, await db.sealed.get(deviceSeq))
-  if (item !== undefined) await db.sealed.delete(deviceSeq)
+  const item = reading.one(keptSealed, await db.tm_sealed.get(deviceSeq))
+  if (item !== undefined) await db.tm_sealed.delete(deviceSeq)
   return item
 }
 
@@ -204,48 +207,48 @@ const changeUpdates = async (
   change: (kept: KeptUpdate) => KeptUpdate
 ): Promise<void> => {
   if (localSeqs.length === 0) return
-  const kept = reading.all(keptUpdate, await db.updates.bulkGet([...localSeqs])).map(change)
-  await db.updates.bulkPut(kept.map(({ sealedUnder, update }) => updateToRow(update, sealedUnder)))
+  const kept = reading.all(keptUpdate, await db.tm_updates.bulkGet([...localSeqs])).map(change)
+  await db.tm_updates.bulkPut(kept.map(({ sealedUnder, update }) => updateToRow(update, sealedUnder)))
 }
 
 /** A rare walk over every update: an index by Seq would cost each write of every day. */
 const forget = async (db: WorkspaceDb, reading: Reading, above: Seq): Promise<void> => {
   await forgetEdits(db, reading, above)
-  const lost = await db.updates.filter(({ seq }) => seq > above).primaryKeys()
+  const lost = await db.tm_updates.filter(({ seq }) => seq > above).primaryKeys()
   const localSeqs = lost.map((key) => LocalSeq.make(key))
   await changeUpdates(db, reading, localSeqs, ({ update }) => ({
     update: { ...update, seq: Seq.make(0) },
     sealedUnder: 0
   }))
-  const parts = await db.sealed.filter(({ seq }) => seq !== undefined && seq > above).toArray()
-  await db.sealed.bulkPut(reading.all(keptSealed, parts).map(({ seq: _seq, ...item }) => sealedToRow(item)))
-  const held = reading.all(keptHeld, await db.held.orderBy("seq").toArray())
+  const parts = await db.tm_sealed.filter(({ seq }) => seq !== undefined && seq > above).toArray()
+  await db.tm_sealed.bulkPut(reading.all(keptSealed, parts).map(({ seq: _seq, ...item }) => sealedToRow(item)))
+  const held = reading.all(keptHeld, await db.tm_held.orderBy("seq").toArray())
   const start = Math.max(lostSeqStart, (held.at(-1)?.seq ?? 0) + 1)
   const moving = held.filter(({ seq }) => seq > above && seq < lostSeqStart)
-  await db.held.bulkDelete(moving.map(({ seq }) => seq))
-  await db.held.bulkAdd(moving.map((entry, index) => heldToRow({ ...entry, seq: Seq.make(start + index) })))
+  await db.tm_held.bulkDelete(moving.map(({ seq }) => seq))
+  await db.tm_held.bulkAdd(moving.map((entry, index) => heldToRow({ ...entry, seq: Seq.make(start + index) })))
 }
 
 const replace = async (db: WorkspaceDb, doc: DocId, bytes: Uint8Array): Promise<void> => {
   // A place that is given away at once: its LocalSeq is one that nobody has seen.
-  const through = LocalSeq.make(await db.updates.add({ doc }))
-  await db.updates.where("doc").equals(doc).delete()
-  await db.sealed.bulkDelete(await db.sealed.filter((item) => item.doc === doc).primaryKeys())
-  await db.snapshots.put(snapshotToRow({ doc, through, bytes }))
+  const through = LocalSeq.make(await db.tm_updates.add({ doc }))
+  await db.tm_updates.where("doc").equals(doc).delete()
+  await db.tm_sealed.bulkDelete(await db.tm_sealed.filter((item) => item.doc === doc).primaryKeys())
+  await db.tm_snapshots.put(snapshotToRow({ doc, through, bytes }))
   await tallyAnew(db, doc)
 }
 
 const putSnapshot = async (db: WorkspaceDb, snapshot: Snapshot): Promise<void> => {
   const { doc, through } = snapshot
-  const newer = await db.snapshots.where("[doc+through]").between([doc, through], [doc, Dexie.maxKey], false).count()
+  const newer = await db.tm_snapshots.where("[doc+through]").between([doc, through], [doc, Dexie.maxKey], false).count()
   if (newer > 0) return
-  await db.snapshots.put(snapshotToRow(snapshot))
-  const stoodFor = await db.updates
+  await db.tm_snapshots.put(snapshotToRow(snapshot))
+  const stoodFor = await db.tm_updates
     .where("[doc+localSeq+size]")
     .between([doc, Dexie.minKey], [doc, through, Dexie.maxKey])
     .primaryKeys()
-  const kept = new Set(await db.updates.where("unacknowledged").equals(doc).primaryKeys())
+  const kept = new Set(await db.tm_updates.where("unacknowledged").equals(doc).primaryKeys())
   const removed = stoodFor.filter((localSeq) => !kept.has(localSeq))
-  await db.updates.bulkDelete(removed)
+  await db.tm_updates.bulkDelete(removed)
   await tallyFolded(db, doc, removed, through)
 }

@@ -25,7 +25,7 @@ export const appendEdits = async (
   const edits = updates.flatMap(([localSeq, { doc, own, rows = [], seq, spans }]): ReadonlyArray<StoredEdit> =>
     own && rows.length > 0 ? [{ localSeq, carrier: localSeq, doc, spans, rows, seq }] : []
   )
-  if (edits.length > 0) await db.edits.bulkAdd(edits.map(editToRow))
+  if (edits.length > 0) await db.tm_edits.bulkAdd(edits.map(editToRow))
 }
 
 /** The edits that these updates carry get a Seq, or lose theirs. */
@@ -37,15 +37,15 @@ export const moveEdits = (db: WorkspaceDb, reading: Reading, seqByCarrier: Reado
 
 /** The server's log ends at `above`. A rare walk over all edits. */
 export const forgetEdits = async (db: WorkspaceDb, reading: Reading, above: Seq): Promise<void> => {
-  const rows = await db.edits.filter(({ seq }) => seq > above).toArray()
-  await db.edits.bulkPut(reading.all(keptEdit, rows).map((edit) => editToRow({ ...edit, seq: Seq.make(0) })))
+  const rows = await db.tm_edits.filter(({ seq }) => seq > above).toArray()
+  await db.tm_edits.bulkPut(reading.all(keptEdit, rows).map((edit) => editToRow({ ...edit, seq: Seq.make(0) })))
 }
 
 /** Drops edits with a receipt far below the newest number that just got one [STORE-37]. */
 export const pruneEdits = async (db: WorkspaceDb, settled: ReadonlyArray<LocalSeq>): Promise<void> => {
   const newest = settled.reduce((max, localSeq) => Math.max(max, localSeq), 0)
   if (newest <= editNumbersKept) return
-  await db.edits
+  await db.tm_edits
     .where("localSeq")
     .belowOrEqual(newest - editNumbersKept)
     .filter(({ seq }) => seq > 0)
@@ -59,11 +59,11 @@ const changeEdits = async (
   change: (edit: StoredEdit) => StoredEdit
 ): Promise<void> => {
   if (carriers.length === 0) return
-  const rows = await db.edits
+  const rows = await db.tm_edits
     .where("carrier")
     .anyOf([...carriers])
     .toArray()
-  if (rows.length > 0) await db.edits.bulkPut(reading.all(keptEdit, rows).map((edit) => editToRow(change(edit))))
+  if (rows.length > 0) await db.tm_edits.bulkPut(reading.all(keptEdit, rows).map((edit) => editToRow(change(edit))))
 }
 
 export const editsOf = async (
@@ -71,32 +71,32 @@ export const editsOf = async (
   reading: Reading,
   localSeqs: ReadonlyArray<LocalSeq>
 ): Promise<ReadonlyArray<EditRecord>> => {
-  const edits = reading.all(keptEdit, await db.edits.bulkGet([...localSeqs]))
+  const edits = reading.all(keptEdit, await db.tm_edits.bulkGet([...localSeqs]))
   return Promise.all(
     edits.map(async (edit) => {
-      const kept = reading.one(keptUpdate, await db.updates.get(edit.carrier))
+      const kept = reading.one(keptUpdate, await db.tm_updates.get(edit.carrier))
       const first = kept?.sealedUnder ?? 0
-      const parts = first === 0 ? [] : await db.sealed.where("first").equals(first).toArray()
+      const parts = first === 0 ? [] : await db.tm_sealed.where("first").equals(first).toArray()
       return { edit, isKept: kept !== undefined, parts: reading.all(keptSealed, parts).map(editPart) }
     })
   )
 }
 
 const waitingEdits = async (db: WorkspaceDb, reading: Reading): Promise<ReadonlyArray<StoredEdit>> =>
-  reading.all(keptEdit, await db.edits.where("waiting").equals(1).toArray())
+  reading.all(keptEdit, await db.tm_edits.where("waiting").equals(1).toArray())
 
 export const lostEditsOf = async (db: WorkspaceDb, reading: Reading): Promise<ReadonlyArray<StoredEdit>> => {
   const edits = await waitingEdits(db, reading)
   const carriers = [...new Set(edits.map(({ carrier }) => carrier))]
-  const kept = new Set(await db.updates.where("localSeq").anyOf(carriers).primaryKeys())
+  const kept = new Set(await db.tm_updates.where("localSeq").anyOf(carriers).primaryKeys())
   return edits.filter(({ carrier }) => !kept.has(carrier))
 }
 
 export const rowEditsOf = async (db: WorkspaceDb, reading: Reading, row: RowRef): Promise<RowEdits> => {
   const key = rowKey(row)
   const [keys, newest] = await Promise.all([
-    db.edits.where("waitingRows").equals(key).primaryKeys(),
-    db.edits.where("rows").equals(key).last()
+    db.tm_edits.where("waitingRows").equals(key).primaryKeys(),
+    db.tm_edits.where("rows").equals(key).last()
   ])
   const waiting = keys.map((one) => LocalSeq.make(one))
   const last = reading.one(keptEdit, newest)

@@ -110,10 +110,10 @@ export const setAside = async (db: WorkspaceDb, { finds, missing }: Reading): Pr
     if (stored === undefined || !isDamaged(keptByTable[table], stored)) continue
     await own.delete(key)
     const damage = damageOf(table, key, stored, await docsNamed(db))
-    await db.quarantine.add(damageToRow(damage, await healAtOnce(db, damage, String(key))))
+    await db.tm_quarantine.add(damageToRow(damage, await healAtOnce(db, damage, String(key))))
     if (table !== "updates" && table !== "snapshots") continue
     // Where its doc cannot be told, no tally says what is there any more.
-    if (damage.doc === undefined) await db.tallies.clear()
+    if (damage.doc === undefined) await db.tm_tallies.clear()
     else await tallyAnew(db, damage.doc)
   }
   for (const doc of missing) await noteMissing(db, doc)
@@ -130,7 +130,7 @@ const noteMissing = async (db: WorkspaceDb, doc: DocId): Promise<void> => {
   const { count, isSnapshotMissing, kept, number } = missing
   const there = new Set(kept.numbers)
   // An edit that waits for a receipt is in an update of its own that is kept until there is one.
-  const waiting = await db.edits.where("waiting").equals(1).toArray()
+  const waiting = await db.tm_edits.where("waiting").equals(1).toArray()
   const unsent = new Set(
     new Reading()
       .all(keptEdit, waiting)
@@ -151,7 +151,7 @@ const noteMissing = async (db: WorkspaceDb, doc: DocId): Promise<void> => {
     ...others,
     ...(isSnapshotMissing ? [gone("snapshots", doc, false)] : [])
   ]
-  await db.quarantine.bulkAdd(damages.map((damage) => damageToRow(damage, undefined)))
+  await db.tm_quarantine.bulkAdd(damages.map((damage) => damageToRow(damage, undefined)))
   await noteDamaged(db, doc)
   await tallyAnew(db, doc)
 }
@@ -195,7 +195,7 @@ export const damageToRow = (damage: Damage, healed: string | undefined): NewQuar
 }
 
 export const quarantinedOf = async (db: WorkspaceDb): Promise<ReadonlyArray<Quarantined>> =>
-  (await db.quarantine.orderBy("id").toArray()).map((row) => {
+  (await db.tm_quarantine.orderBy("id").toArray()).map((row) => {
     const { bytes, doc, fields, healed, id, key, table, whole } = rowToQuarantine(row)
     return { id, table, key, doc, bytes, fields, isContentWhole: whole === 1, healed }
   })
@@ -208,17 +208,17 @@ const healAtOnce = async (
 ): Promise<string | undefined> => {
   switch (table) {
     case "meta": {
-      const copy = new Reading().one(keptCopy, await db.copies.get(key))
+      const copy = new Reading().one(keptCopy, await db.tm_copies.get(key))
       if (copy === undefined) {
         await restoreMissing(db)
         return (await hadCopy(db, key)) ? undefined : healedAtOnce.meta
       }
-      await db.meta.put(metaToRow("meta", key, copy.value))
+      await db.tm_meta.put(metaToRow("meta", key, copy.value))
       return healedAtOnce.meta
     }
     case "copies": {
-      const original = new Reading().one(keptMeta, await db.meta.get(key))
-      if (original !== undefined) await db.copies.put(metaToRow("copies", key, original.value))
+      const original = new Reading().one(keptMeta, await db.tm_meta.get(key))
+      if (original !== undefined) await db.tm_copies.put(metaToRow("copies", key, original.value))
       return healedAtOnce.copies
     }
     case "leases":
@@ -239,16 +239,16 @@ const healAtOnce = async (
 /** The doc is fetched again whole by whoever syncs next; where it cannot be told, everything is pulled again [CHECK-5]. */
 const noteDamaged = async (db: WorkspaceDb, doc: DocId | undefined): Promise<void> => {
   const key = historyKey("damaged", doc ?? unknownDoc)
-  await db.meta.put(metaToRow("meta", key, damagedNote))
-  await db.copies.put(metaToRow("copies", key, damagedNote))
+  await db.tm_meta.put(metaToRow("meta", key, damagedNote))
+  await db.tm_copies.put(metaToRow("copies", key, damagedNote))
   if (doc !== undefined) return
-  await db.meta.delete(metaKeys.cursor)
-  await db.copies.delete(metaKeys.cursor)
+  await db.tm_meta.delete(metaKeys.cursor)
+  await db.tm_copies.delete(metaKeys.cursor)
 }
 
 /** Every doc that any record names. */
 const docsNamed = async (db: WorkspaceDb): Promise<ReadonlySet<DocId>> => {
-  const leased = (await db.leases.orderBy("doc").uniqueKeys()).flatMap((key) => docOfKey(key) ?? [])
+  const leased = (await db.tm_leases.orderBy("doc").uniqueKeys()).flatMap((key) => docOfKey(key) ?? [])
   return new Set([...(await docsOf(db)), ...leased])
 }
 
@@ -258,13 +258,13 @@ const docsNamed = async (db: WorkspaceDb): Promise<ReadonlySet<DocId>> => {
  */
 const unsealBroken = async (db: WorkspaceDb, lost: number): Promise<ReadonlyArray<number>> => {
   const reading = new Reading()
-  const items = reading.all(keptSealed, await db.sealed.toArray())
+  const items = reading.all(keptSealed, await db.tm_sealed.toArray())
   const broken = items.filter(({ first, parts }) => first <= lost && lost < first + parts)
-  await db.sealed.bulkDelete(broken.map(({ deviceSeq }) => deviceSeq))
+  await db.tm_sealed.bulkDelete(broken.map(({ deviceSeq }) => deviceSeq))
   const firsts = new Set(items.filter((item) => !broken.includes(item)).map(({ first }) => Number(first)))
-  const waiting = reading.all(keptUpdate, await db.updates.orderBy("unacknowledged").toArray())
+  const waiting = reading.all(keptUpdate, await db.tm_updates.orderBy("unacknowledged").toArray())
   const uncovered = waiting.filter(({ sealedUnder }) => sealedUnder !== 0 && !firsts.has(sealedUnder))
-  await db.updates.bulkPut(uncovered.map(({ update }) => updateToRow(update, 0)))
+  await db.tm_updates.bulkPut(uncovered.map(({ update }) => updateToRow(update, 0)))
   await setAside(db, reading)
   return uncovered.map(({ sealedUnder }) => sealedUnder)
 }
@@ -276,7 +276,7 @@ const noteUncovered = async (db: WorkspaceDb): Promise<number> => {
     ...({ table: "sealed", key: String(first), doc: undefined, bytes: undefined } as const),
     ...{ fields: goneFields(true), isContentWhole: false }
   }))
-  await db.quarantine.bulkAdd(damages.map((damage) => damageToRow(damage, healedAtOnce.sealed)))
+  await db.tm_quarantine.bulkAdd(damages.map((damage) => damageToRow(damage, healedAtOnce.sealed)))
   return firsts.size
 }
 
@@ -286,23 +286,23 @@ const noDeviceSeq = 0
 /** Whether a value was ever stored under this key: one that never had a copy stands under a damaged key. */
 const hadCopy = async (db: WorkspaceDb, key: string): Promise<boolean> => {
   const isCopy = ({ key: found, table }: QuarantineRow) => table === "copies" && found === JSON.stringify(key)
-  return (await db.copies.get(key)) !== undefined || (await db.quarantine.filter(isCopy).count()) > 0
+  return (await db.tm_copies.get(key)) !== undefined || (await db.tm_quarantine.filter(isCopy).count()) > 0
 }
 
 /** Values that are there as copies only: the key of the value itself was damaged. */
 const restoreMissing = async (db: WorkspaceDb): Promise<void> => {
-  const there = new Set(await db.meta.toCollection().primaryKeys())
-  const missing = (await db.copies.toCollection().primaryKeys()).filter((key) => !there.has(key))
+  const there = new Set(await db.tm_meta.toCollection().primaryKeys())
+  const missing = (await db.tm_copies.toCollection().primaryKeys()).filter((key) => !there.has(key))
   if (missing.length === 0) return
-  const copies = new Reading().all(keptCopy, await db.copies.bulkGet(missing))
-  await db.meta.bulkPut(copies.map(({ key, value }) => metaToRow("meta", key, value)))
+  const copies = new Reading().all(keptCopy, await db.tm_copies.bulkGet(missing))
+  await db.tm_meta.bulkPut(copies.map(({ key, value }) => metaToRow("meta", key, value)))
 }
 
 /** Every doc with an update or a snapshot. */
 export const docsOf = async (db: WorkspaceDb): Promise<ReadonlyArray<DocId>> => {
   const [withUpdates, withSnapshots] = await Promise.all([
-    db.updates.orderBy("doc").uniqueKeys(),
-    db.snapshots.toCollection().primaryKeys()
+    db.tm_updates.orderBy("doc").uniqueKeys(),
+    db.tm_snapshots.toCollection().primaryKeys()
   ])
   return [...new Set([...withUpdates, ...withSnapshots].flatMap((key) => docOfKey(key) ?? []))]
 }
@@ -341,7 +341,7 @@ const vanishedFrom = async (db: WorkspaceDb, table: CheckedTable): Promise<numbe
   if (table === "sealed") return noteUncovered(db)
   if (table !== "snapshots") return 0
   const reading = new Reading()
-  for (const doc of await db.tallies.toCollection().primaryKeys()) {
+  for (const doc of await db.tm_tallies.toCollection().primaryKeys()) {
     const known = docOfKey(doc)
     if (known !== undefined && (await missingOf(db, known)) !== undefined) reading.missing.add(known)
   }

@@ -36,8 +36,8 @@ export const viewOf = async (db: WorkspaceDb, reading: Reading, request: WriteRe
     Promise.all(request.docs.map(({ doc, applied }) => tailOf(db, reading, doc, applied))),
     docs.length === 0 ? ([] as ReadonlyArray<Lease>) : leasesOf(db, reading, docs),
     metaOf(db, reading, request.meta),
-    deviceSeqs.length === 0 ? [] : db.sealed.bulkGet([...deviceSeqs]),
-    request.waits === true ? db.updates.where("unacknowledged").anyOf(docs).count() : 0,
+    deviceSeqs.length === 0 ? [] : db.tm_sealed.bulkGet([...deviceSeqs]),
+    request.waits === true ? db.tm_updates.where("unacknowledged").anyOf(docs).count() : 0,
     rowsOf(db, request.rows ?? [])
   ])
   const sealed = new Map(reading.all(keptSealed, items).map((item) => [item.deviceSeq, item]))
@@ -65,7 +65,7 @@ const leasesOf = async (
   reading: Reading,
   docs: ReadonlyArray<DocId>
 ): Promise<ReadonlyArray<Lease>> => {
-  const rows = await db.leases
+  const rows = await db.tm_leases
     .where("doc")
     .anyOf([...docs])
     .toArray()
@@ -75,7 +75,7 @@ const leasesOf = async (
 export const tailOf = async (db: WorkspaceDb, reading: Reading, doc: DocId, applied: LocalSeq): Promise<DocTail> => {
   // At once, though a snapshot makes some of the updates superfluous: there is rarely one that the caller has not read.
   const [row, rows] = await Promise.all([
-    db.snapshots.where("[doc+through]").between([doc, applied], [doc, Dexie.maxKey], false).first(),
+    db.tm_snapshots.where("[doc+through]").between([doc, applied], [doc, Dexie.maxKey], false).first(),
     updatesAfter(db, doc, applied).toArray()
   ])
   const snapshot = reading.one(keptSnapshot, row)
@@ -90,13 +90,13 @@ export const tailOf = async (db: WorkspaceDb, reading: Reading, doc: DocId, appl
 }
 
 const updatesAfter = (db: WorkspaceDb, doc: DocId, after: number) =>
-  db.updates.where("[doc+localSeq+size]").between([doc, after, Dexie.maxKey], [doc, Dexie.maxKey], false)
+  db.tm_updates.where("[doc+localSeq+size]").between([doc, after, Dexie.maxKey], [doc, Dexie.maxKey], false)
 
 export const tailSizeOf = async (
   db: WorkspaceDb,
   doc: DocId
 ): Promise<{ readonly count: number; readonly bytes: number }> => {
-  const [snapshotKey] = await db.snapshots
+  const [snapshotKey] = await db.tm_snapshots
     .where("[doc+through]")
     .between([doc, Dexie.minKey], [doc, Dexie.maxKey])
     .keys()
@@ -125,7 +125,7 @@ export const unsealedOf = async (
   except?: ReadonlySet<DocId>
 ): Promise<ReadonlyArray<StoredUpdate>> => {
   const { isEnd, taken } = makeTake<StoredUpdate>(makeFit({ count: Infinity, bytes: bytesMax }), except)
-  await db.updates
+  await db.tm_updates
     .where("unsealed")
     .equals(1)
     .until((row) => {
@@ -138,7 +138,7 @@ export const unsealedOf = async (
 
 /** Items in one state, ascending by DeviceSeq. */
 const itemsIn = (db: WorkspaceDb, state: number) =>
-  db.sealed.where("[state+deviceSeq]").between([state, Dexie.minKey], [state, Dexie.maxKey])
+  db.tm_sealed.where("[state+deviceSeq]").between([state, Dexie.minKey], [state, Dexie.maxKey])
 
 export const sealedOf = async (
   db: WorkspaceDb,
@@ -163,17 +163,17 @@ export const sealedNumbersOf = async (
   reading: Reading
 ): Promise<ReadonlyArray<Pick<SealedItem, "deviceSeq" | "seq">>> =>
   reading
-    .all(keptSealed, await db.sealed.orderBy("deviceSeq").toArray())
+    .all(keptSealed, await db.tm_sealed.orderBy("deviceSeq").toArray())
     .map(({ deviceSeq, seq }) => ({ deviceSeq, ...(seq === undefined ? {} : { seq }) }))
 
 export const countsOf = async (db: WorkspaceDb): Promise<OutboxCounts> => {
   const [unsealed, sealed, refused, heldRefused, heldTooNew, damaged] = await Promise.all([
-    db.updates.where("unsealed").equals(1).count(),
+    db.tm_updates.where("unsealed").equals(1).count(),
     itemsIn(db, sealedState.waiting).count(),
     itemsIn(db, sealedState.refused).count(),
-    db.held.where("kind").equals("refused").count(),
-    db.held.where("kind").equals("tooNew").count(),
-    db.quarantine.where("open").equals(1).count()
+    db.tm_held.where("kind").equals("refused").count(),
+    db.tm_held.where("kind").equals("tooNew").count(),
+    db.tm_quarantine.where("open").equals(1).count()
   ])
   return { unsealed, sealed, refused, heldRefused, heldTooNew, damaged }
 }
@@ -184,11 +184,11 @@ export const metaOf = async (
   keys: ReadonlyArray<string>
 ): Promise<ReadonlyMap<string, string>> => {
   if (keys.length === 0) return new Map()
-  const rows = await db.meta.bulkGet([...keys])
+  const rows = await db.tm_meta.bulkGet([...keys])
   const values = new Map(reading.all(keptMeta, rows).map(({ key, value }) => [key, value]))
   // A value whose key was damaged is found under its copy [CHECK-3].
   const missing = keys.filter((_, index) => rows[index] === undefined)
-  const copies = missing.length === 0 ? [] : reading.all(keptCopy, await db.copies.bulkGet(missing))
+  const copies = missing.length === 0 ? [] : reading.all(keptCopy, await db.tm_copies.bulkGet(missing))
   for (const { key, value } of copies) values.set(key, value)
   return values
 }
@@ -199,11 +199,11 @@ export const metaUnder = async (
   prefix: string
 ): Promise<ReadonlyArray<readonly [string, string]>> => {
   // All at once; a cursor would ask for each.
-  const under = async (table: typeof db.meta) => {
+  const under = async (table: typeof db.tm_meta) => {
     const rows = await table.where("key").startsWith(prefix).toArray()
     return rows.filter((row) => row.key !== incarnationKey)
   }
-  const [rows, copies] = await Promise.all([under(db.meta), under(db.copies)])
+  const [rows, copies] = await Promise.all([under(db.tm_meta), under(db.tm_copies)])
   const there = new Set(rows.map(({ key }) => key))
   const values = [
     ...reading.all(keptMeta, rows),

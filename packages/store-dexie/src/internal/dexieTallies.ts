@@ -21,16 +21,20 @@ export interface Kept {
 const sumOf = (numbers: ReadonlyArray<number>): number => numbers.reduce((sum, number) => sum + number, 0)
 
 /** The stored tally; undefined where there is none that can be believed. */
-const tallyOf = async (db: WorkspaceDb, doc: DocId): Promise<Tally | undefined> => rowToTally(await db.tallies.get(doc))
+const tallyOf = async (db: WorkspaceDb, doc: DocId): Promise<Tally | undefined> =>
+  rowToTally(await db.tm_tallies.get(doc))
 
 export const keptOf = async (db: WorkspaceDb, doc: DocId): Promise<Kept> => {
-  const [snapshot] = await db.snapshots.where("[doc+through]").between([doc, Dexie.minKey], [doc, Dexie.maxKey]).keys()
-  const numbers = await db.updates.where("doc").equals(doc).primaryKeys()
+  const [snapshot] = await db.tm_snapshots
+    .where("[doc+through]")
+    .between([doc, Dexie.minKey], [doc, Dexie.maxKey])
+    .keys()
+  const numbers = await db.tm_updates.where("doc").equals(doc).primaryKeys()
   return { numbers, through: Array.isArray(snapshot) ? Number(snapshot[1]) : 0 }
 }
 
 export const putTallies = async (db: WorkspaceDb, tallies: ReadonlyArray<Tally>): Promise<void> => {
-  await db.tallies.bulkPut(tallies.map((tally) => ({ ...tally, check: tallyCheck(tally) })))
+  await db.tm_tallies.bulkPut(tallies.map((tally) => ({ ...tally, check: tallyCheck(tally) })))
 }
 
 const putTally = (db: WorkspaceDb, tally: Tally): Promise<void> => putTallies(db, [tally])
