@@ -29,3 +29,19 @@ export const operationsIn = (update: Uint8Array): Result.Result<ReadonlyArray<Op
     return Result.fail(new UpdateUnreadable({ reason: loroReason(error) }))
   }
 }
+
+/** Whether these bytes carry, beside operations, what a doc of them shows: anything but a plain update of this Loro's does, or may. */
+export const isSnapshot = (update: Uint8Array): boolean => {
+  try {
+    const {
+      mode,
+      partialEndVersionVector: ends,
+      partialStartVersionVector: starts
+    } = decodeImportBlobMeta(update, false)
+    freeQuietly(ends)
+    freeQuietly(starts)
+    return mode !== "update"
+  } catch {
+    return true
+  }
+}

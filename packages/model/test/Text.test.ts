@@ -19,7 +19,7 @@ import {
   type TextPatch,
   type TextSplice
 } from "../src/index.ts"
-import { at, edits, keyedShard, Notes, opened, peer, rowsText, shard, written } from "./support/Notes.ts"
+import { at, edits, formsOf, keyedShard, Notes, opened, peer, rowsText, shard, written } from "./support/Notes.ts"
 
 const { tasks } = edits()
 const newTask = (body?: string) => tasks.insert({ title: "t", done: false, ...(body === undefined ? {} : { body }) })
@@ -336,7 +336,13 @@ const run = (script: ReadonlyArray<Edit>): void => {
   if (first === undefined) return
   for (const doc of docs) doc.importUpdates(sent.toReversed())
   const whole = bodyOf(first, task.id)
+  const forms = formsOf(first)
+  assert.deepStrictEqual(forms[2], forms[0])
+  const early = opened([start, ...sent.slice(0, sent.length / 2)])
+  assert.deepStrictEqual(formsOf(first, early.version()), formsOf(early))
+  early.free()
   for (const doc of docs) {
+    assert.deepStrictEqual(formsOf(doc), forms)
     assert.strictEqual(doc.version(), first.version())
     assert.strictEqual(bodyOf(doc, task.id), whole)
     assert.strictEqual(doc.allRows()[0]?.row?.["body"], whole)
@@ -413,7 +419,7 @@ describe("a long text", () => {
 })
 
 describe("texts of three devices", () => {
-  it("TEXT-1 EXP-1 AGAIN-3 converge, are exported, and are written again at their old places", () => {
+  it("TEXT-1 EXP-1 EXP-7 AGAIN-3 converge, are exported, and are written again at their old places", () => {
     fc.assert(fc.property(fc.array(edit, { minLength: 5, maxLength: 40 }), run), { numRuns: 60, seed: 20_261_121 })
     assert.isAbove(seen.rewritten, 50)
     assert.isAbove(seen.merged, 20)

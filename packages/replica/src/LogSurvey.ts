@@ -135,12 +135,13 @@ export const makeLogSurvey = Effect.fnUntraced(function* (
       // One that was refused is not among those a fresh doc holds, so it differs then.
       return yield* foldCheckpoint(logged, (updates) => open(doc, updates), itemBytesMax, compressedSize)
     }),
-    vouches: Effect.fnUntraced(function* (doc: DocId) {
+    vouches: Effect.fnUntraced(function* (doc: DocId, checkpoint: Uint8Array) {
       const tail = yield* store.tail(doc, LocalSeq.make(0))
       const bytes = tail.updates.map((update) => update.bytes)
       const opened = open(doc, bytes, tail.snapshot?.bytes)
       if (Result.isFailure(opened)) return undefined
-      const vouched = vouchesFor(scratches.get(doc)?.shard, opened.success, tail.updates)
+      const logged = scratches.get(doc)?.shard
+      const vouched = vouchesFor(checkpoint, logged, opened.success, tail.updates, (given) => open(doc, given))
       opened.success.free()
       return vouched
     }),

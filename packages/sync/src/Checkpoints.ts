@@ -28,7 +28,7 @@ import { Docs, type RemoteItem } from "./Docs.ts"
 import { readDoc } from "./internal/docReader.ts"
 import { withDeadline } from "./internal/failures.ts"
 import { makeLease } from "./internal/lease.ts"
-import { makeOpener } from "./internal/opener.ts"
+import { isStanding, makeOpener } from "./internal/opener.ts"
 import { allSent } from "./internal/allSent.ts"
 import { fencedWrite, readOwn, type OwnBatch, type Turn } from "./internal/turn.ts"
 import { LocalStore, type StoreFailed } from "./LocalStore.ts"
@@ -78,10 +78,10 @@ export const makeCheckpoints = Effect.fnUntraced(function* (
     Effect.map(withDeadline(remote.checkpoints.tail(doc)), (tail) => isOutgrown(tail, limits))
 
   /**
-   * Reads a doc's entries after `from` up to the cursor into a survey, storing nothing. Undefined where the log goes on beyond
-   * the cursor: it is too early then.
+   * Reads a doc's entries into a survey, storing nothing: all of them, or the checkpoint to be judged and what came after the place
+   * it stands for. Undefined where the log goes on beyond the cursor: it is too early then.
    */
-  const readInto = Effect.fnUntraced(function* (doc: DocId, from?: OpenCheckpoint["through"]) {
+  const readInto = Effect.fnUntraced(function* (doc: DocId, judged?: OpenCheckpoint) {
     const survey = yield* docs.survey
     const cursor = yield* knownCursor
     const opener = yield* makePageOpener([])
@@ -95,10 +95,11 @@ export const makeCheckpoints = Effect.fnUntraced(function* (
         const opened = yield* opener.open(entries)
         for (const { kind, seq } of opened.hold) held.set(seq, kind)
         for (const seq of opened.release) held.delete(seq)
-        items.push(...opened.items)
-        yield* survey.add(opened.items)
+        const given = opened.items.filter((item) => isStanding(item) || item.seq === judged?.seq)
+        items.push(...given)
+        yield* survey.add(given)
       }),
-      from
+      judged?.through
     )
     return head === cursor.seq ? { survey, cursor, items, held } : undefined
   })
@@ -147,21 +148,21 @@ export const makeCheckpoints = Effect.fnUntraced(function* (
   }, Effect.scoped)
 
   /** With the lease: builds the doc as a newcomer would, and compares. False where it is too early. */
-  const judge = Effect.fnUntraced(function* ({
-    doc,
-    seq,
-    through
-  }: OpenCheckpoint): Effect.fn.Return<boolean, CheckpointError, Scope.Scope> {
+  const judge = Effect.fnUntraced(function* (
+    open: OpenCheckpoint
+  ): Effect.fn.Return<boolean, CheckpointError, Scope.Scope> {
+    const { doc, seq, through } = open
     if (seq > (yield* knownCursor).seq) return false
-    const read = yield* readInto(doc, through)
+    const read = yield* readInto(doc, open)
     if (read === undefined) return false
     const { cursor, held, items, survey } = read
     if ([...held.values()].includes("tooNew")) return true
-    const stands = items.find((item) => item.seq === seq)?.checkpoint
+    const judged = items.find((item) => item.seq === seq)
+    const stands = judged?.checkpoint
     const mark = (yield* ownMeta).marks?.places.find((place) => place.seq === through)
     const isHonest =
       stands?.logId === cursor.logId && stands.seq === through && (mark === undefined || mark.chain === stands.chain)
-    const isSound = isHonest ? yield* survey.vouches(doc) : false
+    const isSound = judged !== undefined && isHonest ? yield* survey.vouches(doc, judged.bytes) : false
     // Who has holes in the doc, or is behind with it, cannot tell.
     if (isSound !== undefined) yield* withDeadline(remote.checkpoints.judge({ doc, seq, isSound }))
     return true

@@ -72,10 +72,11 @@ export interface Survey {
    */
   readonly checkpoint: (doc: DocId) => Effect.Effect<Uint8Array | undefined>
   /**
-   * Whether what was counted of a doc holds all that this device holds, but for what it has yet to send, and shows the same.
+   * Whether what was counted of a doc holds all that this device holds, but for what it has yet to send, and shows the same; and
+   * whether the checkpoint, which was counted too, is what this device would make of those operations.
    * Undefined where this device cannot tell: its own doc has holes, cannot be read, or is behind.
    */
-  readonly vouches: (doc: DocId) => Effect.Effect<boolean | undefined, StoreFailed>
+  readonly vouches: (doc: DocId, checkpoint: Uint8Array) => Effect.Effect<boolean | undefined, StoreFailed>
   /**
    * Builds every doc with own updates that have no Seq from the log and what others acknowledged, writes what the log does
    * not hold of them again under fresh operation ids, and puts that in the place of what was kept, doc by doc [CLONE-4].

@@ -21,7 +21,7 @@ import {
 } from "./HistoryKeys.ts"
 import { readDoc } from "./internal/docReader.ts"
 import { makeLease } from "./internal/lease.ts"
-import { makeOpener, type OpenedSlice } from "./internal/opener.ts"
+import { isStanding, makeOpener, type OpenedSlice } from "./internal/opener.ts"
 import { checkOwnEntries } from "./internal/ownEntries.ts"
 import { allSent } from "./internal/allSent.ts"
 import { nextSliceCount } from "./internal/sliceCount.ts"
@@ -110,8 +110,9 @@ export const makeHistory = Effect.fnUntraced(function* (
       Effect.gen(function* () {
         const opener = yield* makePageOpener(entries)
         const opened = yield* opener.open(entries)
-        if (survey !== undefined) yield* survey.add(opened.items)
-        const items = opened.items.filter(({ bytes }) => !stored.has(sealer.hash(bytes)))
+        const given = opened.items.filter(isStanding)
+        if (survey !== undefined) yield* survey.add(given)
+        const items = given.filter(({ bytes }) => !stored.has(sealer.hash(bytes)))
         yield* storeAgain({ ...opened, items })
       })
     )

@@ -280,6 +280,26 @@ describe("judging", () => {
       })
   )
 
+  it.effect("COMPACT-16 what only a checkpoint holds that stands in nowhere counts for neither judge nor maker", () =>
+    Effect.gen(function* () {
+      const other = entryOf({ device: deviceThree, deviceSeq: 2, text: "1 3:b", kind: entryKinds.checkpoint })
+      const judged = new ServerModel()
+      named(judged, "ac")
+      judged.append([other])
+      yield* running(judged)
+      yield* seconds(20)
+      assert.deepStrictEqual(
+        judged.verdicts.map(({ isSound }) => isSound),
+        [false]
+      )
+      const made = new ServerModel()
+      made.append([...theirs("a", "b", "c"), other])
+      yield* running(made, { isDue: true })
+      yield* seconds(10)
+      assert.strictEqual(textOf(made.stored[4]?.bytes ?? new Uint8Array()), "1 4:abc")
+    })
+  )
+
   it.effect("COMPACT-12 one that says of itself something else than its maker said to the server is unsound", () =>
     Effect.gen(function* () {
       const server = new ServerModel()

@@ -2,7 +2,7 @@
 import { Result, Schema } from "effect"
 import { Base64Url } from "effect/encoding"
 import { DocId } from "@tidemark/protocol"
-import { type MutationContext, mutations, PeerId, ShardDoc, Table, Workspace } from "../../src/index.ts"
+import { countersIn, type MutationContext, mutations, PeerId, ShardDoc, Table, Workspace } from "../../src/index.ts"
 
 export const Notes = Workspace.make("notes", {
   tables: {
@@ -71,3 +71,15 @@ export const written = (doc: ShardDoc, by: PeerId, ...changes: Parameters<ShardD
 /** The rows of a doc as one text, the same for equal rows in any order. */
 export const rowsText = (rows: ReturnType<ShardDoc["allRows"]>): string =>
   JSON.stringify(rows.map((change) => [change.table, change.id, change]).toSorted())
+
+/** What a doc exports that is made of an export of these operations, or all: an update, a snapshot, and the history in that. */
+export const formsOf = (doc: ShardDoc, version = doc.version()): ReadonlyArray<Uint8Array> => {
+  const spans = [...(countersIn(version) ?? [])].map(([by, end]) => ({ peer: by, start: 0, end }))
+  const made = opened([Result.getOrThrow(doc.exportSpans(spans))])
+  const update = Result.getOrThrow(made.exportSpans(spans))
+  const snapshot = Result.getOrThrow(made.exportSnapshot())
+  const read = opened([snapshot])
+  const history = Result.getOrThrow(read.exportSpans(spans))
+  for (const one of [made, read]) one.free()
+  return [update, snapshot, history]
+}

@@ -87,6 +87,13 @@ export const makeOpener = Effect.gen(function* () {
   })
 })
 
+/**
+ * Whether an item of a doc's page is what a newcomer is given: a checkpoint at its own place, beyond what it stands for, stands for
+ * nothing yet, and may hold what nothing else does [COMPACT-16].
+ */
+export const isStanding = ({ checkpoint, seq }: RemoteItem): boolean =>
+  checkpoint === undefined || seq <= checkpoint.seq
+
 const isPart = ({ bytes }: EntryToOpen): boolean => {
   const header = decodeHeader(bytes)
   return Result.isSuccess(header) && header.success.parts > 1

@@ -1,0 +1,86 @@
+/** Checkpoints by a maker that lies, before an honest judge. Rules: docs/spec/checkpoints.md. */
+import { assert, describe, it } from "@effect/vitest"
+import { Result } from "effect"
+import { DocId } from "@tidemark/protocol"
+import { PeerId, RecordId, ShardDoc } from "@tidemark/model"
+import { vouchesFor } from "../src/internal/checkpointDoc.ts"
+import { splicedSnapshot } from "./support/splicedSnapshot.ts"
+import { Notes } from "./support/tabs.ts"
+
+const doc = DocId.make(`${"D".repeat(21)}A`)
+const id = RecordId.make(`${doc}.${"a".repeat(12)}`)
+const author = PeerId.make("7")
+const open = (updates: ReadonlyArray<Uint8Array>) =>
+  Result.map(ShardDoc.open({ workspace: Notes, doc, updates }), ({ shard }) => shard)
+const docOf = (...updates: ReadonlyArray<Uint8Array>) => Result.getOrThrow(open(updates))
+
+/** A doc with one record that had these titles, one after another, all of one length. */
+const written = (...titles: ReadonlyArray<string>) => {
+  const shard = docOf()
+  const values = { title: "first", done: false }
+  Result.getOrThrow(shard.apply(author, [{ _tag: "Insert", table: "tasks", id, values }], 1))
+  for (const title of titles)
+    Result.getOrThrow(shard.apply(author, [{ _tag: "Update", table: "tasks", id, values: { title } }], 2))
+  return shard
+}
+const snapshotOf = (shard: ShardDoc) => Result.getOrThrow(docOf(updateOf(shard)).exportSnapshot())
+const updateOf = (shard: ShardDoc) =>
+  Result.getOrThrow(shard.exportSpans([{ peer: author, start: 0, end: shard.counterOf(author) }]))
+
+/** What the judge, who has `ours`, says of a checkpoint that nothing follows. */
+const judged = (checkpoint: Uint8Array, ours: ShardDoc) => {
+  const newcomer = docOf(checkpoint)
+  assert.isUndefined(newcomer.differenceFrom(ours), "by its counters and what a newcomer sees it is the same")
+  return vouchesFor(checkpoint, newcomer, ours, [], open)
+}
+
+describe("a forged checkpoint", () => {
+  it("COMPACT-16 is unsound where its snapshot shows one thing and its history another", () => {
+    const [honest, forger] = [written("true."), written("FALSE")]
+    const forged = splicedSnapshot({ history: snapshotOf(forger), state: snapshotOf(honest) })
+    const holder = docOf()
+    const mine = RecordId.make(`${doc}.${"b".repeat(12)}`)
+    const values = { title: "mine", done: false }
+    Result.getOrThrow(holder.apply(PeerId.make("9"), [{ _tag: "Insert", table: "tasks", id: mine, values }], 1))
+    holder.importUpdates([forged])
+    assert.strictEqual(holder.rowsOf([id])[0]?.row?.["title"], "FALSE", "what a device that has something would show")
+    assert.isFalse(judged(forged, honest))
+    assert.isTrue(judged(splicedSnapshot({ history: snapshotOf(honest), state: snapshotOf(honest) }), honest))
+  })
+
+  it("COMPACT-16 is unsound where it shows the same by other operations under the same ids, in either form", () => {
+    const [honest, forger] = [written("first", "abcde", "last."), written("first", "edcba", "last.")]
+    for (const formOf of [updateOf, snapshotOf]) {
+      assert.isFalse(judged(formOf(forger), honest))
+      assert.isTrue(judged(formOf(honest), honest))
+    }
+  })
+
+  it("COMPACT-16 is unsound where it holds back operations that wait for what follows it", () => {
+    const honest = written("abcde", "last.")
+    const end = honest.counterOf(author)
+    const [first, last] = [
+      [0, end - 1],
+      [end - 1, end]
+    ].map(([from = 0, to = 0]) => Result.getOrThrow(honest.exportSpans([{ peer: author, start: from, end: to }])))
+    if (first === undefined || last === undefined) return assert.fail("there are two")
+    assert.isTrue(docOf(last).isPending)
+    assert.isFalse(vouchesFor(last, docOf(last, first), honest, [], open))
+  })
+
+  it("COMPACT-16 an honest one is sound to who came by its operations in any other way", () => {
+    const honest = written("abcde", "second", "third")
+    const end = honest.counterOf(author)
+    const each = Array.from({ length: end }, (_, start) =>
+      Result.getOrThrow(honest.exportSpans([{ peer: author, start, end: start + 1 }]))
+    )
+    for (const formOf of [updateOf, snapshotOf]) {
+      const checkpoint = formOf(honest)
+      for (const way of [each, each.toReversed(), [snapshotOf(written()), ...each]])
+        assert.isTrue(judged(checkpoint, docOf(...way)))
+      // What came after it is in the log, and here.
+      const early = formOf(docOf(...each.slice(0, end - 1)))
+      assert.isTrue(vouchesFor(early, docOf(early, ...each.slice(end - 1)), honest, [], open))
+    }
+  })
+})
