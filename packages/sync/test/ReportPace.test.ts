@@ -38,6 +38,27 @@ describe("the pace of reports", () => {
     assert.deepStrictEqual(nextReportStep(pace, 20_400), { _tag: "Wait", millis: 39_600 })
   })
 
+  it("CURSOR-2 among more than twenty-five devices one that keeps moving is reported as seldom as it is asked about", () => {
+    const movedFor = (reports: number, millis: number) => {
+      let pace = paceAsked(beginPace(0, 0), 0, reports)
+      for (let at = 0; at <= millis; at += 500) pace = paceMoved(pace, at, 0)
+      return nextReportStep(pace, millis)._tag
+    }
+    const isReported = ([reports, millis]: readonly [number, number]) => movedFor(reports, millis) === "Report"
+    const cases = [
+      [25, 4_500],
+      [25, 5_000],
+      [100, 19_500],
+      [100, 20_000],
+      [1_000, 59_500]
+    ] as const
+    assert.deepStrictEqual(cases.map(isReported), [false, true, false, true, false])
+    // A rest is told after a second, however many there are, and five after the last report.
+    const rested = paceMoved(paceReported(paceMoved(paceAsked(beginPace(0, 0), 0, 1_000), 0, 0), 10, 10), 100, 0)
+    assert.deepStrictEqual(nextReportStep(rested, 5_009), { _tag: "Wait", millis: 1 })
+    assert.deepStrictEqual(nextReportStep(rested, 5_010), { _tag: "Report" })
+  })
+
   it("CURSOR-2 a move during a report is another one; without a move nothing is reported", () => {
     const pace = paceMoved(paceMoved(resting(0), 0, 0), 1_050, 0)
     assert.deepStrictEqual(nextReportStep(paceReported(pace, 1_000, 1_100), 6_099), { _tag: "Wait", millis: 1 })

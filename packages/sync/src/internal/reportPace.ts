@@ -1,7 +1,7 @@
 /**
  * When to report how far this device has come, and when to ask how far the others have. Pure.
  *
- * A cursor that rests is reported once; one that keeps moving every few seconds. News of others is asked for soon after a
+ * A cursor that rests is reported once; one that keeps moving every few seconds, less often among many devices. News of others is asked for soon after a
  * hint, never more often than every few seconds (less often where there are many), and now and then without one [CURSOR-2, CURSOR-3].
  */
 import {
@@ -98,8 +98,11 @@ export const nextReportStep = (pace: ReportPace, at: number): ReportStep => {
   return { _tag: "Wait", millis: Math.min(reportAt, askAt) - at }
 }
 
-const reportDue = ({ moved, reportedAt }: ReportPace): number => {
+const reportDue = (pace: ReportPace): number => {
+  const { moved, reportedAt } = pace
   if (moved === undefined) return Infinity
-  const soon = Math.min(moved.last + reportRestMillis, moved.first + reportMovingMillis)
+  // Nobody asks more often than that where this device knows as many as the others do.
+  const movingMillis = Math.max(reportMovingMillis, askRestMillis(pace))
+  const soon = Math.min(moved.last + reportRestMillis, moved.first + movingMillis)
   return Math.max(soon + moved.spread, reportedAt + reportMovingMillis)
 }
