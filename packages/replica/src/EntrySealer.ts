@@ -47,6 +47,9 @@ interface Part extends RawEntry {
   readonly opened: OpenedPart
 }
 
+/** So many entries are opened at once where the platform works on several. */
+const openingsMax = 16
+
 /** A roster that cannot be read is a roster to fetch again. */
 const rosterUnreadable = (failure: StoreFailed) => new Behind({ what: "roster", message: failure.message })
 
@@ -112,7 +115,9 @@ export const layer: Layer.Layer<Sealer, never, Membership | Primitives> = Layer.
           openedParts.set(part, opened)
           parts.push({ seq: part.seq, bytes: part.bytes, opened })
         }
-        const opened = yield* Effect.forEach(entries, ({ bytes }) => openOne(bytes), { concurrency: 16 })
+        // One alone, as nearly every live page has it, needs no fiber of its own.
+        const concurrency = Math.min(entries.length, openingsMax)
+        const opened = yield* Effect.forEach(entries, ({ bytes }) => openOne(bytes), { concurrency })
         const results: Array<Opened> = []
         for (const [index, entry] of entries.entries()) {
           const one = opened[index]

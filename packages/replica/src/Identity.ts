@@ -102,13 +102,14 @@ const required = <A>(decode: (text: string) => Option.Option<A>, key: string) =>
     return Option.isSome(value) ? value.value : yield* damaged(key)
   })
 
-const requiredIdentity = required(Schema.decodeOption(IdentityJson), replicaKeys.identity)
+/** The identity in meta values. Fails with `damaged` where there is none that can be read. */
+export const identityIn = required(Schema.decodeOption(IdentityJson), replicaKeys.identity)
 const requiredKeyring = required(Schema.decodeOption(KeyringJson), replicaKeys.keyring)
 
 /** Reads who this device is. Fails with `damaged` where the store is not an installed workspace. */
 export const readIdentity = Effect.fn("readIdentity")(function* () {
   const store = yield* LocalStore
-  return yield* requiredIdentity(yield* store.meta([replicaKeys.identity]))
+  return yield* identityIn(yield* store.meta([replicaKeys.identity]))
 })
 
 /** Reads the keyring. Fails with `damaged` where there is none that can be read. */

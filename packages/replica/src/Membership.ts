@@ -11,7 +11,7 @@ import { LocalStore, StoreFailed } from "@tidemark/sync"
 import {
   decodeStatementMeta,
   encodeStatementMeta,
-  readIdentity,
+  identityIn,
   readKeyring,
   replicaKeys,
   statementKey,
@@ -62,7 +62,14 @@ const makeMembership = Effect.fnUntraced(function* () {
   const store = yield* LocalStore
   const primitives = yield* Primitives
   const keyring = yield* readKeyring()
-  const identity = Effect.provideService(readIdentity(), LocalStore, store)
+  /** As it was read last: the same text is decoded once, since every push asks. */
+  let read: { readonly text: string; readonly identity: StoredIdentity } | undefined
+  const identity = Effect.gen(function* () {
+    const values = yield* store.meta([replicaKeys.identity])
+    const text = values.get(replicaKeys.identity) ?? ""
+    if (read?.text !== text) read = { text, identity: yield* identityIn(values) }
+    return read.identity
+  })
   const semaphore = yield* Semaphore.make(1)
   let known: RosterState | undefined
 

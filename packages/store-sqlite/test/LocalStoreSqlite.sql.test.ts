@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -191,6 +191,25 @@ describe("LocalStoreSqlite", () => {
     Effect.gen(function* () {
       const path = join(yield* temporaryFile, "no-such-folder", "x.sqlite")
       assert.strictEqual((yield* Effect.flip(LocalStoreSqlite.open({ path }))).reason, "disconnected")
+    })
+  )
+
+  it.effect("STORE-56 the log in front of the file grows to 32 MiB, is folded, and begins anew", () =>
+    Effect.gen(function* () {
+      const path = yield* temporaryFile
+      const { store } = yield* LocalStoreSqlite.open({ path })
+      const row = { text: "x".repeat(1_000_000) }
+      const megabytes: Array<number> = []
+      for (let edit = 0; edit < 60; edit++) {
+        yield* store.write({ docs: [], meta: [], relaxed: true }, () => ({
+          _tag: "Commit",
+          batch: { rows: [{ table: "papers", id: "one", row: { ...row, edit } }] },
+          value: undefined
+        }))
+        megabytes.push(statSync(`${path}-wal`).size / 1e6)
+      }
+      assert.isAbove(megabytes[25] ?? 0, 20)
+      assert.isBelow(megabytes.at(-1) ?? 0, 36)
     })
   )
 

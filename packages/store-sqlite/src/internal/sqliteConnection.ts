@@ -9,6 +9,12 @@ import { storeTables, storeVersion } from "./sqliteSchema.ts"
 /** How long a transaction waits for that of another connection, in milliseconds. */
 const busyMillisMax = 5_000
 
+/**
+ * Pages of the write-ahead log before it is folded into the file: 32 MiB. A long text's row is written anew with each edit, and is
+ * then copied once for hundreds of them; each fold has its fsyncs, and some commit waits for them [STORE-56].
+ */
+const walPagesMax = 8_000
+
 export type SqlRow = Readonly<Record<string, unknown>>
 
 /**
@@ -35,6 +41,7 @@ export class SqliteConnection {
     this.#database = new DatabaseSync(path, { timeout: busyMillisMax })
     try {
       this.#database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+      this.#database.exec(`PRAGMA wal_autocheckpoint = ${walPagesMax}`)
       if (pageCountMax !== undefined) this.#database.exec(`PRAGMA max_page_count = ${Math.trunc(pageCountMax)}`)
       this.transaction("IMMEDIATE", () => this.#prepareTables())
     } catch (error) {
