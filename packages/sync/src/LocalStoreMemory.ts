@@ -9,7 +9,7 @@ import { Effect, Layer, Queue, type Scope, Stream } from "effect"
 import { LocalSeq } from "@tidemark/protocol"
 import { takeFitting } from "./FitLimit.ts"
 import { copyHeld, copySealed, copyUpdate } from "./internal/storeCopies.ts"
-import { type Batch, LocalStore, StoreFailed } from "./LocalStore.ts"
+import { type Batch, LocalStore, StoreFailed, type WriteRequest } from "./LocalStore.ts"
 import { touchesOutbox } from "./OutboxTouch.ts"
 import { MemoryDisk } from "./MemoryDisk.ts"
 import { verifyStart } from "./Quarantine.ts"
@@ -19,9 +19,9 @@ export interface MemoryHooks {
   /** Before a read outside of a transaction. */
   readonly beforeRead?: Effect.Effect<void, StoreFailed>
   /** After `decide`, before the commit: a failure means that nothing of `batch` was written. */
-  readonly beforeCommit?: (batch: Batch) => Effect.Effect<void, StoreFailed>
+  readonly beforeCommit?: (batch: Batch, request: WriteRequest) => Effect.Effect<void, StoreFailed>
   /** After the commit: a failure hides an outcome that did happen, as a lost connection does. */
-  readonly afterCommit?: (batch: Batch) => Effect.Effect<void, StoreFailed>
+  readonly afterCommit?: (batch: Batch, request: WriteRequest) => Effect.Effect<void, StoreFailed>
 }
 
 /** Before the first update. */
@@ -62,12 +62,12 @@ export const open = Effect.fnUntraced(function* (
         if (decision._tag === "Abort") return { committed: false, value: decision.value, localSeqs: [] }
         const { batch, value } = decision
         disk.checkUnsafe(batch)
-        if (hooks.beforeCommit !== undefined) yield* hooks.beforeCommit(batch)
+        if (hooks.beforeCommit !== undefined) yield* hooks.beforeCommit(batch, request)
         yield* alive
         const localSeqs: ReadonlyArray<LocalSeq> = disk.apply(batch)
         // Received updates, too: whoever watches a disk has nothing else to watch.
         if (touchesOutbox(batch) || (batch.updates?.length ?? 0) > 0) for (const tell of disk.outboxListeners) tell()
-        if (hooks.afterCommit !== undefined) yield* hooks.afterCommit(batch)
+        if (hooks.afterCommit !== undefined) yield* hooks.afterCommit(batch, request)
         return { committed: true, value, localSeqs }
       })
     )

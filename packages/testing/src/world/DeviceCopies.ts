@@ -91,6 +91,7 @@ export class DeviceCopies {
       edits.accepted[index] = { ...accepted, edit: undefined, isExcused: !isStored || accepted.isExcused === true }
     }
     device.disk = disk.copy()
+    device.relaxed.cover()
     device.openTab()
   }
 }

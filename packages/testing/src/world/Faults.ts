@@ -4,6 +4,7 @@
 import { Exit } from "effect"
 import type { Role } from "@tidemark/protocol"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
+import type { SimulatedTab } from "./SimulatedTab.ts"
 import type { World } from "./World.ts"
 
 const deviceOf = (world: World): SimulatedDevice | undefined => world.random.pick(world.devices)
@@ -93,7 +94,6 @@ export const disturbNetwork = (world: World): void => {
 export const changeMembers = (world: World): void => {
   const { chronicle, random } = world
   const owner = random.pick(world.devices.filter(({ openTabs, role }) => role === "owner" && openTabs.length > 0))
-  const replica = owner?.openTabs[0]?.replica
   const tab = owner?.openTabs[0]
   const link = random.pick(world.links)
   if (link !== undefined && world.devices.length < world.deviceCount && random.chance(0.8)) {
@@ -102,32 +102,29 @@ export const changeMembers = (world: World): void => {
     device.openTab()
     return
   }
-  if (tab === undefined || replica === undefined) return
-  const founder = world.devices[0]?.line
-  const target = random.pick(
-    world.devices.slice(1).filter(({ id, line }) => id !== undefined && line !== owner?.line && line !== founder)
-  )
-  if (world.profile.revokes && target?.id !== undefined && random.chance(0.3)) {
-    chronicle.note(`${tab.name} revokes ${target.name}`)
-    chronicle.count("situation: owner revokes a device")
-    target.line.isTargeted = true
-    const { id } = target
-    tab.process.run(replica.revoke({ device: id }), (exit) => {
-      if (Exit.isSuccess(exit)) world.revoked.add(id)
-    })
-    return
-  }
+  if (tab?.replica === undefined) return
+  const kept = [owner?.line, world.devices[0]?.line]
+  const target = random.pick(world.devices.slice(1).filter(({ id, line }) => id !== undefined && !kept.includes(line)))
+  if (target !== undefined && world.profile.revokes && random.chance(0.4)) return void revoke(world, tab, target)
   if (world.links.length < 4 && !tab.isSharing)
     shareLink(world, tab, random.weighted<Role>({ owner: 2, editor: 4, reader: 2 }))
 }
 
+/** An owner's tab ends a device's access; false where that cannot be asked for. */
+export const revoke = (world: World, tab: SimulatedTab, target: SimulatedDevice): boolean => {
+  const { id } = target
+  if (tab.replica === undefined || id === undefined) return false
+  world.chronicle.note(`${tab.name} revokes ${target.name}`)
+  world.chronicle.count("situation: owner revokes a device")
+  target.line.isTargeted = true
+  tab.process.run(tab.replica.revoke({ device: id }), (exit) => {
+    if (Exit.isSuccess(exit)) world.revoked.add(id)
+  })
+  return true
+}
+
 /** Makes a link of a role; the World keeps it. `done` hears the end, good or bad. */
-export const shareLink = (
-  world: World,
-  tab: SimulatedDevice["tabs"][number],
-  role: Role,
-  done: () => void = () => undefined
-): void => {
+export const shareLink = (world: World, tab: SimulatedTab, role: Role, done: () => void = () => undefined): void => {
   const { replica } = tab
   if (replica === undefined) return
   world.chronicle.note(`${tab.name} shares as ${role}`)

@@ -9,6 +9,7 @@ import { hashOf } from "@tidemark/crypto"
 import { decodeHeader, decodePage, decodePush, type Hash, type Page, type Seq, unionVersion } from "@tidemark/protocol"
 import { type HistoryKind, historyPrefix } from "@tidemark/sync"
 import { isHeldByReadersAlone, missingOnServer } from "./MissingOnServer.ts"
+import { checkSent } from "./PowerCuts.ts"
 import { isMember, isOutWithGiver, rosterOnServer } from "./RosterOnDisk.ts"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { Witness } from "./SimulatedServerApi.ts"
@@ -33,6 +34,8 @@ export class Observer implements Witness {
   }
 
   sends(device: string, wire: WireRequest): void {
+    const sender = this.#world.devices.find(({ name }) => name === device)
+    if (sender !== undefined) checkSent(this.#world, sender, wire)
     if (wire.route !== "push") return
     for (const bytes of Result.getOrElse(decodePush(wire.frame), () => [])) {
       const header = Result.getOrUndefined(decodeHeader(bytes))

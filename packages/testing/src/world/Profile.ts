@@ -12,6 +12,7 @@ export interface StepWeights {
   readonly tab: number
   readonly network: number
   readonly crash: number
+  readonly power: number
   readonly store: number
   readonly server: number
   readonly member: number
@@ -50,6 +51,7 @@ export const drawProfile = (random: SeededRandom): Profile => {
       tab: rate(1.6),
       network: rate(0.8),
       crash: rate(0.6),
+      power: rate(0.8),
       store: rate(0.5),
       server: rate(0.3),
       member: 0.8,
@@ -60,10 +62,10 @@ export const drawProfile = (random: SeededRandom): Profile => {
     loss: rate(0.08),
     repeat: rate(0.05),
     waitMillisMax: random.pick([200, 5_000, 60_000, 3_600_000]) ?? 5_000,
-    hasLargeText: random.chance(0.03),
+    hasLargeText: random.chance(0.05),
     tabsMax: random.pick([2, 2, 2, 3, 6]) ?? 2,
     readersRebel: random.chance(0.6),
-    revokes: random.chance(0.4),
+    revokes: random.chance(0.5),
     tailCountMax: random.pick([1, 2, 4, 256]) ?? 2,
     steps: random.pick([300, 500, 800, 1_300]) ?? 500
   }

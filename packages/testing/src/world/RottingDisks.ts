@@ -23,8 +23,8 @@ export class RottingDisks {
   readonly #world: World
   readonly #random: SeededRandom
   readonly #rate: number
-  /** Disks that have lost a sealed item: its number was given, and only the next number still says so. */
-  readonly #lostNumbers = new WeakSet<MemoryDisk>()
+  /** Devices that have lost a sealed item: its number was given, and only the next number still says so. */
+  readonly #lostNumbers = new WeakSet<SimulatedDevice>()
 
   constructor(world: World, random: SeededRandom, mayBe: boolean) {
     this.#world = world
@@ -48,6 +48,8 @@ export class RottingDisks {
     if (device === undefined) return
     const isOff = this.#random.chance(0.4)
     if (isOff) device.crash([...device.tabs])
+    // What rots is on the medium, and so is everything that was written before it.
+    device.relaxed.cover()
     // Of a value only one, and of all values the same: what is stored once cannot come back.
     const values = this.#random.chance(0.5) ? "meta" : "copies"
     const isOfValues = isOff && this.#random.chance(0.6)
@@ -71,12 +73,13 @@ export class RottingDisks {
     }
   }
 
-  #spoil({ disk, name }: SimulatedDevice, values: "meta" | "copies"): void {
+  #spoil(device: SimulatedDevice, values: "meta" | "copies"): void {
+    const { disk, name } = device
     const keysByTable = heldTwice(disk)
     const table = this.#random.pick([...tables, values].filter((one) => keysByTable[one].length > 0))
     if (table === undefined) return
     const { chronicle } = this.#world
-    if (table === "sealed") this.#lostNumbers.add(disk)
+    if (table === "sealed") this.#lostNumbers.add(device)
     const isGone = ["updates", "snapshots", "sealed"].includes(table) && this.#random.chance(0.4)
     const key = JSON.stringify(this.#random.pick(keysByTable[table]))
     chronicle.note(`${table} ${key} of ${name} ${isGone ? "vanishes" : "rots"}`)
@@ -85,18 +88,19 @@ export class RottingDisks {
   }
 
   /** A number that is lost with the item that it was given to could be given again: no store can know. */
-  #mayLose(disk: MemoryDisk, key: string): boolean {
-    return key !== metaKeys.nextDeviceSeq || !this.#lostNumbers.has(disk)
+  #mayLose(device: SimulatedDevice, key: string): boolean {
+    return key !== metaKeys.nextDeviceSeq || !this.#lostNumbers.has(device)
   }
 
   /** A value and its copy at once. */
-  #loseValue({ disk, name, workspace }: SimulatedDevice): void {
+  #loseValue(device: SimulatedDevice): void {
+    const { disk, name, workspace } = device
     const { chronicle, server } = this.#world
     // Before the server knows the workspace its founder alone has the list of members.
     const isKnown = workspace !== undefined && server.storage.logOf(workspace) !== undefined
     const key = this.#random.pick(
       [...disk.meta.keys()].filter(
-        (one) => (isKnown && isOfMembers(one)) || (isEngines(one) && this.#mayLose(disk, one))
+        (one) => (isKnown && isOfMembers(one)) || (isEngines(one) && this.#mayLose(device, one))
       )
     )
     if (key === undefined) return

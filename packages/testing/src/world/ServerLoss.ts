@@ -53,7 +53,9 @@ export class ServerLoss {
     if (this.#copies.length === 0 || this.#lossCount >= lossCountMax || random.chance(0.45))
       return this.#copy(workspace)
     this.#lossCount += 1
-    return this.#lose(workspace, random.weighted<Loss>({ restore: 4, outgrow: 3, wipe: 2, replace: 2, swap: 2 }))
+    // Where there are two servers, one comes after the other.
+    const swap = this.#other === undefined ? 2 : 6
+    return this.#lose(workspace, random.weighted<Loss>({ restore: 4, outgrow: 3, wipe: 2, replace: 2, swap }))
   }
 
   /** What has to be looked at between two steps. */

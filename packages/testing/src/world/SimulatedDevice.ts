@@ -7,6 +7,7 @@ import { Cause, Effect, Exit, Schema } from "effect"
 import { Cursor, DeviceId, type Role, type WorkspaceId } from "@tidemark/protocol"
 import { type LocalStoreMemory, MemoryDisk, metaKeys, StoreFailed } from "@tidemark/sync"
 import { watchCommit } from "./CommitWatch.ts"
+import { RelaxedCommits } from "./RelaxedCommits.ts"
 import type { ClockError } from "./SimulatedClock.ts"
 import { SimulatedTab, type TabParts } from "./SimulatedTab.ts"
 import type { World } from "./World.ts"
@@ -27,8 +28,10 @@ export class SimulatedDevice {
   readonly link: string | undefined
   /** What its link gave it. */
   readonly role: Role
-  /** Another one after it went back in time. */
+  /** Another one after it went back in time, or lost its last relaxed commits. */
   disk: MemoryDisk
+  /** What a power cut may take of it. */
+  readonly relaxed: RelaxedCommits
   readonly tabs: Array<SimulatedTab> = []
   lockHolder: SimulatedTab | undefined
   workspace: WorkspaceId | undefined
@@ -55,6 +58,8 @@ export class SimulatedDevice {
     this.link = options.link
     this.role = options.role
     this.disk = copyOf?.disk.copy() ?? new MemoryDisk()
+    const isSqlite = world.random.fork(`store of ${options.name}`).chance(0.5)
+    this.relaxed = new RelaxedCommits(copyOf?.relaxed.kind ?? (isSqlite ? "sqlite" : "indexedDb"))
     this.line = copyOf?.line ?? { isTargeted: false }
     this.workspace = copyOf?.workspace
     this.hasRebelled = copyOf?.hasRebelled ?? false
@@ -176,13 +181,15 @@ export class SimulatedDevice {
     const pause = Effect.suspend(() => (tab.process.random.chance(0.3) ? Effect.yieldNow : Effect.void))
     return {
       beforeRead: Effect.andThen(pause, this.#failing("read", "disconnected")),
-      beforeCommit: () =>
+      beforeCommit: (_batch, request) =>
         pause.pipe(
           Effect.andThen(this.#failing("aborted", "aborted")),
           Effect.andThen(this.#failing("full", "full")),
-          Effect.andThen(pause)
+          Effect.andThen(pause),
+          Effect.tap(() => Effect.sync(() => this.relaxed.begins(this.disk, request)))
         ),
-      afterCommit: (batch) => {
+      afterCommit: (batch, request) => {
+        this.relaxed.committed(batch, request)
         watchCommit(tab, batch)
         return Effect.andThen(pause, this.#failing("unknown", "disconnected"))
       }

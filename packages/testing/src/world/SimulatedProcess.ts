@@ -62,9 +62,9 @@ export class SimulatedProcess {
     })
   }
 
-  /** One step. */
-  step(): void {
-    this.#scheduler.runOne()
+  /** One step; of at most so many operations where that is given. */
+  step(opsMax?: number): void {
+    this.#scheduler.runOne(opsMax)
   }
 
   /** Ends it where it stands. `cut` takes its store and its network away before anything of it runs again. */

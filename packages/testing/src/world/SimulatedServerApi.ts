@@ -59,7 +59,7 @@ export interface ApiOptions {
 const requestMillisMax = 60_000
 
 /** Frames a socket holds on its way before the server has to wait: few, so that readers are parked now and then. */
-const socketFramesMax = 3
+const socketFramesMax = 2
 
 const unreachable = () => new Unreachable({ message: "The server cannot be reached. Your edits are safe here." })
 

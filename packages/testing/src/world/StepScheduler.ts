@@ -47,9 +47,9 @@ export class StepScheduler implements Scheduler.Scheduler {
     this.#tasks.splice(index, 0, { run, priority })
   }
 
-  /** Runs the next task, if there is one. */
-  runOne(): void {
-    this.#opsBeforeYield = this.#random.pick(opBudgets) ?? 2_048
+  /** Runs the next task, if there is one; it gives way after `opsMax` operations where that is given. */
+  runOne(opsMax?: number): void {
+    this.#opsBeforeYield = opsMax ?? this.#random.pick(opBudgets) ?? 2_048
     this.#tasks.shift()?.run()
   }
 

@@ -33,7 +33,8 @@ export const deliverSomething = (world: World): boolean => {
 export const restartServer = (world: World): void => {
   const push = world.network.deliverable().find(({ label }) => label.startsWith("push"))
   if (push !== undefined && world.random.chance(0.7)) world.network.deliver(push)
-  for (let tasks = world.random.below(4); tasks > 0; tasks--) world.server.process.step()
+  // A commit takes a few tasks, and its answer some more.
+  for (let tasks = world.random.below(world.random.pick([4, 12]) ?? 4); tasks > 0; tasks--) world.server.process.step()
   world.settle()
   world.server.restart()
 }
@@ -63,7 +64,7 @@ const processesOf = ({
 
 /** A frozen tab finishes the transaction it is in, and takes no other step. */
 const canRun = (process: SimulatedProcess, device: SimulatedDevice | undefined): boolean => {
-  if (process.isDead || process.isIdle) return false
+  if (process.isDead || process.isIdle || device?.relaxed.isFailing === true) return false
   return !process.isFrozen || (device !== undefined && isInTransaction(device))
 }
 

@@ -10,6 +10,7 @@ import { layer as layerPrimitives } from "../SeededPrimitives.ts"
 import { SeededRandom } from "../SeededRandom.ts"
 import { assemble } from "./Assembly.ts"
 import { Chronicle } from "./Chronicle.ts"
+import { Crossing } from "./Crossing.ts"
 import { DeviceCopies } from "./DeviceCopies.ts"
 import { Edits } from "./Edit.ts"
 import { breakStore, changeMembers, crashSomething, disturbNetwork, disturbTabs, shareLink, thaw } from "./Faults.ts"
@@ -17,6 +18,7 @@ import { drawClockError, fillServer, jumpClock, lookAfter, makeRoom, setClocksRi
 import { makeMemoryStorage } from "./MemoryServerStorage.ts"
 import { Network } from "./Network.ts"
 import { Observer } from "./Observer.ts"
+import { failPower, settlePower } from "./PowerCuts.ts"
 import { drawProfile, healedProfile, type Profile, type StepWeights } from "./Profile.ts"
 import { RottingDisks } from "./RottingDisks.ts"
 import type { Sabotage } from "./Sabotage.ts"
@@ -76,6 +78,7 @@ export class World {
   readonly loss: ServerLoss
   readonly copies: DeviceCopies
   readonly rot: RottingDisks
+  readonly crossing: Crossing
   profile: Profile
   readonly #observer: Observer
   #later: Array<() => void> = []
@@ -87,6 +90,7 @@ export class World {
     this.sabotage = sabotage
     this.copies = new DeviceCopies(this, this.random.fork("copies"))
     this.rot = new RottingDisks(this, this.random.fork("rot"), sabotage === undefined && !this.copies.isOn)
+    this.crossing = new Crossing(this, this.random.fork("crossing"))
     // Where disks are copied or rot, the server forgets nothing.
     const loss = sabotage?.lossWeight ?? (this.copies.isOn || this.rot.isOn ? 0 : profile.weights.loss)
     this.profile = { ...profile, weights: { ...profile.weights, loss } }
@@ -124,6 +128,7 @@ export class World {
       this.network.heal(device.name)
       device.storeFault = undefined
       device.isStoreFull = false
+      device.relaxed.failsAt = undefined
       thaw(this, device)
       // Some are restarted; the others have to find their way back by themselves.
       const mayStay = this.random.chance(0.5) && device.tabs.length > 0
@@ -238,12 +243,9 @@ export class World {
 
   #step(): void {
     const { random } = this
-    if (this.copies.isDue()) {
-      this.copies.happen()
-      return this.settle()
-    }
-    if (this.rot.isDue()) {
-      this.rot.happen()
+    const rare = [this.copies, this.rot, this.crossing].find((one) => one.isDue())
+    if (rare !== undefined) {
+      rare.happen()
       return this.settle()
     }
     lookAfter(this)
@@ -267,6 +269,9 @@ export class World {
       case "crash":
         crashSomething(this)
         return this.settle()
+      case "power":
+        failPower(this)
+        return this.settle()
       case "store":
         return breakStore(this)
       case "server":
@@ -285,6 +290,7 @@ export class World {
   /** What had to wait until the task was over, and what must be so between two tasks. */
   settle(): void {
     while (this.#later.length > 0) for (const run of this.#later.splice(0)) run()
+    settlePower(this)
     for (const process of this.#graves) while (!process.isIdle) process.step()
     this.loss.settle()
     this.#observer.checkStatus()
