@@ -46,6 +46,13 @@ describe("control arms", () => {
     assert.isAbove(violations("earlyReceipt"), 0)
   })
 
+  it("WORLD-8, WORLD-18 a store that commits everything relaxed is caught losing edits, and telling others what a power cut takes", () => {
+    const { count, violations } = sabotaged("relaxEverything")
+    assert.isAbove(count("fault: power cut"), 0)
+    assert.isAbove(violations("lost"), 0)
+    assert.isAbove(violations("broken"), 0)
+  })
+
   it("WORLD-8 an engine that says it is synced whatever waits is caught", () => {
     const { violations } = sabotaged("hidePending")
     assert.isAbove(violations("falseStatus"), 0)

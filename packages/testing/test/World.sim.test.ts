@@ -13,7 +13,7 @@ const reports: Array<Report> = []
 
 describe("Worlds", () => {
   for (const seed of seeds) {
-    it(`WORLD-4, WORLD-5, WORLD-6, WORLD-7, WORLD-10, WORLD-11, WORLD-12, WORLD-14, WORLD-15, WORLD-16, WORLD-17 seed ${seed} ends with nothing lost, nothing diverged, no early receipt, no false status`, () => {
+    it(`WORLD-4, WORLD-5, WORLD-6, WORLD-7, WORLD-10, WORLD-11, WORLD-12, WORLD-14, WORLD-15, WORLD-16, WORLD-17, WORLD-18 seed ${seed} ends with nothing lost, nothing diverged, no early receipt, no false status`, () => {
       const report = simulate({ seed, steps })
       reports.push(report)
       assert.deepStrictEqual(said(report), [])

@@ -9,6 +9,7 @@ import { auditPlaces, auditReceipts } from "./ReceiptAudit.ts"
 import type { MemoryDisk } from "@tidemark/sync"
 import { docsOnDisk, type DocSources, readLog } from "./LogReader.ts"
 import { isHeldByNoMember, isHeldByReadersAlone } from "./MissingOnServer.ts"
+import { auditTaken } from "./PowerCuts.ts"
 import { isMember, isOutWithGiver, rosterOnDisk } from "./RosterOnDisk.ts"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { World } from "./World.ts"
@@ -33,6 +34,7 @@ export const audit = (world: World): void => {
     }
   }
   auditMembers(world, members, log.roster)
+  auditTaken(world, log.docs, members)
   const accept = (name: string, waiting: ReadonlyArray<DocId>) => {
     for (const doc of waiting) {
       if (isHeldByNoMember(world, members, log.docs, doc)) {

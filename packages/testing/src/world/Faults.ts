@@ -105,22 +105,21 @@ export const changeMembers = (world: World): void => {
   if (tab?.replica === undefined) return
   const kept = [owner?.line, world.devices[0]?.line]
   const target = random.pick(world.devices.slice(1).filter(({ id, line }) => id !== undefined && !kept.includes(line)))
-  if (target !== undefined && world.profile.revokes && random.chance(0.4)) return void revoke(world, tab, target)
+  if (target !== undefined && world.profile.revokes && random.chance(0.4)) return revoke(world, tab, target)
   if (world.links.length < 4 && !tab.isSharing)
     shareLink(world, tab, random.weighted<Role>({ owner: 2, editor: 4, reader: 2 }))
 }
 
-/** An owner's tab ends a device's access; false where that cannot be asked for. */
-export const revoke = (world: World, tab: SimulatedTab, target: SimulatedDevice): boolean => {
+/** An owner's tab ends a device's access. */
+export const revoke = (world: World, tab: SimulatedTab, target: SimulatedDevice): void => {
   const { id } = target
-  if (tab.replica === undefined || id === undefined) return false
+  if (tab.replica === undefined || id === undefined) return
   world.chronicle.note(`${tab.name} revokes ${target.name}`)
   world.chronicle.count("situation: owner revokes a device")
   target.line.isTargeted = true
   tab.process.run(tab.replica.revoke({ device: id }), (exit) => {
     if (Exit.isSuccess(exit)) world.revoked.add(id)
   })
-  return true
 }
 
 /** Makes a link of a role; the World keeps it. `done` hears the end, good or bad. */

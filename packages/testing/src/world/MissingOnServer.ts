@@ -11,19 +11,39 @@ import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { World } from "./World.ts"
 import { worldSchema } from "./WorldSchema.ts"
 
-/** The first thing that is missing, in words; undefined where the log holds everything. */
-export const missingOnServer = (world: World, device: SimulatedDevice): string | undefined => {
+/** Operations of one peer in a doc, from where the log ends up to `end`, without it. */
+export interface MissingOperations {
+  readonly doc: DocId
+  readonly peer: PeerId
+  readonly from: number
+  readonly end: number
+}
+
+/** What a device holds and the server's log lacks. */
+export const missingOperations = (world: World, device: SimulatedDevice): ReadonlyArray<MissingOperations> => {
   const log = readLog(world, device)
-  for (const [doc, source] of docsOnDisk(device.disk)) {
+  return [...docsOnDisk(device.disk)].flatMap(([doc, source]) => {
     const held = versionOf(doc, source)
-    if (held === undefined) continue
     const there = log?.docs.get(doc)
     const known = there === undefined ? undefined : versionOf(doc, there)
-    for (const [peer, end] of beyond(held, known)) {
-      return `operations ${known?.get(peer) ?? 0} to ${end} of peer ${peer} in doc ${doc}`
-    }
-  }
-  return undefined
+    return held === undefined
+      ? []
+      : beyond(held, known).map(([peer, end]) => ({ doc, peer, from: known?.get(peer) ?? 0, end }))
+  })
+}
+
+/** The first thing that is missing, in words; undefined where the log holds everything. */
+export const missingOnServer = (world: World, device: SimulatedDevice): string | undefined => {
+  const [first] = missingOperations(world, device)
+  return first === undefined
+    ? undefined
+    : `operations ${first.from} to ${first.end} of peer ${first.peer} in doc ${first.doc}`
+}
+
+/** Whether what was missing is in these docs now. */
+export const isHeldIn = (docs: DocSources, { doc, end, peer }: MissingOperations): boolean => {
+  const source = docs.get(doc)
+  return source !== undefined && (versionOf(doc, source)?.get(peer) ?? 0) >= end
 }
 
 /**

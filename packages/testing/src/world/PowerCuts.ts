@@ -6,6 +6,8 @@
 import { Option, Result, Schema } from "effect"
 import { Cursor, decodeHeader, decodePush, DeviceSeq } from "@tidemark/protocol"
 import { type MemoryDisk, metaKeys } from "@tidemark/sync"
+import { docsOnDisk, type DocSources } from "./LogReader.ts"
+import { isHeldIn, missingOperations } from "./MissingOnServer.ts"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import { decodeRequest, type WireRequest } from "./Wire.ts"
 import type { World } from "./World.ts"
@@ -37,8 +39,12 @@ const cutPower = (world: World, device: SimulatedDevice): void => {
   device.crash([...device.tabs])
   const before = device.disk
   const [most, left] = [device.relaxed.count, device.relaxed.cut(before, random)]
-  device.disk = left
-  if (left !== before) meetLosses(world, device, before, most)
+  if (left !== before) {
+    const missing = world.server.epoch > 0 ? missingOperations(world, device) : []
+    device.disk = left
+    device.taken.push(...missing.filter((one) => !isHeldIn(docsOnDisk(left), one)))
+    meetLosses(world, device, before, most)
+  }
   world.restarted(device)
   if (random.chance(0.7)) device.openTab()
 }
@@ -53,6 +59,26 @@ const meetLosses = ({ chronicle }: World, { disk, name }: SimulatedDevice, befor
     [...disk.sealed.keys()].some((deviceSeq) => !before.sealed.has(deviceSeq))
   )
   meet("a slice of the log", stood?.seq !== stands?.seq)
+}
+
+/**
+ * What a power cut took that the server had forgotten, too: nobody but its author may have it now, and then only one who is out
+ * (decision 18). Everybody else has given it back.
+ */
+export const auditTaken = (world: World, log: DocSources, members: ReadonlyArray<SimulatedDevice>): void => {
+  for (const { name, taken } of world.devices) {
+    for (const one of taken) {
+      if (isHeldIn(log, one)) continue
+      const others = world.devices.filter((device) => !members.includes(device))
+      if (others.some(({ disk }) => isHeldIn(docsOnDisk(disk), one))) {
+        world.chronicle.count("situation: power cut took what a revoked device alone has besides")
+      } else
+        world.chronicle.violate(
+          "lost",
+          `operations up to ${one.end} of peer ${one.peer} went with the power of ${name}`
+        )
+    }
+  }
 }
 
 /** Looks at what a device sends: a power cut must not take it back behind what others have from it. */

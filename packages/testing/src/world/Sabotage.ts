@@ -139,6 +139,11 @@ const hidePending: Sabotage = {
   })
 }
 
+/** A store that calls every commit relaxed: a power cut takes edits, and what others were told of. */
+const relaxEverything: Sabotage = {
+  store: (store) => ({ ...store, write: (request, decide) => store.write({ ...request, relaxed: true }, decide) })
+}
+
 /** Makes a store whose commits are changed on their way. */
 const changingBatches =
   (change: (batch: Batch) => Batch): NonNullable<Sabotage["store"]> =>
@@ -195,6 +200,7 @@ export const sabotages = {
   skipRows,
   loseCommits,
   misplaceReceipts,
-  hidePending
+  hidePending,
+  relaxEverything
 } as const
 export type SabotageName = keyof typeof sabotages

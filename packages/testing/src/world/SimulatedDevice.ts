@@ -7,6 +7,7 @@ import { Cause, Effect, Exit, Schema } from "effect"
 import { Cursor, DeviceId, type Role, type WorkspaceId } from "@tidemark/protocol"
 import { type LocalStoreMemory, MemoryDisk, metaKeys, StoreFailed } from "@tidemark/sync"
 import { watchCommit } from "./CommitWatch.ts"
+import type { MissingOperations } from "./MissingOnServer.ts"
 import { RelaxedCommits } from "./RelaxedCommits.ts"
 import type { ClockError } from "./SimulatedClock.ts"
 import { SimulatedTab, type TabParts } from "./SimulatedTab.ts"
@@ -32,6 +33,8 @@ export class SimulatedDevice {
   disk: MemoryDisk
   /** What a power cut may take of it. */
   readonly relaxed: RelaxedCommits
+  /** What power cuts took that the server's log lacked as well. */
+  readonly taken: Array<MissingOperations> = []
   readonly tabs: Array<SimulatedTab> = []
   lockHolder: SimulatedTab | undefined
   workspace: WorkspaceId | undefined

@@ -44,16 +44,21 @@ export const editSomething = (world: World, tab: SimulatedTab): void => {
 }
 
 /** A text that is too long for one entry, once. */
-export const editLarge = (world: World, tab: SimulatedTab): void => {
+export const editLarge = (world: World, tab: SimulatedTab): void =>
+  insertTask(world, tab, Buffer.from(world.random.bytes(largeTextBytes)).toString("base64"))
+
+/** A new task of somebody who may write. */
+export const insertTask = (world: World, tab: SimulatedTab, title: string): void => {
   const { device, replica } = tab
   if (replica === undefined || device.role === "reader") return
   const mark = world.edits.newMark()
-  const text = Buffer.from(world.random.bytes(largeTextBytes)).toString("base64")
-  world.chronicle.note(`${tab.name} writes a large text ${mark}`)
+  world.chronicle.note(`${tab.name} writes a task ${mark} of ${title.length} characters`)
   world.chronicle.count("operations")
-  const values = { title: text, done: false, marks: [mark] }
+  const values = { title, done: false, marks: [mark] }
   const planned: Planned = { table: "tasks", mark, change: { _tag: "Insert", table: "tasks", values } }
+  tab.pendingChanges += 1
   tab.process.run(replica.change([planned.change]), (exit) => {
+    tab.pendingChanges -= 1
     if (Exit.isSuccess(exit)) accept(world, device, [planned], exit.value)
   })
 }

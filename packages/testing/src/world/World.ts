@@ -9,6 +9,8 @@ import type { DeviceId, Role } from "@tidemark/protocol"
 import { layer as layerPrimitives } from "../SeededPrimitives.ts"
 import { SeededRandom } from "../SeededRandom.ts"
 import { assemble } from "./Assembly.ts"
+import { AuthorPutOut } from "./AuthorPutOut.ts"
+import type { CalmScene } from "./CalmScene.ts"
 import { Chronicle } from "./Chronicle.ts"
 import { Crossing } from "./Crossing.ts"
 import { DeviceCopies } from "./DeviceCopies.ts"
@@ -78,7 +80,7 @@ export class World {
   readonly loss: ServerLoss
   readonly copies: DeviceCopies
   readonly rot: RottingDisks
-  readonly crossing: Crossing
+  readonly scenes: ReadonlyArray<CalmScene>
   profile: Profile
   readonly #observer: Observer
   #later: Array<() => void> = []
@@ -90,7 +92,6 @@ export class World {
     this.sabotage = sabotage
     this.copies = new DeviceCopies(this, this.random.fork("copies"))
     this.rot = new RottingDisks(this, this.random.fork("rot"), sabotage === undefined && !this.copies.isOn)
-    this.crossing = new Crossing(this, this.random.fork("crossing"))
     // Where disks are copied or rot, the server forgets nothing.
     const loss = sabotage?.lossWeight ?? (this.copies.isOn || this.rot.isOn ? 0 : profile.weights.loss)
     this.profile = { ...profile, weights: { ...profile.weights, loss } }
@@ -108,6 +109,10 @@ export class World {
       lie: sabotage?.lie?.(kept, random.fork("lies"))
     })
     this.loss = new ServerLoss(this)
+    this.scenes = [
+      new Crossing(this, this.random.fork("crossing")),
+      new AuthorPutOut(this, this.random.fork("author put out"), loss > 0)
+    ]
     this.addDevice(undefined, "owner").openTab()
   }
 
@@ -243,7 +248,7 @@ export class World {
 
   #step(): void {
     const { random } = this
-    const rare = [this.copies, this.rot, this.crossing].find((one) => one.isDue())
+    const rare = [this.copies, this.rot, ...this.scenes].find((one) => one.isDue())
     if (rare !== undefined) {
       rare.happen()
       return this.settle()
