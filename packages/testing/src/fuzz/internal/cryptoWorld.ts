@@ -18,6 +18,7 @@ import {
   makeGrant,
   makeKeyring,
   makeRevoke,
+  missingFrom,
   Primitives,
   publicKeysOf,
   type RosterState
@@ -29,6 +30,7 @@ import {
   type EnvelopeHeader,
   type KeyId,
   statementContext,
+  unionVersion,
   type WorkspaceId
 } from "@tidemark/protocol"
 import * as SeededPrimitives from "../../SeededPrimitives.ts"
@@ -61,7 +63,15 @@ export interface CryptoWorld {
   readonly editor: Signer
   readonly roster: RosterState
   /** found, grant, admit, grant, revoke, with who signed each. */
-  readonly statements: ReadonlyArray<{ readonly bytes: Uint8Array; readonly signer: DeviceSecret }>
+  readonly statements: ReadonlyArray<SignedStatement>
+  /** The same, and behind it another way it went after the first grant, with the union of both. */
+  readonly united: ReadonlyArray<SignedStatement>
+}
+
+/** A statement, and who signed it: nobody signs a union. */
+export interface SignedStatement {
+  readonly bytes: Uint8Array
+  readonly signer: DeviceSecret | undefined
 }
 
 const makeSigner = Effect.gen(function* () {
@@ -76,7 +86,7 @@ const makeWorld = Effect.fnUntraced(function* (random: SeededRandom) {
   const grantOf = (role: "editor" | "reader", uses: number) =>
     makeGrant({ state, secret: owner.secret, by: owner.device, keyring, role, expiresAt: at + 1_000, uses, at })
   const granted = yield* grantOf("editor", 3)
-  state = (yield* appendStatement(state, granted.bytes)).state
+  const beforeTheWaysPart = (state = (yield* appendStatement(state, granted.bytes)).state)
   const { grant, linkSecret } = granted
   const admit = yield* makeAdmit({ state, grant, linkSecret, device: editor.secret, keyring, at })
   state = (yield* appendStatement(state, admit)).state
@@ -87,6 +97,20 @@ const makeWorld = Effect.fnUntraced(function* (random: SeededRandom) {
     ...{ state, secret: owner.secret, by, target: { grant: second.grant }, seen: cursorOf(random), at }
   })
   const link = yield* linkKeysOf(linkSecret)
+  const other = yield* makeAdmit({
+    ...{ state: beforeTheWaysPart, grant, linkSecret, device: (yield* makeSigner).secret, keyring, at }
+  })
+  const statements = [
+    { bytes: found, signer: owner.secret },
+    { bytes: granted.bytes, signer: owner.secret },
+    { bytes: admit, signer: link.secret },
+    { bytes: second.bytes, signer: owner.secret },
+    { bytes: revoke, signer: owner.secret }
+  ]
+  const missing = missingFrom(
+    statements.map(({ bytes }) => bytes),
+    [found, granted.bytes, other]
+  )
   const world: CryptoWorld = {
     workspace: state.workspace,
     keyring,
@@ -95,12 +119,10 @@ const makeWorld = Effect.fnUntraced(function* (random: SeededRandom) {
     owner,
     editor,
     roster: beforeRevocation,
-    statements: [
-      { bytes: found, signer: owner.secret },
-      { bytes: granted.bytes, signer: owner.secret },
-      { bytes: admit, signer: link.secret },
-      { bytes: second.bytes, signer: owner.secret },
-      { bytes: revoke, signer: owner.secret }
+    statements,
+    united: [
+      ...statements,
+      ...missing.map((bytes) => ({ bytes, signer: bytes[0] === unionVersion ? undefined : link.secret }))
     ]
   }
   return world

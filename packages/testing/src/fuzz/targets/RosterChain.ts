@@ -1,6 +1,6 @@
 /**
  * Fuzzes folding a roster and opening the keys in it: statements changed on the way, and statements that say hostile
- * things under a valid signature. An input is a roster frame.
+ * things under a valid signature; lists that went two ways and were united among them. An input is a roster frame.
  */
 import { Effect, ManagedRuntime, Result } from "effect"
 import { foldRoster, Primitives, unwrapKeyring } from "@tidemark/crypto"
@@ -8,7 +8,7 @@ import { decodeRosterPage, encodeRosterPage, RosterNumber } from "@tidemark/prot
 import type { FuzzTarget } from "../FuzzTarget.ts"
 import { mutateBytes } from "../MutateBytes.ts"
 import { mutateJson } from "../MutateJson.ts"
-import { type CryptoWorld, cryptoWorld, runCryptoWith, signStatement } from "../internal/cryptoWorld.ts"
+import { cryptoWorld, runCryptoWith, type SignedStatement, signStatement } from "../internal/cryptoWorld.ts"
 import type { SeededRandom } from "../../SeededRandom.ts"
 
 const megabyte = 1_048_576
@@ -24,7 +24,8 @@ const oddKeys = [
 ]
 
 /** The statement with its body changed, or one of its keys an odd one, and a valid signature. */
-const lying = (random: SeededRandom, { bytes, signer }: CryptoWorld["statements"][number]): Uint8Array => {
+const lying = (random: SeededRandom, { bytes, signer }: SignedStatement): Uint8Array => {
+  if (signer === undefined) return mutateBytes(random, bytes, 1)
   const text = Buffer.from(bytes.subarray(1, -64)).toString("utf8")
   const keys = [...text.matchAll(/"(?:signing|agreement)":"([^"]{43})"/g)].map((match) => match[1] ?? "")
   const key = random.pick(keys)
@@ -55,10 +56,11 @@ export const rosterChain: FuzzTarget = {
 
     return {
       input: (one) => {
-        const count = one.between(1, world.statements.length)
+        const list = one.chance(0.5) ? world.united : world.statements
+        const count = one.between(1, list.length)
         const target = one.below(count)
         const kind = one.weighted({ lying: 6, changed: 2, order: 1, whole: 0.3 })
-        const statements = world.statements.slice(0, count).map((statement, index) => {
+        const statements = list.slice(0, count).map((statement, index) => {
           if (index !== target || kind === "whole" || kind === "order") return statement.bytes
           return kind === "lying" ? lying(one, statement) : mutateBytes(one, statement.bytes, one.between(1, 3))
         })
