@@ -37,13 +37,6 @@ export const chainStart = (logId: LogId): Hash => hashOf(joinBytes(utf8(chainCon
 export const chainNext = (chain: Hash, entryHash: Hash): Hash =>
   hashOf(joinBytes(idToBytes(chain), idToBytes(entryHash)))
 
-/** The chain after several more entries, given in the order of their Seqs. */
-export const chainThrough = (chain: Hash, entryHashes: Iterable<Hash>): Hash => {
-  let last = chain
-  for (const entryHash of entryHashes) last = chainNext(last, entryHash)
-  return last
-}
-
 const idOfKey = (context: string, signing: PublicKey): string =>
   bytesToId(sha256(joinBytes(utf8(context), publicKeyToBytes(signing))).subarray(0, idBytes))
 

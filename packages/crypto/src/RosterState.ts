@@ -42,3 +42,9 @@ export interface RosterState {
   /** The number of the first such statement. */
   readonly tooNewAt?: RosterNumber
 }
+
+/** The role of a device that was let in and is not revoked; undefined of any other. */
+export const activeRole = ({ devices }: Pick<RosterState, "devices">, device: DeviceId): Role | undefined => {
+  const held = devices.get(device)
+  return held?.revokedAt === undefined ? held?.role : undefined
+}

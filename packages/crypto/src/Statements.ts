@@ -20,16 +20,13 @@ import { Effect, Result } from "effect"
 import { Base64Url } from "effect/encoding"
 import type { CryptoFailed } from "./CryptoFailed.ts"
 import { type DeviceSecret, publicKeysOf } from "./DeviceSecret.ts"
-import { deviceIdOf, hashOf, workspaceIdOf } from "./Hash.ts"
+import { deviceIdOf, workspaceIdOf } from "./Hash.ts"
 import { joinBytes, utf8 } from "./internal/bytes.ts"
 import { type Keyring, wrapKeyring } from "./Keyring.ts"
 import { linkKeysOf } from "./Link.ts"
 import { Primitives } from "./Primitives.ts"
 import { keyBytes } from "./PublicKeys.ts"
 import type { RosterState } from "./RosterState.ts"
-
-/** The hash by which the next statement names this one. */
-export const statementHash = hashOf
 
 /** A stored statement as the text a JSON route carries. */
 export const statementText = (bytes: Uint8Array): StatementText => StatementText.make(Base64Url.encode(bytes))

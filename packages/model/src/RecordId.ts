@@ -3,7 +3,7 @@
  *
  * A local id is 12 random characters, or `~` and the base64url text of a key the app gave. Rules: docs/spec/model.md.
  */
-import { Result, Schema } from "effect"
+import { Schema } from "effect"
 import { Base64Url } from "effect/encoding"
 import { DocId } from "@tidemark/protocol"
 import { textToUtf8 } from "./internal/utf8.ts"
@@ -59,23 +59,11 @@ export const keyedRecordId = (table: string, key: RecordKey, docIdOf: DocIdOf): 
 /** The local id of a record with a key. */
 export const localIdOfKey = (key: RecordKey): string => `~${Base64Url.encode(key)}`
 
-/** The key the app gave, or undefined for a random id. */
-export const keyOfRecord = (id: RecordId): RecordKey | undefined => {
-  const local = localIdOf(id)
-  if (!local.startsWith("~")) return undefined
-  const key = Result.getOrUndefined(Base64Url.decodeString(local.slice(1)))
-  return key !== undefined && Schema.is(RecordKey)(key) ? key : undefined
-}
-
 /** The shard doc that holds a record. */
 export const docOfRecord = (id: RecordId): DocId => DocId.make(id.slice(0, docIdLength))
 
 /** A record's name inside its doc. */
 export const localIdOf = (id: RecordId): string => id.slice(docIdLength + 1)
-
-/** The names of a table's hash shards, to be turned into docs by `DocIdOf`. */
-export const hashShardNames = (table: string): ReadonlyArray<string> =>
-  Array.from({ length: hashShardsPerTable }, (_, index) => `shard:${table}:${index}`)
 
 /** The name of the hash shard that holds a key: FNV-1a (32 bits) over the key's UTF-8, modulo the number of shards. */
 export const hashShardName = (table: string, key: RecordKey): string => {

@@ -4,10 +4,8 @@ import {
   docOf,
   docOfRecord,
   hashShardName,
-  hashShardNames,
   hashShardsPerTable,
   keyedRecordId,
-  keyOfRecord,
   Mutation,
   newRecordId,
   operationsIn,
@@ -62,8 +60,6 @@ describe("RecordId", () => {
     assert.deepStrictEqual(names, ["shard:tasks:8", "shard:tasks:12", "shard:tasks:2", "shard:tasks:14"])
     const id = keyedRecordId("tasks", RecordKey.make("settings"), () => keyedShard)
     assert.strictEqual(id, `${keyedShard}.~c2V0dGluZ3M`)
-    assert.strictEqual(keyOfRecord(id), "settings")
-    assert.strictEqual(keyOfRecord(newRecordId(shard, (length) => new Uint8Array(length))), undefined)
     const ensure = edits().tasks.ensure("settings", { title: "S", done: false })
     assert.strictEqual(
       docOf(ensure, (name) => docNumber(name === names[0] ? 9 : 8)),
@@ -74,8 +70,8 @@ describe("RecordId", () => {
   it("REC-2 keys spread over all hash shards of their table and over no others", () => {
     const keys = Array.from({ length: 400 }, (_, index) => RecordKey.make(`key ${index}`))
     const used = new Set(keys.map((key) => hashShardName("tasks", key)))
-    assert.deepStrictEqual([...used].toSorted(), [...hashShardNames("tasks")].toSorted())
-    assert.strictEqual(used.size, hashShardsPerTable)
+    const all = Array.from({ length: hashShardsPerTable }, (_, index) => `shard:tasks:${index}`)
+    assert.deepStrictEqual([...used].toSorted(), all.toSorted())
   })
 
   it("REC-2 a key has 1 to 128 bytes of UTF-8", () => {

@@ -303,7 +303,3 @@ export const decodeRosterPage = (bytes: Uint8Array): Result.Result<RosterPage, M
     }
     return closeFrame(reader, "roster page", { after, statements })
   })
-
-/** Whether these entries fit one push. */
-export const fitsPush = (entries: ReadonlyArray<Uint8Array>): boolean =>
-  entries.length <= batchCountMax && 4 + lengthsOf(entries) <= batchBytesMax

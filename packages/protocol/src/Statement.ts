@@ -97,9 +97,6 @@ export const Revoke = Schema.Struct({
   seen: Schema.Struct({ logId: LogId, seq: Seq, chain: Hash })
 })
 
-/** The kinds whose place is kept: a reader that meets one says `TooNew`, keeps it and asks for an update. */
-export const reservedKinds = ["promote", "rotate", "erase"] as const
-
 /** The signed body of a statement. */
 export const StatementBody = Schema.Union([Found, Grant, Admit, Revoke])
 export type StatementBody = typeof StatementBody.Type

@@ -31,7 +31,6 @@ import {
   encodeStatementBody,
   entryBytesMax,
   entryBytesMin,
-  fitsPush,
   headerBytes,
   idToBytes,
   livePingMillis,
@@ -78,8 +77,9 @@ describe("ids and limits", () => {
   })
 
   it("LIMIT-1 limits fit into each other", () => {
-    assert.isTrue(fitsPush([new Uint8Array(entryBytesMax)]))
-    assert.isFalse(fitsPush(Array.from({ length: batchCountMax + 1 }, () => new Uint8Array(1))))
+    const pushed = (entries: ReadonlyArray<Uint8Array>) => Result.isSuccess(decodePush(encodePush(entries)))
+    assert.isTrue(pushed([new Uint8Array(entryBytesMax)]))
+    assert.isFalse(pushed(Array.from({ length: batchCountMax + 1 }, () => new Uint8Array(1))))
     assert.isBelow(
       pageItemBytes({ _tag: "Entry", seq: Seq.make(1), bytes: new Uint8Array(entryBytesMax) }),
       batchBytesMax

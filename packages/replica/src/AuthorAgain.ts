@@ -13,7 +13,9 @@ import { authorAgain as writeAgain, OperationSpan, type PeerId, ShardDoc, type W
 import {
   type Decision,
   type DocTail,
-  FenceLost,
+  type FenceLost,
+  fenceLost,
+  holdsFence,
   type LocalStore,
   metaKeys,
   type NewUpdate,
@@ -71,19 +73,17 @@ const authorDocAgain = Effect.fnUntraced(function* (parts: AuthorAgainParts, doc
   const { value } = yield* store.write<Outcome>(
     { docs: [{ doc, applied }], meta: [metaKeys.syncer] },
     ({ meta, tails: [now] }): Decision<Outcome> => {
-      if (meta.get(metaKeys.syncer) !== encodeNonce(nonce)) return { _tag: "Abort", value: "fenced" }
+      if (!holdsFence(meta, nonce)) return { _tag: "Abort", value: "fenced" }
       if (now === undefined || now.snapshot !== undefined || now.updates.length > 0) {
         return { _tag: "Abort", value: "moved" }
       }
       return { _tag: "Commit", value: "done", batch: { replace: [{ doc, bytes }], updates, rows, leases } }
     }
   )
-  if (value === "fenced") return yield* new FenceLost({ message: "Another tab syncs this workspace now." })
+  if (value === "fenced") return yield* fenceLost()
   if (value === "done") yield* replaced(doc)
   return value
 })
-
-const encodeNonce = Schema.encodeSync(Schema.fromJsonString(Schema.String))
 
 const LeaseKey = Schema.fromJsonString(Schema.Tuple([Schema.String, Schema.String]))
 const decodeLeaseKey = Schema.decodeOption(LeaseKey)

@@ -6,7 +6,7 @@
  * unknown, the same bytes are appended again; a mutation never runs twice [REPLICA-4]. Rules: docs/spec/replica.md.
  */
 import { Effect, Result, Schedule } from "effect"
-import { type DocId, type LocalSeq, Seq } from "@tidemark/protocol"
+import { type DocId, isSameBytes, type LocalSeq, Seq } from "@tidemark/protocol"
 import {
   type Applied,
   type AppliedAll,
@@ -30,7 +30,6 @@ import {
 import { type Ahead, prepareAhead, type Ran } from "./CommitAhead.ts"
 import { catchUp, type LiveDoc, type LiveDocs, peerOf } from "./LiveDocs.ts"
 import { leaseFor, type LeaseSeed } from "./Leases.ts"
-import { isSameBytes } from "./internal/sameBytes.ts"
 
 /** One call's mutations, which happen together or not at all, or what kept them from happening. */
 export interface ChangeRequest {

@@ -6,14 +6,13 @@
  * the log holds, in memory, for one comparison. Rules: docs/spec/amnesia.md.
  */
 import { Effect, Result, type Scope } from "effect"
-import { codecs, type DocId, LocalSeq, Seq } from "@tidemark/protocol"
+import { codecs, type DocId, isSameBytes, LocalSeq, Seq } from "@tidemark/protocol"
 import { type OperationSpan, operationsIn, PeerId, ShardDoc } from "@tidemark/model"
 import type { NewUpdate, RemoteItem, Span, StoredUpdate, Survey } from "@tidemark/sync"
 import { authorAgain, type AuthorAgainParts } from "./AuthorAgain.ts"
 import { foldCheckpoint, vouchesFor } from "./internal/checkpointDoc.ts"
 import { isApplied } from "./internal/isApplied.ts"
 import { LogSpans } from "./internal/logSpans.ts"
-import { isSameBytes } from "./internal/sameBytes.ts"
 import { spansOf, without } from "./internal/spans.ts"
 
 /** A doc as the log has it, at which Seq it has what, and items that held something that waited for others. */

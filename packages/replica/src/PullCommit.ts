@@ -10,7 +10,9 @@ import {
   decodeNote,
   type Decision,
   encodeNote,
-  FenceLost,
+  type FenceLost,
+  fenceLost,
+  holdsFence,
   type HeldEntry,
   historyKey,
   type LocalStore,
@@ -30,7 +32,7 @@ import { spansOf } from "./internal/spans.ts"
 import { catchUp, type LiveDoc, type LiveDocs } from "./LiveDocs.ts"
 
 const CursorJson = Schema.fromJsonString(Cursor)
-const NonceJson = Schema.fromJsonString(Schema.String)
+const decodeCursor = Schema.decodeOption(CursorJson)
 
 type Attempt =
   /** The docs of the batch's updates, in their order. */
@@ -69,7 +71,7 @@ export const commitSlice = Effect.fnUntraced(function* (
       // Failed or interrupted, the docs in memory may be ahead of the log.
       .pipe(Effect.onError(() => dropAll))
     if (written.value._tag === "Fenced") {
-      return yield* new FenceLost({ message: "Another tab syncs this workspace now; this one has stepped back." })
+      return yield* fenceLost()
     }
     if (written.value._tag === "Applied") {
       advance(docs, written.value.docs, written.localSeqs)
@@ -100,7 +102,9 @@ interface SliceInput {
 
 const decideSlice = (input: SliceInput, view: WriteView): Decision<Attempt> => {
   const { at, docs, itemsByDoc, poison, slice } = input
-  if (!isFenceHeld(slice, view)) return { _tag: "Abort", value: { _tag: "Fenced" } }
+  if (!holdsFence(view.meta, slice.nonce) || !isAt(slice.expected, view.meta.get(metaKeys.cursor))) {
+    return { _tag: "Abort", value: { _tag: "Fenced" } }
+  }
   const rows: Array<RowChange> = []
   const hold: Array<HeldEntry> = [...slice.hold]
   /** Items that add nothing to the local log: held, asks, and those that are in it. */
@@ -204,20 +208,12 @@ const cursorText = (cursor: Cursor): string => {
   return text
 }
 
-const isFenceHeld = (slice: Slice, view: WriteView): boolean => {
-  const stored = view.meta.get(metaKeys.cursor)
-  if (slice.expected !== undefined && stored !== undefined && stored === cursorTexts.get(slice.expected)) {
-    return view.meta.get(metaKeys.syncer) === JSON.stringify(slice.nonce)
-  }
-  const cursor = stored === undefined ? undefined : Option.getOrUndefined(Schema.decodeOption(CursorJson)(stored))
-  const nonce = Option.getOrUndefined(Schema.decodeOption(NonceJson)(view.meta.get(metaKeys.syncer) ?? ""))
-  const sameCursor =
-    slice.expected === undefined
-      ? stored === undefined
-      : cursor?.logId === slice.expected.logId &&
-        cursor.seq === slice.expected.seq &&
-        cursor.chain === slice.expected.chain
-  return nonce === slice.nonce && sameCursor
+/** Whether the log on this device still ends where the slice begins. */
+const isAt = (expected: Cursor | undefined, stored: string | undefined): boolean => {
+  if (expected === undefined || stored === undefined) return expected === stored
+  if (stored === cursorTexts.get(expected)) return true
+  const cursor = Option.getOrUndefined(decodeCursor(stored))
+  return cursor?.logId === expected.logId && cursor.seq === expected.seq && cursor.chain === expected.chain
 }
 
 const heldItem = ({ bytes, device, deviceSeq, doc, seq }: RemoteItem, reason: string): HeldEntry => ({

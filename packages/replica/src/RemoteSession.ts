@@ -6,7 +6,7 @@
  */
 import { Clock, Context, Effect, Layer, Semaphore, Stream } from "effect"
 import type { TokenAnswer } from "@tidemark/protocol"
-import { makeProof, Primitives, statementText } from "@tidemark/crypto"
+import { activeRole, makeProof, Primitives, statementText } from "@tidemark/crypto"
 import { LocalStore, type StoreFailed } from "@tidemark/sync"
 import { type HeldToken, readToken, type StoredIdentity } from "./Identity.ts"
 import { Membership } from "./Membership.ts"
@@ -85,10 +85,7 @@ const makeSession = Effect.fnUntraced(function* () {
   })
 
   const isMember = ({ device }: StoredIdentity) =>
-    Effect.map(membership.roster, ({ devices }) => {
-      const member = devices.get(device)
-      return member !== undefined && member.revokedAt === undefined
-    })
+    Effect.map(membership.roster, (roster) => activeRole(roster, device) !== undefined)
 
   /** Whether the server does not know what our roster tells: no such workspace, or no such device. */
   const isForgotten = (error: ServerError | StoreFailed): boolean =>

@@ -7,7 +7,7 @@
 import { Context, Effect, Layer, Option, Stream } from "effect"
 import type { Socket } from "effect/socket"
 import type { AccessList, DeviceId, DocId, GrantId, Role, Seq, WorkspaceId } from "@tidemark/protocol"
-import type { Primitives } from "@tidemark/crypto"
+import { activeRole, type Primitives } from "@tidemark/crypto"
 import type { Workspace } from "@tidemark/model"
 import {
   type FenceLost,
@@ -145,8 +145,7 @@ const makeReplica = Effect.fnUntraced(function* () {
     const { device, name, origin, workspace } = yield* membership.identity
     // While the list of members is lost nobody can say which role this device has.
     const roster = yield* Effect.option(membership.roster)
-    const member = Option.getOrUndefined(roster)?.devices.get(device)
-    const role = member?.revokedAt === undefined ? member?.role : undefined
+    const role = Option.isSome(roster) ? activeRole(roster.value, device) : undefined
     return { workspace, device, role, origin, name }
   })
 

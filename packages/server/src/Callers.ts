@@ -16,9 +16,10 @@ import {
   type StorageFailed,
   Unauthorized,
   type WorkspaceId,
-  WorkspaceUnknown
+  type WorkspaceUnknown
 } from "@tidemark/protocol"
 import { makeTokenBuckets } from "./internal/tokenBucket.ts"
+import { unknownWorkspace } from "./internal/unknownWorkspace.ts"
 import { Roster } from "./RosterStore.ts"
 import { Tokens } from "./Tokens.ts"
 
@@ -82,11 +83,7 @@ export const requireDevice = (caller: CallerShape, needed: Role): Effect.Effect<
 
 /** Whether a path names the token's workspace. Another one is unknown, whether it exists or not [TOKEN-5]. */
 export const requireWorkspace = (caller: CallerShape, workspace: WorkspaceId): Effect.Effect<void, WorkspaceUnknown> =>
-  caller.workspace === workspace
-    ? Effect.void
-    : Effect.fail(
-        new WorkspaceUnknown({ message: "This server holds no such workspace, or this token is for another one" })
-      )
+  caller.workspace === workspace ? Effect.void : Effect.fail(unknownWorkspace())
 
 const makeCallers = ({ requestsPerSecondMax }: CallersOptions) =>
   Effect.gen(function* () {

@@ -1,5 +1,6 @@
 /** The log over memory: for tests and the World. An append is one synchronous step, so nothing can come between. */
 import { Effect, Layer } from "effect"
+import { activeRole } from "@tidemark/crypto"
 import {
   batchCountMax,
   type DeviceId,
@@ -10,8 +11,7 @@ import {
   type Page,
   pageItemBytes,
   Seq,
-  type WorkspaceId,
-  WorkspaceUnknown
+  type WorkspaceId
 } from "@tidemark/protocol"
 import { decideAppend, readItems } from "./internal/appendDecision.ts"
 import {
@@ -27,10 +27,11 @@ import {
   scanCountMax,
   withGaps
 } from "./internal/logPages.ts"
+import { unknownWorkspace } from "./internal/unknownWorkspace.ts"
 import { FanOut } from "./FanOut.ts"
 import { Log, type LogOptions, type ReadDocFrom, type ReadFrom } from "./Log.ts"
 import { type MemoryEntry, MemoryStore, type MemoryWorkspace } from "./MemoryStore.ts"
-import { activeRole, Roster } from "./RosterStore.ts"
+import { Roster } from "./RosterStore.ts"
 
 const highestSeq = (held: MemoryWorkspace, device: DeviceId): DeviceSeq | undefined => {
   const numbers = [...(held.storedByDevice.get(device)?.keys() ?? [])]
@@ -104,9 +105,7 @@ export const layer = (options: LogOptions) =>
       const find = (workspace: WorkspaceId) =>
         Effect.suspend(() => {
           const held = workspaces.get(workspace)
-          return held === undefined
-            ? Effect.fail(new WorkspaceUnknown({ message: "This server holds no such workspace" }))
-            : Effect.succeed(held)
+          return held === undefined ? Effect.fail(unknownWorkspace()) : Effect.succeed(held)
         })
 
       return Log.of({

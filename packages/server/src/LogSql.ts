@@ -8,14 +8,14 @@
  */
 import { Effect, Layer, Metric, Predicate } from "effect"
 import { SqlClient, SqlError } from "effect/sql"
-import type { RosterState } from "@tidemark/crypto"
+import { activeRole, type RosterState } from "@tidemark/crypto"
 import {
   type DeviceId,
   type DeviceSeq,
   type PushAnswer,
   type StorageFailed,
   type WorkspaceId,
-  WorkspaceUnknown
+  type WorkspaceUnknown
 } from "@tidemark/protocol"
 import {
   type AppendDecision,
@@ -33,10 +33,11 @@ import { forkByChain, forkByHead, pagesOfCommit } from "./internal/logPages.ts"
 import { makeLogStatements } from "./internal/logStatements.ts"
 import { makeSqlPages } from "./internal/sqlPages.ts"
 import { toStorageFailed } from "./internal/sqlRows.ts"
+import { unknownWorkspace } from "./internal/unknownWorkspace.ts"
 import { FanOut } from "./FanOut.ts"
 import { Log, type LogOptions } from "./Log.ts"
 import { appendCommits, entriesStored, entryBytesStored } from "./Metrics.ts"
-import { activeRole, Roster } from "./RosterStore.ts"
+import { Roster } from "./RosterStore.ts"
 
 /** Writers of one process over PostgreSQL; each has its own share of the workspaces. SQLite has one. */
 const pgWriterCount = 2
@@ -74,8 +75,6 @@ const isUnreachable = (error: unknown): boolean => SqlError.isSqlError(error) &&
 
 const jobBytes = (job: Job): number =>
   job.items.reduce((sum, item) => sum + (item._tag === "Readable" ? item.bytes.length : 0), 0)
-
-const unknownWorkspace = () => new WorkspaceUnknown({ message: "This server holds no such workspace" })
 
 /** Jobs by workspace, in the order they came. */
 const byWorkspace = (jobs: ReadonlyArray<Job>): ReadonlyMap<WorkspaceId, ReadonlyArray<Job>> => {

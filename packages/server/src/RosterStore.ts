@@ -6,15 +6,23 @@
  * Rules: docs/spec/roster-server.md.
  */
 import { Clock, Context, Effect, Layer } from "effect"
-import { appendStatement, foldRoster, hashOf, missingFrom, Primitives, type RosterState } from "@tidemark/crypto"
+import {
+  activeRole,
+  appendStatement,
+  foldRoster,
+  hashOf,
+  missingFrom,
+  Primitives,
+  type RosterState
+} from "@tidemark/crypto"
 import {
   bytesToId,
   decodeStatement,
   type DeviceCursor,
   type DeviceId,
+  isSameBytes,
   LogId,
   Malformed,
-  type Role,
   RosterMoved,
   RosterNumber,
   type RosterPage,
@@ -23,19 +31,14 @@ import {
   StatementRefused,
   StorageFailed,
   type WorkspaceId,
-  WorkspaceUnknown
+  type WorkspaceUnknown
 } from "@tidemark/protocol"
 import { layerMemory, layerSql, RosterStorage } from "./internal/rosterStorage.ts"
+import { unknownWorkspace } from "./internal/unknownWorkspace.ts"
 import { FanOut } from "./FanOut.ts"
 
 /** Folded rosters kept in memory; the least recently used one goes first. */
 const cachedRosterCountMax = 1_000
-
-/** The role of a device that is in the roster and not revoked. */
-export const activeRole = (state: RosterState, device: DeviceId): Role | undefined => {
-  const held = state.devices.get(device)
-  return held === undefined || held.revokedAt !== undefined ? undefined : held.role
-}
 
 /** A roster after a statement of a kind this server knows. */
 export interface RosterAppended {
@@ -43,15 +46,11 @@ export interface RosterAppended {
   readonly body: StatementBody
 }
 
-const unknownWorkspace = () => new WorkspaceUnknown({ message: "This server holds no such workspace" })
-
 const tooNew = () =>
   new StatementRefused({
     reason: "tooNew",
     message: "This server does not know this kind of statement, so it could not enforce it; update the server"
   })
-
-const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => hashOf(a) === hashOf(b)
 
 const make = Effect.gen(function* () {
   const storage = yield* RosterStorage
@@ -160,7 +159,7 @@ const make = Effect.gen(function* () {
   const isStored = Effect.fnUntraced(function* (workspace: WorkspaceId, number: RosterNumber, statement: Uint8Array) {
     if (number < 1) return false
     const [stored] = yield* storage.after(workspace, RosterNumber.make(number - 1))
-    return stored !== undefined && sameBytes(stored, statement)
+    return stored !== undefined && isSameBytes(stored, statement)
   })
 
   /** Whether the store's last statement is the last one that is folded here. */
@@ -224,12 +223,9 @@ const make = Effect.gen(function* () {
       yield* storage.report(workspace, { device, ...signed, at: yield* Clock.currentTimeMillis })
     }),
     reports: Effect.fn("Roster.reports")(function* (workspace: WorkspaceId) {
-      const { devices } = yield* state(workspace)
+      const members = yield* state(workspace)
       const reports = yield* storage.reports(workspace)
-      return reports.filter(({ device }) => {
-        const member = devices.get(device)
-        return member !== undefined && member.revokedAt === undefined
-      })
+      return reports.filter(({ device }) => activeRole(members, device) !== undefined)
     })
   }
 })

@@ -4,9 +4,9 @@
  * Rules: docs/spec/checkpoints.md.
  */
 import { Effect, Result } from "effect"
+import { isSameBytes } from "@tidemark/protocol"
 import { isSnapshot, type ShardDoc } from "@tidemark/model"
 import type { StoredUpdate } from "@tidemark/sync"
-import { isSameBytes } from "./sameBytes.ts"
 import { spansOf, without } from "./spans.ts"
 
 type Open = (updates: ReadonlyArray<Uint8Array>) => Result.Result<ShardDoc, unknown>

@@ -2,7 +2,7 @@
  * How another copy of this device shows in the log, and what is written down at once when it does.
  */
 import { Effect } from "effect"
-import { type DeviceSeq, LocalSeq } from "@tidemark/protocol"
+import { type DeviceSeq, isSameBytes, LocalSeq } from "@tidemark/protocol"
 import type { LocalStore, SealedItem, StoreFailed } from "../LocalStore.ts"
 import { Behind, type FenceLost } from "../SyncErrors.ts"
 import { fencedWrite, type OwnMeta, type Turn } from "./turn.ts"
@@ -18,11 +18,8 @@ export const shows = (
 ): boolean => {
   const ours = sealed.get(entry.deviceSeq)
   if (ours === undefined) return entry.deviceSeq >= own.nextDeviceSeq
-  return entry.bytes === undefined || !isSame(ours.bytes, entry.bytes)
+  return entry.bytes === undefined || !isSameBytes(ours.bytes, entry.bytes)
 }
-
-export const isSame = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, index) => byte === b[index])
 
 /** The holder of a lease that nobody may use any more, and its nonce, which no tab has. */
 const nobody = { holder: "another copy", nonce: "" }

@@ -10,7 +10,7 @@
  * Rules: docs/spec/pull.md, docs/spec/clones.md.
  */
 import { Effect, Result } from "effect"
-import { type Cursor, decodeHeader, type DeviceId, DeviceSeq, Seq } from "@tidemark/protocol"
+import { type Cursor, decodeHeader, type DeviceId, DeviceSeq, isSameBytes, Seq } from "@tidemark/protocol"
 import type { LocalStore, SealedItem, StoreFailed } from "../LocalStore.ts"
 import { partNumbers } from "../Outbox.ts"
 import type { Sealer } from "../Sealer.ts"
@@ -19,7 +19,7 @@ import type { Slice } from "../Docs.ts"
 import { type Ahead, aheadWithin, cutAhead, isAhead } from "./ahead.ts"
 import type { ChainedItem } from "./chainedPage.ts"
 import type { OpenedSlice } from "./opener.ts"
-import { isSame, markCopied, otherCopy, shows } from "./otherCopy.ts"
+import { markCopied, otherCopy, shows } from "./otherCopy.ts"
 import { settleOrMark } from "./receipts.ts"
 import { fencedWrite, type OwnBatch, type OwnDecision, type OwnMeta, type Turn } from "./turn.ts"
 
@@ -143,7 +143,10 @@ const decide = (
     readonly gapAt: (seq: Seq) => Seq | undefined
   }
 ): OwnDecision<OwnEntries> => {
-  const met = page.entries.filter(({ bytes, deviceSeq }) => sameBytes(sealed.get(deviceSeq)?.bytes, bytes))
+  const met = page.entries.filter(({ bytes, deviceSeq }) => {
+    const ours = sealed.get(deviceSeq)
+    return ours !== undefined && isSameBytes(ours.bytes, bytes)
+  })
   // Of an entry that a checkpoint replaced nothing is left that could be compared: its receipt counts as borne out.
   const replaced = page.promised.filter(
     ({ deviceSeq, seq }) => page.gapAt(seq) !== undefined && sealed.get(deviceSeq)?.seq === seq
@@ -195,5 +198,3 @@ const gapsIn =
   (items: ReadonlyArray<ChainedItem>) =>
   (seq: Seq): Seq | undefined =>
     items.find(({ cursor, item }) => item._tag !== "Entry" && seq >= item.seq && seq <= cursor.seq)?.item.seq
-
-const sameBytes = (a: Uint8Array | undefined, b: Uint8Array): boolean => a !== undefined && isSame(a, b)

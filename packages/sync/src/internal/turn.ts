@@ -232,5 +232,9 @@ export const takeOver = (store: LocalStore["Service"], nonce: string): Effect.Ef
     }))
   )
 
-const fenceLost = () =>
+/** Whether the store names this tab as the one that syncs: for the transactions that the engine asks others for. */
+export const holdsFence = (meta: WriteView["meta"], nonce: string): boolean =>
+  meta.get(metaKeys.syncer) === encode.syncer(nonce)
+
+export const fenceLost = () =>
   new FenceLost({ message: "Another tab syncs this workspace now. This one has stopped and has written nothing." })

@@ -1,6 +1,6 @@
 /** The list of members as a device's disk has it, and what follows from the server's. */
 import { Effect, Layer, Option } from "effect"
-import { foldRoster, type RosterState } from "@tidemark/crypto"
+import { activeRole, foldRoster, type RosterState } from "@tidemark/crypto"
 import type { DeviceId } from "@tidemark/protocol"
 import { Membership } from "@tidemark/replica"
 import { LocalStore, LocalStoreMemory } from "@tidemark/sync"
@@ -39,7 +39,5 @@ export const isOutWithGiver = (id: DeviceId, { devices, grants }: RosterState): 
   return grant?.revokedAt !== undefined || original?.revokedAt !== undefined
 }
 
-export const isMember = ({ id }: SimulatedDevice, { devices }: RosterState): boolean => {
-  const device = id === undefined ? undefined : devices.get(id)
-  return device !== undefined && device.revokedAt === undefined
-}
+export const isMember = ({ id }: SimulatedDevice, roster: RosterState): boolean =>
+  id !== undefined && activeRole(roster, id) !== undefined
