@@ -35,7 +35,8 @@ describe("Worlds", () => {
 describe("seeds that found something", () => {
   for (const [seed, found] of [
     [193, "a list of members lost by a restore that left the log as it was: its edits were refused for ever (PUSH-10)"],
-    [1038, "the World came to rest while its founder still waited for a link"]
+    [1038, "the World came to rest while its founder still waited for a link"],
+    [174, "a device lost power while the server was wiped, and the World asked that server for its list of members"]
   ] as const) {
     it(`WORLD-6 seed ${seed}: ${found}`, () => {
       assert.deepStrictEqual(said(simulate({ seed })), [])

@@ -21,7 +21,9 @@ export interface MissingOperations {
 
 /** What a device holds and the server's log lacks. */
 export const missingOperations = (world: World, device: SimulatedDevice): ReadonlyArray<MissingOperations> => {
-  const log = readLog(world, device)
+  const isKnown = device.workspace !== undefined && world.server.storage.logOf(device.workspace) !== undefined
+  // A server that was wiped has no log, and no list of members to read it by.
+  const log = isKnown ? readLog(world, device) : undefined
   return [...docsOnDisk(device.disk)].flatMap(([doc, source]) => {
     const held = versionOf(doc, source)
     const there = log?.docs.get(doc)
