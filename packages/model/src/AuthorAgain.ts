@@ -9,18 +9,18 @@ import type { JsonChange, LoroDoc, LoroMap, LoroText, OpId, PeerID, Value } from
 import { Result } from "effect"
 import { loroPeer } from "./internal/loro.ts"
 import type { ShardDoc } from "./ShardDoc.ts"
+import type { Exported } from "./UpdateLimits.ts"
 import type { DocUnusable } from "./MutationError.ts"
 import { byPeerThenStart, type OperationSpan, type PeerId } from "./Span.ts"
 
-/** Operations written again: one update with exactly those of `spans`, which were those of `originals`. */
+/** Operations written again, which were those of `originals`: one update, or several where one would hold too much. */
 export interface AuthoredAgain {
-  readonly update: Uint8Array
+  readonly updates: ReadonlyArray<Exported>
   readonly originals: ReadonlyArray<OperationSpan>
-  readonly spans: ReadonlyArray<OperationSpan>
 }
 
 /**
- * Writes operations of `from`, another doc of the same id, again in `into` under fresh peers, and gives them as one update.
+ * Writes operations of `from`, another doc of the same id, again in `into` under fresh peers, and gives them as updates.
  * What `into` holds already under the same id and with the same content is left out; undefined where nothing is left.
  * Each keeps its place in history and its time: it wins and loses against others' edits as before [AGAIN-1]. `into` must
  * hold what they depend on. Where it fails, drop that doc.
@@ -36,7 +36,7 @@ export const authorAgain = (
     originals = spans.map((span) => notShared(theirs, ours, span)).filter(({ end, start }) => end > start)
     return originals.length === 0 ? [] : writeAgain(theirs, ours, originals, peerOf)
   })
-  return Result.map(written, (made) => (originals.length === 0 ? undefined : { ...made, originals }))
+  return Result.map(written, (updates) => (originals.length === 0 ? undefined : { updates, originals }))
 }
 
 /** What is left of a span where `into` holds its first operations already, with the same content. */

@@ -12,6 +12,7 @@ import { isLocalId, localIdOf, docOfRecord, RecordId } from "./RecordId.ts"
 import { Importer, type ImportReport, type RefusedUpdate } from "./internal/importer.ts"
 import { LongTexts } from "./internal/longTexts.ts"
 import { freeQuietly, isPanic, loroPeer, loroReason, mapAt } from "./internal/loro.ts"
+import { exportParts, exportSpans } from "./internal/exportParts.ts"
 import { isPlainObject } from "./internal/plainObject.ts"
 import { type PlanContext, planMutations } from "./internal/planMutations.ts"
 import { recordOfTextRoot, tableOfRoot, tableRoot, textRoot } from "./internal/roots.ts"
@@ -20,12 +21,13 @@ import type { Mutation } from "./Mutation.ts"
 import { DocUnusable, type MutationError, PeerUnsettled } from "./MutationError.ts"
 import { type RowChange, storedToRow } from "./Row.ts"
 import { OperationsMissing, ShardUnreadable, SnapshotUnfaithful } from "./ShardError.ts"
-import { byPeerThenStart, type OperationSpan, type PeerId } from "./Span.ts"
+import type { OperationSpan, PeerId } from "./Span.ts"
+import { type Exported, type UpdateLimits, updateLimits } from "./UpdateLimits.ts"
 import { syncedTable, type Workspace } from "./Workspace.ts"
 
-/** What a call of `apply` wrote: one update with exactly the operations of `span`. */
+/** What a call of `apply` wrote, the operations of `span`: one update, or several where one would hold too much [MUT-13]. */
 export interface Applied {
-  readonly update: Uint8Array
+  readonly updates: ReadonlyArray<Exported>
   readonly span: OperationSpan
   readonly changed: ReadonlySet<RecordId>
 }
@@ -44,6 +46,10 @@ export interface ShardSource {
   readonly snapshot?: Uint8Array | undefined
   /** In any order, with duplicates as they come. */
   readonly updates: ReadonlyArray<Uint8Array>
+  /** This device has made these bytes, or taken them before: no limit of operations holds for them [IMP-8]. */
+  readonly isStored?: boolean
+  /** What one update may hold, to be read and to be made; `updateLimits` where it is left out. */
+  readonly limits?: UpdateLimits
 }
 
 /** An opened doc, and what became of the updates given. Refused ones are to be quarantined; the doc goes on without. */
@@ -66,12 +72,14 @@ export class ShardDoc {
    * poisoned by `importUpdates` comes back when it is opened again from the same log.
    */
   static open(source: ShardSource): Result.Result<Opened, ShardUnreadable> {
-    const built = Importer.build(source.snapshot, source.updates)
+    const limits = source.limits ?? updateLimits
+    const operationsMax = source.isStored === true ? Infinity : limits.operationsMax
+    const built = Importer.build(source.snapshot, source.updates, operationsMax)
     if (Result.isFailure(built)) {
       return Result.fail(new ShardUnreadable({ doc: source.doc, reason: built.failure }))
     }
     const { importer, refused } = built.success
-    const shard = new ShardDoc(source.workspace, source.doc, importer)
+    const shard = new ShardDoc(source.workspace, source.doc, importer, limits)
     return Result.succeed({ shard, pending: importer.isPending, refused })
   }
 
@@ -80,6 +88,7 @@ export class ShardDoc {
   readonly #importer: Importer
   readonly #loro: LoroDoc
   readonly #context: PlanContext
+  readonly #limits: UpdateLimits
   readonly #roots = new Map<string, LoroMap>()
   #changed = new Set<RecordId>()
   /** Set when events were not asked for, or could not be read: then every record may have changed. */
@@ -87,8 +96,9 @@ export class ShardDoc {
   #unusable: string | undefined = undefined
   readonly #longTexts: LongTexts
 
-  private constructor(workspace: Workspace, id: DocId, importer: Importer) {
+  private constructor(workspace: Workspace, id: DocId, importer: Importer, limits: UpdateLimits) {
     this.id = id
+    this.#limits = limits
     this.#workspace = workspace
     this.#importer = importer
     this.#loro = importer.loro
@@ -118,14 +128,18 @@ export class ShardDoc {
 
   /**
    * Imports updates in any order. Duplicates change nothing. What is refused is named by its index and left out, the rest
-   * is in. `poisoned`: Loro panicked, drop this doc; `open` then finds which update it was.
+   * is in. `poisoned`: Loro panicked, drop this doc; `open` then finds which update it was. `isStored`: see `ShardSource`.
    */
-  importUpdates(updates: ReadonlyArray<Uint8Array>): ImportReport {
+  importUpdates(
+    updates: ReadonlyArray<Uint8Array>,
+    { isStored = false }: Pick<ShardSource, "isStored"> = {}
+  ): ImportReport {
     if (this.#unusable !== undefined) {
       return { changed: new Set(), pending: this.isPending, refused: [], poisoned: true }
     }
     let unsubscribe: (() => void) | undefined
     const outcome = this.#importer.importAll(updates, {
+      operationsMax: isStored ? Infinity : this.#limits.operationsMax,
       before: (operations) => {
         if (operations >= bulkOperationsMin) this.#longTexts.lookAgain()
         // Events take as long as the import.
@@ -178,7 +192,9 @@ export class ShardDoc {
       this.#loro.commit({ timestamp: Math.floor(now / 1000) })
       const span = { peer, start, end: this.counterOf(peer) }
       const applied =
-        span.end === start ? undefined : { update: this.#export([span]), span, changed: this.#takeChanged() }
+        span.end === start
+          ? undefined
+          : { updates: exportParts(this.#loro, [span], this.#limits), span, changed: this.#takeChanged() }
       return Result.succeed({ applied, calls: outcomes })
     } catch (error) {
       // Whatever it was, uncommitted operations may be left, and the next import would commit them.
@@ -262,28 +278,42 @@ export class ShardDoc {
    * are left out. Operations of others that these depend on are named in it, not contained.
    */
   exportSpans(spans: ReadonlyArray<OperationSpan>): Result.Result<Uint8Array, OperationsMissing | DocUnusable> {
+    return this.#exportWith(spans, () => exportSpans(this.#loro, spans))
+  }
+
+  /**
+   * These operations as updates that every device reads, each within the doc's limits; none where there are no operations. Imported
+   * in their order, those of one peer never wait for later ones; what they need of other peers may come in a later one.
+   */
+  exportParts(
+    spans: ReadonlyArray<OperationSpan>
+  ): Result.Result<ReadonlyArray<Exported>, OperationsMissing | DocUnusable> {
+    return this.#exportWith(spans, () => exportParts(this.#loro, spans, this.#limits))
+  }
+
+  #exportWith<A>(
+    spans: ReadonlyArray<OperationSpan>,
+    make: () => A
+  ): Result.Result<A, OperationsMissing | DocUnusable> {
     if (this.#unusable !== undefined) return Result.fail(new DocUnusable({ reason: this.#unusable }))
     for (const span of spans) {
       const known = this.counterOf(span.peer)
       // Loro would silently export fewer.
       if (span.start < 0 || span.end > known) return Result.fail(new OperationsMissing({ span, known }))
     }
-    return this.#guard(() => this.#export(spans))
+    return this.#guard(make)
   }
 
   /**
-   * Lets `write` put operations of `from` into this doc, and gives the spans it names as one update. For `AuthorAgain.ts` alone:
+   * Lets `write` put operations of `from` into this doc, and gives the spans it names as updates. For `AuthorAgain.ts` alone:
    * no edit is written this way. Where it fails, drop this doc.
    */
   writeFrom(
     from: ShardDoc,
     write: (from: LoroDoc, into: LoroDoc) => ReadonlyArray<OperationSpan>
-  ): Result.Result<{ readonly update: Uint8Array; readonly spans: ReadonlyArray<OperationSpan> }, DocUnusable> {
+  ): Result.Result<ReadonlyArray<Exported>, DocUnusable> {
     if (from.#unusable !== undefined) return Result.fail(new DocUnusable({ reason: from.#unusable }))
-    return this.#guard(() => {
-      const spans = write(from.#loro, this.#loro)
-      return { update: this.#export(spans), spans }
-    })
+    return this.#guard(() => exportParts(this.#loro, write(from.#loro, this.#loro), this.#limits))
   }
 
   /**
@@ -411,14 +441,6 @@ export class ShardDoc {
     const content = text.toString()
     text.free()
     return content
-  }
-
-  #export(spans: ReadonlyArray<OperationSpan>): Uint8Array {
-    const ranges = spans
-      .filter(({ end, start }) => end > start)
-      .toSorted(byPeerThenStart)
-      .map(({ end, peer, start }) => ({ id: { peer: loroPeer(peer), counter: start }, len: end - start }))
-    return this.#loro.export({ mode: "updates-in-range", spans: ranges })
   }
 
   #guard<A>(read: () => A): Result.Result<A, DocUnusable> {

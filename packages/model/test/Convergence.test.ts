@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Result } from "effect"
 import * as fc from "fast-check"
 import { type Mutation, type RecordId, type RowChange, ShardDoc } from "../src/index.ts"
-import { at, edits, formsOf, Notes, opened, peer, rowsText, shard } from "./support/Notes.ts"
+import { at, edits, formsOf, Notes, onlyUpdate, opened, peer, rowsText, shard } from "./support/Notes.ts"
 
 const devices = 3
 
@@ -63,7 +63,7 @@ class Replica {
     )
     if (applied === undefined) return undefined
     this.#project(applied.changed)
-    return applied.update
+    return onlyUpdate(applied)
   }
 
   deliver(updates: ReadonlyArray<Uint8Array>): void {

@@ -19,7 +19,19 @@ import {
   type TextPatch,
   type TextSplice
 } from "../src/index.ts"
-import { at, edits, formsOf, keyedShard, Notes, opened, peer, rowsText, shard, written } from "./support/Notes.ts"
+import {
+  at,
+  edits,
+  formsOf,
+  keyedShard,
+  Notes,
+  onlyUpdate,
+  opened,
+  peer,
+  rowsText,
+  shard,
+  written
+} from "./support/Notes.ts"
 
 const { tasks } = edits()
 const newTask = (body?: string) => tasks.insert({ title: "t", done: false, ...(body === undefined ? {} : { body }) })
@@ -277,7 +289,7 @@ describe("several calls", () => {
       outcomes.map((one) => (Result.isFailure(one) ? one.failure._tag : one.success)),
       [true, true, "InvalidValue", false, true]
     )
-    assert.strictEqual(bodyOf(opened([applied?.update ?? new Uint8Array()]), task.id), "abc")
+    assert.strictEqual(bodyOf(opened([onlyUpdate(applied)]), task.id), "abc")
     const nothing = Result.getOrThrow(doc.applyAll(peer(1), [[tasks.update(task.id, { done: false })]], at))
     assert.isUndefined(nothing.applied)
   })
@@ -329,7 +341,7 @@ const run = (script: ReadonlyArray<Edit>): void => {
     const patch: TextPatch = one.rewrite ? { from: before, to: after } : { splices: [splice] }
     const applied = Result.getOrThrow(doc.apply(peer(one.device + 1), [tasks.update(task.id, { body: patch })], at))
     assert.strictEqual(bodyOf(doc, task.id), after)
-    if (applied !== undefined) sent.push(applied.update)
+    if (applied !== undefined) sent.push(onlyUpdate(applied))
     if (one.rewrite) seen.rewritten += 1
   }
   const [first] = docs
@@ -354,7 +366,7 @@ const run = (script: ReadonlyArray<Edit>): void => {
   assert.strictEqual(bodyOf(copy, task.id), whole)
   if (again !== undefined) {
     seen.again += 1
-    assert.strictEqual(bodyOf(opened([start, again.update]), task.id), whole)
+    assert.strictEqual(bodyOf(opened([start, onlyUpdate(again)]), task.id), whole)
     const exported = Result.getOrThrow(first.exportSpans(spans))
     assert.strictEqual(bodyOf(opened([start, exported]), task.id), whole)
   }

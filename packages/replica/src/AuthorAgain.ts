@@ -9,7 +9,15 @@
 import { Effect, Option, Result, Schema } from "effect"
 import { type DocId, LocalSeq, Seq } from "@tidemark/protocol"
 import { type Primitives } from "@tidemark/crypto"
-import { authorAgain as writeAgain, OperationSpan, type PeerId, ShardDoc, type Workspace } from "@tidemark/model"
+import {
+  authorAgain as writeAgain,
+  type Exported,
+  OperationSpan,
+  type PeerId,
+  ShardDoc,
+  type UpdateLimits,
+  type Workspace
+} from "@tidemark/model"
 import {
   type Decision,
   type DocTail,
@@ -32,6 +40,8 @@ import { peerFromBytes } from "./Leases.ts"
 export interface AuthorAgainParts {
   readonly store: LocalStore["Service"]
   readonly workspace: Workspace
+  /** What one update may hold. */
+  readonly limits: UpdateLimits
   readonly primitives: Primitives["Service"]
   /** The syncing tab's nonce. */
   readonly nonce: string
@@ -115,13 +125,16 @@ interface Rewritten {
 const decodeSpans = Schema.decodeUnknownResult(Schema.Array(OperationSpan))
 
 const rewrite = (
-  { logged, workspace }: AuthorAgainParts,
+  { limits, logged, workspace }: AuthorAgainParts,
   { doc, snapshot, updates }: DocTail,
   waiting: ReadonlyArray<StoredUpdate>,
   fresh: ReadonlyMap<string, PeerId>
 ): Rewritten | undefined => {
   const open = (given: ReadonlyArray<Uint8Array>, from?: Uint8Array) =>
-    Result.map(ShardDoc.open({ workspace, doc, snapshot: from, updates: given }), ({ shard }) => shard)
+    Result.map(
+      ShardDoc.open({ workspace, limits, isStored: true, doc, snapshot: from, updates: given }),
+      ({ shard }) => shard
+    )
   const opened = open(
     updates.map((update) => update.bytes),
     snapshot?.bytes
@@ -164,24 +177,20 @@ const rewrite = (
     const beside = operationSpansOf(writtenAgain)
       .filter(isTheirs)
       .flatMap((span) => without(span, log === undefined ? [] : spansOf(log.shard)))
-    const besideBytes = exported(mine, beside)
-    const ofOthers: ReadonlyArray<NewUpdate> =
-      besideBytes === undefined ? [] : [{ doc, bytes: besideBytes, own: true, spans: beside, seq: Seq.make(0) }]
-    const written: ReadonlyArray<NewUpdate> =
-      again.success === undefined
-        ? []
-        : [
-            {
-              doc,
-              bytes: again.success.update,
-              own: true,
-              spans: again.success.spans,
-              seq: Seq.make(0),
-              replaces: carried
-            }
-          ]
+    const asOwn = ({ spans: of, update }: Exported): NewUpdate => ({
+      ...{ doc, bytes: update, own: true, spans: of, seq: Seq.make(0) }
+    })
+    const ofOthers = Result.getOrElse(mine.exportParts(beside), () => []).map(asOwn)
+    // The last of them is the last to get its receipt: the edits go with it.
+    const written = (again.success?.updates ?? []).map((one, index, all) => ({
+      ...asOwn(one),
+      ...(index === all.length - 1 ? { replaces: carried } : {})
+    }))
     // What waited here for operations that the log has does not wait any more: the rows show it.
-    const { poisoned } = base.importUpdates(waiting.filter((one) => !whole.includes(one)).map((one) => one.bytes))
+    const { poisoned } = base.importUpdates(
+      waiting.filter((one) => !whole.includes(one)).map((one) => one.bytes),
+      { isStored: true }
+    )
     if (poisoned) return undefined
     const rows = base.allRows()
     const shown = new Set(rows.map(({ id }) => id))

@@ -12,6 +12,7 @@ import {
   type AppliedAll,
   docOf,
   type DocIdOf,
+  type Exported,
   type Mutation,
   type MutationError,
   type RecordId
@@ -70,7 +71,7 @@ export interface CommitContext {
 interface DocWrite {
   readonly live: LiveDoc
   lease: Lease
-  /** One commit and one update for all requests [REPLICA-5]. */
+  /** One commit for all requests, and one update but for very large ones [REPLICA-5, REPLICA-33]. */
   applied: Applied | undefined
   /** Those of which something is in the update. */
   requests: ReadonlyArray<ChangeRequest>
@@ -178,11 +179,13 @@ const ranOn = (
 ): Ran<Attempt> => {
   const attempt = runMutations(context, requests, docs, view)
   const writes = attempt._tag === "Done" ? [...attempt.writes.values()] : []
+  // A sealed item covers all of its doc, so a change of several updates is sealed by the next push.
+  const isOneEach = writes.every((write) => updatesOf(write).length <= 1)
   return {
     attempt,
-    items: writes.flatMap(({ applied, live }) =>
-      applied === undefined ? [] : [{ doc: live.doc, bytes: applied.update }]
-    ),
+    items: isOneEach
+      ? writes.flatMap((write) => updatesOf(write).map(({ update }) => ({ doc: write.live.doc, bytes: update })))
+      : [],
     isStill: (now) =>
       now.tails.every(({ snapshot, updates }) => snapshot === undefined && updates.length === 0) && areOurs(writes, now)
   }
@@ -202,8 +205,8 @@ const writeOnce = Effect.fnUntraced(function* (
   const request = { docs: context.live.requestOf(docs), meta: [] }
   const settle = (localSeqs: ReadonlyArray<LocalSeq>, done: Attempt & { _tag: "Done" }): Attempt => {
     nameEdits(done.writes, localSeqs)
-    for (const [index, write] of [...done.writes.values()].entries()) {
-      write.live.applied = localSeqs[index] ?? write.live.applied
+    for (const { numbers, write } of numbered(done.writes, localSeqs)) {
+      write.live.applied = numbers.at(-1) ?? write.live.applied
       write.live.lease = write.lease
     }
     return done
@@ -243,12 +246,21 @@ const writeOnce = Effect.fnUntraced(function* (
   )
 })
 
-/** Tells each request the updates it was written as. `localSeqs` are those of all writes, in order. */
-const nameEdits = (writes: ReadonlyMap<DocId, DocWrite>, localSeqs: ReadonlyArray<LocalSeq | undefined>): void => {
-  for (const [index, { requests }] of [...writes.values()].entries()) {
-    const localSeq = localSeqs[index]
-    if (localSeq === undefined) continue
-    for (const request of requests) request.localSeqs = [...request.localSeqs, localSeq]
+const updatesOf = ({ applied }: DocWrite): ReadonlyArray<Exported> => applied?.updates ?? []
+
+/** Each write with the numbers of its updates, as far as they are known. `localSeqs` are those of all writes, in order. */
+const numbered = (writes: ReadonlyMap<DocId, DocWrite>, localSeqs: ReadonlyArray<LocalSeq | undefined>) => {
+  let next = 0
+  return [...writes.values()].map((write) => ({
+    write,
+    numbers: localSeqs.slice(next, (next += updatesOf(write).length)).filter((one) => one !== undefined)
+  }))
+}
+
+/** Tells each request the updates it was written as. */
+const nameEdits = (...given: Parameters<typeof numbered>): void => {
+  for (const { numbers, write } of numbered(...given)) {
+    for (const request of write.requests) request.localSeqs = [...request.localSeqs, ...numbers]
   }
 }
 
@@ -352,8 +364,9 @@ const batchOf = (context: CommitContext, writes: ReadonlyMap<DocId, DocWrite>): 
     if (changed === undefined) return undefined
     rows.push(...changed)
     const edited = changed.filter(({ row }) => row !== undefined).map(({ id, table }) => ({ table, id }))
-    const { span, update } = applied
-    updates.push({ doc: live.doc, bytes: update, own: true, spans: [span], seq: Seq.make(0), rows: edited })
+    for (const { spans, update } of applied.updates) {
+      updates.push({ doc: live.doc, bytes: update, own: true, spans, seq: Seq.make(0), rows: edited })
+    }
   }
   return {
     updates,
@@ -401,7 +414,7 @@ const appendAgain = (
   })
   if (isThere) {
     for (const { lease, live } of writes.values()) live.lease = lease
-    const found = [...writes.values()].map((write) => placeOf(write, view))
+    const found = [...writes.values()].flatMap((write) => placesOf(write, view))
     return { _tag: "Abort", value: { _tag: "Done", writes, behind, found } }
   }
   const batch = behind.length > 0 ? undefined : batchOf(context, writes)
@@ -415,12 +428,13 @@ const isWritten = (write: DocWrite, view: WriteView): boolean => {
   const { lease } = write
   const stored = storedLease(view, lease)
   if (stored?.nonce === lease.nonce && stored.end === lease.end) return true
-  return placeOf(write, view) !== undefined
+  return placesOf(write, view).some((place) => place !== undefined)
 }
 
-/** The number under which an own update is in the tail of its doc. */
-const placeOf = ({ applied, live }: DocWrite, view: WriteView): LocalSeq | undefined => {
-  if (applied === undefined) return undefined
-  const updates = view.tails.find(({ doc }) => doc === live.doc)?.updates ?? []
-  return updates.find(({ bytes, own }) => own && isSameBytes(bytes, applied.update))?.localSeq
+/** The numbers under which own updates are in the tail of their doc. */
+const placesOf = (write: DocWrite, view: WriteView): ReadonlyArray<LocalSeq | undefined> => {
+  const tail = view.tails.find(({ doc }) => doc === write.live.doc)?.updates ?? []
+  return updatesOf(write).map(
+    ({ update }) => tail.find(({ bytes, own }) => own && isSameBytes(bytes, update))?.localSeq
+  )
 }

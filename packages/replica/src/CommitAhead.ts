@@ -6,17 +6,12 @@
  * Rules: docs/spec/replica.md.
  */
 import { Effect } from "effect"
-import { partCountMax, updateBytesMax } from "@tidemark/protocol"
-import { partBytesMax } from "@tidemark/crypto"
 import type { Batch, ItemAhead, LocalStore, SealTicket, StoreFailed, WriteRequest, WriteView } from "@tidemark/sync"
-
-/** An item up to this size can be sealed, whether or not it can be compressed. */
-export const sealableBytesMax = Math.min(updateBytesMax, partCountMax * partBytesMax)
 
 /** What was made of the docs in memory. */
 export interface Ran<A> {
   readonly attempt: A
-  /** What is to be committed, and what of it is to be sealed: one item a doc. */
+  /** What is to be committed, and what of it is to be sealed: one item a doc; none where that cannot be. */
   readonly items: ReadonlyArray<ItemAhead>
   /** Whether the transaction that sees this sees what the mutations were run on. */
   readonly isStill: (view: WriteView) => boolean
@@ -50,8 +45,7 @@ export const prepareAhead = Effect.fnUntraced(function* <A>(
   }))
   if (!ticket.allows(view)) return undefined
   const { attempt, isStill, items } = run(view)
-  const isSealable = items.length > 0 && items.every(({ bytes }) => bytes.length <= sealableBytesMax)
-  const sealed = isSealable ? yield* Effect.catch(ticket.seal(view, items), () => Effect.undefined) : undefined
+  const sealed = items.length > 0 ? yield* Effect.catch(ticket.seal(view, items), () => Effect.undefined) : undefined
   let sealedItems: Batch["sealNew"]
   return {
     request,

@@ -7,7 +7,7 @@
  */
 import { Effect, Result } from "effect"
 import { type DocId, LocalSeq } from "@tidemark/protocol"
-import { type PeerId, ShardDoc, type ShardUnreadable, type Workspace } from "@tidemark/model"
+import { type PeerId, ShardDoc, type ShardUnreadable, type UpdateLimits, type Workspace } from "@tidemark/model"
 import { type DocTail, type Lease, type LocalStore, StoreFailed, type WriteRequest } from "@tidemark/sync"
 
 /** Docs kept in memory; the least recently used are freed first. 64 shards are up to 128,000 records. */
@@ -35,21 +35,20 @@ export interface Warmed {
 export const peerOf = (lease: Lease): PeerId => lease.peer as PeerId
 
 export class LiveDocs {
-  readonly #workspace: Workspace
+  /** The app's schema, with which every doc is opened. */
+  readonly workspace: Workspace
+  /** And what one update of it may hold. */
+  readonly limits: UpdateLimits
   readonly #store: LocalStore["Service"]
   /** In order of use: the first was used longest ago. */
   readonly #docs = new Map<DocId, LiveDoc>()
   /** The leases of docs that were put away whole; a doc that comes back goes on under its own. */
   readonly #leases = new Map<DocId, Lease>()
 
-  constructor(workspace: Workspace, store: LocalStore["Service"]) {
-    this.#workspace = workspace
+  constructor(workspace: Workspace, store: LocalStore["Service"], limits: UpdateLimits) {
+    this.workspace = workspace
+    this.limits = limits
     this.#store = store
-  }
-
-  /** The app's schema, with which every doc is opened. */
-  get workspace(): Workspace {
-    return this.#workspace
   }
 
   /** The docs in memory. */
@@ -112,7 +111,9 @@ export class LiveDocs {
   #load = Effect.fnUntraced({ self: this }, function* (this: LiveDocs, doc: DocId) {
     const tail = yield* this.#store.tail(doc, LocalSeq.make(0))
     const opened = ShardDoc.open({
-      workspace: this.#workspace,
+      workspace: this.workspace,
+      limits: this.limits,
+      isStored: true,
       doc,
       snapshot: tail.snapshot?.bytes,
       updates: tail.updates.map(({ bytes }) => bytes)
@@ -151,7 +152,10 @@ const appliedAfter = (applied: LocalSeq, { snapshot, updates }: DocTail): LocalS
 export const catchUp = (live: LiveDoc, tail: DocTail): boolean => {
   if (tail.snapshot !== undefined) return false
   if (tail.updates.length > 0) {
-    const report = live.shard.importUpdates(tail.updates.map(({ bytes }) => bytes))
+    const report = live.shard.importUpdates(
+      tail.updates.map(({ bytes }) => bytes),
+      { isStored: true }
+    )
     if (report.poisoned) return false
     if (report.refused.length > 0) live.isWhole = false
   }

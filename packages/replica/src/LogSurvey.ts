@@ -7,8 +7,8 @@
  */
 import { Effect, Result, type Scope } from "effect"
 import { codecs, type DocId, isSameBytes, LocalSeq, Seq } from "@tidemark/protocol"
-import { type OperationSpan, operationsIn, PeerId, ShardDoc } from "@tidemark/model"
-import type { NewUpdate, RemoteItem, Span, StoredUpdate, Survey } from "@tidemark/sync"
+import { operationsIn, PeerId, ShardDoc } from "@tidemark/model"
+import type { DocTail, NewUpdate, RemoteItem, Span, StoredUpdate, Survey } from "@tidemark/sync"
 import { authorAgain, type AuthorAgainParts } from "./AuthorAgain.ts"
 import { foldCheckpoint, vouchesFor } from "./internal/checkpointDoc.ts"
 import { isApplied } from "./internal/isApplied.ts"
@@ -22,24 +22,31 @@ interface Scratch {
   readonly waiting: Array<Uint8Array>
 }
 
-export interface LogSurveyParts extends Omit<AuthorAgainParts, "logged" | "nonce"> {
-  /** The largest update that can be sealed. */
-  readonly itemBytesMax: number
-}
+export type LogSurveyParts = Omit<AuthorAgainParts, "logged" | "nonce">
 
 /** An empty survey; its docs are freed with the scope. */
 export const makeLogSurvey = Effect.fnUntraced(function* (
   parts: LogSurveyParts
 ): Effect.fn.Return<Survey, never, Scope.Scope> {
-  const { itemBytesMax, primitives, store, workspace } = parts
+  const { limits, primitives, store, workspace } = parts
   const scratches = new Map<DocId, Scratch>()
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       for (const { shard } of scratches.values()) shard.free()
     })
   )
-  const open = (doc: DocId, updates: ReadonlyArray<Uint8Array>, snapshot?: Uint8Array) =>
-    Result.map(ShardDoc.open({ workspace, doc, snapshot, updates }), ({ shard }) => shard)
+  /** As every reader has it who gets these from the log. */
+  const open = (doc: DocId, updates: ReadonlyArray<Uint8Array>) =>
+    Result.map(ShardDoc.open({ workspace, limits, doc, updates }), ({ shard }) => shard)
+  /** As this device has it. */
+  const openStored = ({ doc, snapshot, updates }: DocTail) =>
+    Result.map(
+      ShardDoc.open({
+        ...{ workspace, limits, doc, isStored: true, snapshot: snapshot?.bytes },
+        updates: updates.map(({ bytes }) => bytes)
+      }),
+      ({ shard }) => shard
+    )
 
   const addTo = (doc: DocId, items: ReadonlyArray<RemoteItem>) => {
     const known = scratches.get(doc)
@@ -75,8 +82,7 @@ export const makeLogSurvey = Effect.fnUntraced(function* (
   const missingOf = Effect.fnUntraced(function* (doc: DocId) {
     const tail = yield* store.tail(doc, LocalSeq.make(0))
     const waiting = tail.updates.filter(({ own, seq }) => own && seq === 0).flatMap(({ spans }) => spans)
-    const bytes = tail.updates.map((update) => update.bytes)
-    const opened = open(doc, bytes, tail.snapshot?.bytes)
+    const opened = openStored(tail)
     // A doc that cannot be read here can be given by another device only.
     if (Result.isFailure(opened)) return []
     const shard = opened.success
@@ -84,7 +90,11 @@ export const makeLogSurvey = Effect.fnUntraced(function* (
     const lacking = spansOf(shard).flatMap(({ end, peer }) =>
       without({ peer, start: held?.shard.counterOf(peer) ?? 0, end }, waiting)
     )
-    const updates = [...exportCut(shard, lacking, itemBytesMax), ...pendingOf(shard, held, tail.updates)]
+    const cut = Result.getOrElse(shard.exportParts(lacking), () => [])
+    const updates = [
+      ...cut.map(({ spans, update }) => ({ doc, bytes: update, own: true, spans, seq: Seq.make(0) })),
+      ...pendingOf(shard, held, tail.updates)
+    ]
     shard.free()
     return updates
   })
@@ -129,15 +139,15 @@ export const makeLogSurvey = Effect.fnUntraced(function* (
     }),
     checkpoint: Effect.fnUntraced(function* (doc: DocId) {
       const logged = scratches.get(doc)?.shard
-      if (logged === undefined) return undefined
+      // One update with all of it no device would read [COMPACT-18].
+      if (logged === undefined || logged.operationCount > limits.operationsMax) return undefined
       const compressedSize = (bytes: Uint8Array) => Effect.map(primitives.gzip(bytes), ({ length }) => length)
       // One that was refused is not among those a fresh doc holds, so it differs then.
-      return yield* foldCheckpoint(logged, (updates) => open(doc, updates), itemBytesMax, compressedSize)
+      return yield* foldCheckpoint(logged, (updates) => open(doc, updates), limits.bytesMax, compressedSize)
     }),
     vouches: Effect.fnUntraced(function* (doc: DocId, checkpoint: Uint8Array) {
       const tail = yield* store.tail(doc, LocalSeq.make(0))
-      const bytes = tail.updates.map((update) => update.bytes)
-      const opened = open(doc, bytes, tail.snapshot?.bytes)
+      const opened = openStored(tail)
       if (Result.isFailure(opened)) return undefined
       const logged = scratches.get(doc)?.shard
       const vouched = vouchesFor(checkpoint, logged, opened.success, tail.updates, (given) => open(doc, given))
@@ -147,29 +157,3 @@ export const makeLogSurvey = Effect.fnUntraced(function* (
     authorAgain: (nonce) => authorAgain({ ...parts, nonce, logged: (doc) => scratches.get(doc) })
   }
 })
-
-/** One update with these operations; halves of it where it would be too large to be sent. */
-const exportCut = (
-  shard: ShardDoc,
-  spans: ReadonlyArray<OperationSpan>,
-  bytesMax: number
-): ReadonlyArray<NewUpdate> => {
-  if (spans.length === 0) return []
-  const exported = shard.exportSpans(spans)
-  if (Result.isFailure(exported)) return []
-  const bytes = exported.success
-  const [first] = spans
-  const isOne = spans.length === 1 && first !== undefined && first.end - first.start <= 1
-  if (bytes.length <= bytesMax || isOne || first === undefined) {
-    return [{ doc: shard.id, bytes, own: true, spans, seq: Seq.make(0) }]
-  }
-  if (spans.length === 1) {
-    const middle = Math.floor((first.start + first.end) / 2)
-    return [
-      ...exportCut(shard, [{ ...first, end: middle }], bytesMax),
-      ...exportCut(shard, [{ ...first, start: middle }], bytesMax)
-    ]
-  }
-  const half = Math.floor(spans.length / 2)
-  return [...exportCut(shard, spans.slice(0, half), bytesMax), ...exportCut(shard, spans.slice(half), bytesMax)]
-}

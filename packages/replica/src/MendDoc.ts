@@ -7,7 +7,7 @@
  */
 import { Effect, Result } from "effect"
 import { type DocId, LocalSeq, Seq } from "@tidemark/protocol"
-import { type OperationSpan, PeerId, ShardDoc } from "@tidemark/model"
+import { type Exported, type OperationSpan, PeerId, ShardDoc } from "@tidemark/model"
 import { type Batch, damagedNote, historyKey, type NewUpdate, type Quarantined, type StoreFailed } from "@tidemark/sync"
 import { foundFields, updateNumber } from "./internal/foundFields.ts"
 import type { WritePath } from "./WritePath.ts"
@@ -43,6 +43,8 @@ export const mendDoc = Effect.fn("mendDoc")(function* (
     const tail = yield* store.tail(doc, LocalSeq.make(0))
     const opened = ShardDoc.open({
       workspace: live.workspace,
+      limits: live.limits,
+      isStored: true,
       doc,
       snapshot: tail.snapshot?.bytes,
       updates: tail.updates.map(({ bytes }) => bytes)
@@ -123,7 +125,7 @@ const collect = (
     ...salvaged,
     ...(inMemory === undefined ? [] : lackingIn(shard, inMemory))
   ])
-  const update = ({ bytes, spans }: Exported, isOwn: boolean, first: boolean): NewUpdate => ({
+  const update = ({ spans, update: bytes }: Exported, isOwn: boolean, first: boolean): NewUpdate => ({
     ...{ doc: shard.id, bytes, own: isOwn, spans: isOwn ? spans : [], seq: Seq.make(0) },
     ...(isOwn && first ? { replaces } : {})
   })
@@ -139,15 +141,10 @@ const collect = (
   }
 }
 
-interface Exported {
-  readonly bytes: Uint8Array
-  readonly spans: ReadonlyArray<OperationSpan>
-}
-
 const importNews = (shard: ShardDoc, updates: ReadonlyArray<Uint8Array>) => {
   if (shard.isUnusable || updates.length === 0) return { exports: [], changed: [] }
   const before = countersOf(shard)
-  const { changed, poisoned } = shard.importUpdates(updates)
+  const { changed, poisoned } = shard.importUpdates(updates, { isStored: true })
   if (poisoned) return { exports: [], changed: [] }
   const news = [...countersOf(shard)].flatMap(([peer, end]) => {
     const start = before.get(peer) ?? 0
@@ -156,12 +153,9 @@ const importNews = (shard: ShardDoc, updates: ReadonlyArray<Uint8Array>) => {
   return { exports: exportOf(shard, news), changed: [...changed] }
 }
 
-/** One update a peer: none is larger than what that peer wrote. */
+/** At least one update a peer: none is larger than what that peer wrote. */
 const exportOf = (shard: ShardDoc, spans: ReadonlyArray<OperationSpan>): ReadonlyArray<Exported> =>
-  spans.flatMap((span) => {
-    const bytes = shard.exportSpans([span])
-    return Result.isSuccess(bytes) ? [{ bytes: bytes.success, spans: [span] }] : []
-  })
+  spans.flatMap((span) => Result.getOrElse(shard.exportParts([span]), () => []))
 
 /** What a doc in memory holds and the stored one does not. */
 const lackingIn = (stored: ShardDoc, inMemory: ShardDoc): ReadonlyArray<Uint8Array> => {
@@ -171,7 +165,7 @@ const lackingIn = (stored: ShardDoc, inMemory: ShardDoc): ReadonlyArray<Uint8Arr
     const start = known.get(peer) ?? 0
     return end > start ? [{ peer, start, end }] : []
   })
-  return exportOf(inMemory, spans).map(({ bytes }) => bytes)
+  return exportOf(inMemory, spans).map(({ update }) => update)
 }
 
 const countersOf = (shard: ShardDoc): ReadonlyMap<PeerId, number> =>

@@ -6,10 +6,9 @@
 import { Effect, Layer, Result, Schema } from "effect"
 import type { DocId } from "@tidemark/protocol"
 import { Primitives } from "@tidemark/crypto"
-import { OperationSpan } from "@tidemark/model"
-import { Docs, type ItemToSeal, type Slice, type Span, type StoredUpdate } from "@tidemark/sync"
+import { groupForUpdates, OperationSpan } from "@tidemark/model"
+import { Docs, type ItemToSeal, type Slice, type StoredUpdate } from "@tidemark/sync"
 import { joinSpans } from "./internal/joinSpans.ts"
-import { sealableBytesMax } from "./CommitAhead.ts"
 import { catchUp } from "./LiveDocs.ts"
 import { commitSlice } from "./PullCommit.ts"
 import { RareParts } from "./RareParts.ts"
@@ -20,6 +19,10 @@ const readyDocsMax = 4
 
 const decodeSpans = Schema.decodeUnknownResult(Schema.Array(OperationSpan))
 
+/** Nothing where they cannot be read: such an update is sent as it is, by itself. */
+const spansOf = ({ spans }: StoredUpdate): ReadonlyArray<OperationSpan> =>
+  Result.getOrElse(decodeSpans(spans), () => [])
+
 export const layer: Layer.Layer<Docs, never, WritePath | Primitives | RareParts> = Layer.effect(
   Docs,
   Effect.gen(function* () {
@@ -27,31 +30,35 @@ export const layer: Layer.Layer<Docs, never, WritePath | Primitives | RareParts>
     const primitives = yield* Primitives
     const parts = yield* RareParts
 
-    /** One export of all own operations of a doc that wait; undefined where the raw updates have to do. */
+    const { bytesMax, operationsMax } = path.live.limits
+
+    /** All own operations of a doc that wait, as few exports, each of whole updates in their order [REPLICA-33]. */
     const collectDoc = Effect.fnUntraced(function* (doc: DocId, updates: ReadonlyArray<StoredUpdate>) {
-      const covers = updates.map(({ localSeq }) => localSeq)
-      const [first] = updates
+      // Not folded: the raw bytes are what was committed, and they are as good.
+      const raw = (some: ReadonlyArray<StoredUpdate>) =>
+        some.map(({ bytes, localSeq }): ItemToSeal => ({ doc, bytes, covers: [localSeq] }))
       // A single waiting update is that export already.
-      if (updates.length === 1 && first !== undefined) return { doc, bytes: first.bytes, covers }
+      if (updates.length === 1) return raw(updates)
       const { docs } = yield* path.live.warm([doc])
       const [live] = docs
-      const spans = decodeSpans(updates.flatMap((update): ReadonlyArray<Span> => update.spans))
-      if (live === undefined || Result.isFailure(spans)) return undefined
+      if (live === undefined || updates.some((update) => spansOf(update).length === 0)) return raw(updates)
       if (!catchUp(live, yield* path.store.tail(doc, live.applied))) {
         path.live.putAway(doc)
-        return undefined
+        return raw(updates)
       }
-      const exported = live.shard.exportSpans(joinSpans(spans.success))
-      return Result.isSuccess(exported) ? { doc, bytes: exported.success, covers } : undefined
+      return groupForUpdates(updates, spansOf, operationsMax).flatMap((group) => {
+        if (group.length === 1) return raw(group)
+        const exported = live.shard.exportSpans(joinSpans(group.flatMap(spansOf)))
+        return Result.isSuccess(exported) && exported.success.length <= bytesMax
+          ? [{ doc, bytes: exported.success, covers: group.map(({ localSeq }) => localSeq) }]
+          : raw(group)
+      })
     })
 
     const collect = Effect.fn("Docs.collect")(function* (updates: ReadonlyArray<StoredUpdate>) {
       const items: Array<ItemToSeal> = []
       for (const [doc, own] of Map.groupBy(updates, (update) => update.doc)) {
-        const folded = yield* path.exclusively(collectDoc(doc, own))
-        if (folded !== undefined && folded.bytes.length <= sealableBytesMax) items.push(folded)
-        // Not folded: the raw bytes are what was committed, and they are as good.
-        else items.push(...own.map(({ bytes, localSeq }) => ({ doc, bytes, covers: [localSeq] })))
+        items.push(...(yield* path.exclusively(collectDoc(doc, own))))
       }
       return items
     })
@@ -93,7 +100,7 @@ export const layer: Layer.Layer<Docs, never, WritePath | Primitives | RareParts>
         makeLogSurvey({
           store: path.store,
           workspace: path.live.workspace,
-          itemBytesMax: sealableBytesMax,
+          limits: path.live.limits,
           primitives,
           replaced: (doc) => path.exclusively(Effect.sync(() => path.live.drop(doc)))
         })

@@ -28,6 +28,7 @@ import { type LeaseSeed, peerFromBytes } from "./Leases.ts"
 import { type LiveDoc, LiveDocs } from "./LiveDocs.ts"
 import { OpenShards } from "./OpenShards.ts"
 import { releaseLeases } from "./ReleaseLeases.ts"
+import { SealableLimits } from "./SealableLimits.ts"
 
 /** What a write path is made from. `tab` is random, one per worker. */
 export interface WritePathOptions {
@@ -77,7 +78,7 @@ const makeWritePath = Effect.fnUntraced(function* ({ idKey, schema, tab }: Write
   const primitives = yield* Primitives
   const ahead = yield* SealAhead
   const semaphore = yield* Semaphore.make(1)
-  const live = new LiveDocs(schema, store)
+  const live = new LiveDocs(schema, store, yield* SealableLimits)
   const openShards = new OpenShards(store, primitives)
   const tails: KnownTails = { unfolded: new Map(), shortUntil: new Map(), noted: new Map() }
   const foldLimits = yield* FoldLimits

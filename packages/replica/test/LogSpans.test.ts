@@ -26,7 +26,8 @@ describe("LogSpans", () => {
     const [a, b, c] = updates.map(({ span }) => span)
     if (a === undefined || b === undefined || c === undefined) return assert.fail("three updates")
     const places = new LogSpans()
-    const add = (index: number, seq: number) => places.add(updates[index]?.update ?? new Uint8Array(), Seq.make(seq))
+    const add = (index: number, seq: number) =>
+      places.add(updates[index]?.updates[0]?.update ?? new Uint8Array(), Seq.make(seq))
     assert.strictEqual(places.seqOf([a]), undefined)
     add(0, 3)
     add(2, 5)

@@ -6,7 +6,7 @@
  */
 import { decodeImportBlobMeta, type ImportStatus, LoroDoc, type PeerID } from "loro-crdt"
 import { Result } from "effect"
-import { operationsPerUpdateMax, panicsPerOpenMax } from "../ModelLimits.ts"
+import { panicsPerOpenMax } from "../ModelLimits.ts"
 import type { RecordId } from "../RecordId.ts"
 import { byPeerThenStart, type OperationSpan, PeerId as PeerIdSchema } from "../Span.ts"
 import { freeQuietly, isPanic, loroReason } from "./loro.ts"
@@ -36,6 +36,8 @@ interface Outcome {
 }
 
 interface ImportOptions {
+  /** An update with more is refused. */
+  readonly operationsMax: number
   /** Called once, before anything is imported, with the number of operations that come. */
   readonly before?: (operations: number) => void
   /** Indexes that are passed over. */
@@ -47,7 +49,8 @@ export class Importer {
   /** A doc built from nothing, or why its snapshot cannot be used. */
   static build(
     snapshot: Uint8Array | undefined,
-    updates: ReadonlyArray<Uint8Array>
+    updates: ReadonlyArray<Uint8Array>,
+    operationsMax: number
   ): Result.Result<{ readonly importer: Importer; readonly refused: ReadonlyArray<RefusedUpdate> }, string> {
     const panics = new Map<number, RefusedUpdate>()
     let oneByOne = false
@@ -58,7 +61,7 @@ export class Importer {
         freeQuietly(importer.loro)
         return Result.fail(fault)
       }
-      const { panic, panicIndex, refused } = importer.importAll(updates, { skip: panics, oneByOne })
+      const { panic, panicIndex, refused } = importer.importAll(updates, { operationsMax, skip: panics, oneByOne })
       if (panic === undefined) {
         return Result.succeed({
           importer,
@@ -110,23 +113,28 @@ export class Importer {
     return counters
   }
 
-  /** Imports all that can be imported, as one batch where possible. */
-  importAll(updates: ReadonlyArray<Uint8Array>, { before, oneByOne = false, skip }: ImportOptions = {}): Outcome {
+  /** Imports all that can be imported, in batches where possible. */
+  importAll(
+    updates: ReadonlyArray<Uint8Array>,
+    { before, oneByOne = false, operationsMax, skip }: ImportOptions
+  ): Outcome {
     const refused: Array<RefusedUpdate> = []
-    const accepted: Array<{ readonly index: number; readonly update: Uint8Array }> = []
+    const accepted: Array<Accepted> = []
     let operations = 0
     for (const [index, update] of updates.entries()) {
       if (skip?.has(index) === true) continue
-      const looked = lookAt(update)
+      const looked = lookAt(update, operationsMax)
       operations += looked.operations
-      if (looked.refusal === undefined) accepted.push({ index, update })
+      if (looked.refusal === undefined) accepted.push({ index, update, operations: looked.operations })
       else refused.push({ index, reason: looked.refusal })
     }
     if (accepted.length === 0) return { refused, panic: undefined, panicIndex: undefined }
     before?.(operations)
     if (!oneByOne) {
       try {
-        this.#note(this.loro.importBatch(accepted.map(({ update }) => update)))
+        for (const batch of batchesOf(accepted)) {
+          this.#note(this.loro.importBatch(batch.map(({ update }) => update)))
+        }
         return { refused, panic: undefined, panicIndex: undefined }
       } catch (error) {
         if (isPanic(error)) return { refused, panic: loroReason(error), panicIndex: undefined }
@@ -170,6 +178,31 @@ export class Importer {
   }
 }
 
+interface Accepted {
+  readonly index: number
+  readonly update: Uint8Array
+  readonly operations: number
+}
+
+/** An update with so many operations is imported by itself. */
+const aloneOperationsMin = 1_000
+
+/**
+ * Small ones that follow one another together, large ones alone: the time Loro takes for several in one batch grows with the
+ * square of the text in them (3,000,000 characters in two updates: 54 s; one after the other: 9 ms).
+ */
+const batchesOf = (accepted: ReadonlyArray<Accepted>): ReadonlyArray<ReadonlyArray<Accepted>> => {
+  const batches: Array<Array<Accepted>> = []
+  let isOpen = false
+  for (const one of accepted) {
+    const isSmall = one.operations < aloneOperationsMin
+    if (isOpen && isSmall) batches.at(-1)?.push(one)
+    else batches.push([one])
+    isOpen = isSmall
+  }
+  return batches
+}
+
 interface Looked {
   /** What forbids importing these bytes, in words; undefined when nothing does. */
   readonly refusal?: string
@@ -178,7 +211,7 @@ interface Looked {
 }
 
 /** Looks at the header and checksum only. */
-const lookAt = (bytes: Uint8Array, operationsMax: number = operationsPerUpdateMax): Looked => {
+const lookAt = (bytes: Uint8Array, operationsMax: number): Looked => {
   try {
     const meta = decodeImportBlobMeta(bytes, true)
     const starts = meta.partialStartVersionVector.toJSON()

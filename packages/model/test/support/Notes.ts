@@ -2,7 +2,16 @@
 import { Result, Schema } from "effect"
 import { Base64Url } from "effect/encoding"
 import { DocId } from "@tidemark/protocol"
-import { countersIn, type MutationContext, mutations, PeerId, ShardDoc, Table, Workspace } from "../../src/index.ts"
+import {
+  countersIn,
+  type Exported,
+  type MutationContext,
+  mutations,
+  PeerId,
+  ShardDoc,
+  Table,
+  Workspace
+} from "../../src/index.ts"
 
 export const Notes = Workspace.make("notes", {
   tables: {
@@ -61,12 +70,16 @@ export const opened = (updates: ReadonlyArray<Uint8Array> = [], doc = shard, wor
 
 export const at = 1_700_000_000_000
 
-/** Applies and gives the update; fails the test where nothing was written. */
-export const written = (doc: ShardDoc, by: PeerId, ...changes: Parameters<ShardDoc["apply"]>[1]): Uint8Array => {
-  const applied = Result.getOrThrow(doc.apply(by, changes, at))
-  if (applied === undefined) throw new Error("nothing was written")
-  return applied.update
+/** The one update of what was written; fails the test where nothing was, or more than one update takes. */
+export const onlyUpdate = (made: { readonly updates: ReadonlyArray<Exported> } | undefined): Uint8Array => {
+  const [only, ...others] = made?.updates ?? []
+  if (only === undefined || others.length > 0) throw new Error("not one update was written")
+  return only.update
 }
+
+/** Applies and gives the update; fails the test where nothing was written. */
+export const written = (doc: ShardDoc, by: PeerId, ...changes: Parameters<ShardDoc["apply"]>[1]): Uint8Array =>
+  onlyUpdate(Result.getOrThrow(doc.apply(by, changes, at)))
 
 /** The rows of a doc as one text, the same for equal rows in any order. */
 export const rowsText = (rows: ReturnType<ShardDoc["allRows"]>): string =>

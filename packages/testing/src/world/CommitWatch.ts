@@ -66,6 +66,16 @@ const meetSituations = ({ device }: SimulatedTab, batch: Batch): void => {
     "part held",
     (batch.hold ?? []).some(({ kind }) => kind === "part")
   )
+  meet(
+    "changes of a doc written as several updates",
+    (batch.updates ?? []).some(
+      ({ doc, rows }, index, all) => rows !== undefined && index > 0 && all[index - 1]?.doc === doc
+    )
+  )
+  meet(
+    "what waits in a doc sealed as several items",
+    new Set((batch.seal ?? []).map(({ doc }) => doc)).size < new Set((batch.seal ?? []).map(({ first }) => first)).size
+  )
   meet("held parts joined", isPull && (batch.release ?? []).length > 0)
   meet("tail folded", (batch.snapshots ?? []).length > 0)
   meet("item renumbered", (batch.unseal ?? []).length > 0)

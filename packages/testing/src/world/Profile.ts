@@ -1,6 +1,7 @@
 /**
  * How a seed's World is: each seed draws its own mixture, so that some are calm and long, some lossy, some crash all the time.
  */
+import { operationsPerUpdateMax } from "@tidemark/model"
 import type { SeededRandom } from "../SeededRandom.ts"
 
 /** What a step of the World may be, and how often, as weights. */
@@ -36,6 +37,8 @@ export interface Profile {
   readonly revokes: boolean
   /** A doc with more updates, or entries in the log, than this is folded, and gets a checkpoint. */
   readonly tailCountMax: number
+  /** More operations no device reads in one update, and none puts into one. */
+  readonly operationsMax: number
   /** For how many steps things go wrong, where the run does not say. */
   readonly steps: number
 }
@@ -67,7 +70,8 @@ export const drawProfile = (random: SeededRandom): Profile => {
     readersRebel: random.chance(0.6),
     revokes: random.chance(0.5),
     tailCountMax: random.pick([1, 2, 4, 256]) ?? 2,
-    steps: random.pick([300, 500, 800, 1_300]) ?? 500
+    steps: random.pick([300, 500, 800, 1_300]) ?? 500,
+    operationsMax: random.pick([5, 40, operationsPerUpdateMax, operationsPerUpdateMax]) ?? operationsPerUpdateMax
   }
 }
 

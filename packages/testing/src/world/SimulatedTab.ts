@@ -12,9 +12,12 @@ import {
   joinWorkspace,
   layerPartsAtHand,
   Replica,
+  SealableLimits,
   type ServerApi
 } from "@tidemark/replica"
 import { CheckpointLimits, FirstSlice, LocalStore, LocalStoreMemory, type SyncStatus } from "@tidemark/sync"
+import { updateLimits } from "@tidemark/model"
+import type { Profile } from "./Profile.ts"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { SimulatedProcess } from "./SimulatedProcess.ts"
 import { worldSchema } from "./WorldSchema.ts"
@@ -114,7 +117,7 @@ export class SimulatedTab {
       const options = { schema: worldSchema, tab: `${this.name} ${this.process.random.below(2 ** 31)}` }
       const replicaLayer = Replica.layer(options).pipe(
         Layer.provide([ports, layerPartsAtHand]),
-        Layer.provide(smallSteps(device.world.profile.tailCountMax))
+        Layer.provide(smallSteps(device.world.profile))
       )
       const context = yield* Layer.buildWithScope(replicaLayer, scope)
       const replica = Context.get(context, Replica)
@@ -125,10 +128,11 @@ export class SimulatedTab {
   }
 }
 
-/** Histories are short here: a doc of a few edits is long, and a pull of a dozen entries too. */
-const smallSteps = (tailCountMax: number) =>
+/** Histories are short here: a doc of a few edits is long, an update of a few operations, and a pull of a dozen entries too. */
+const smallSteps = ({ operationsMax, tailCountMax }: Profile) =>
   Layer.mergeAll(
     Layer.succeed(FirstSlice)(8),
+    Layer.succeed(SealableLimits)({ ...updateLimits, operationsMax }),
     Layer.succeed(FoldLimits)({ countMax: tailCountMax, bytesMax: 1_048_576, noteBytesMin: 65_536 }),
     Layer.succeed(CheckpointLimits)({ entriesMin: tailCountMax, bytesMin: 131_072 })
   )

@@ -47,6 +47,7 @@ export const rareSituations: ReadonlyArray<string> = [
   "situation: copy met in the log",
   "situation: copy wrote its operations again",
   "situation: an older copy than the last came back",
+  "situation: changes of a doc written as several updates",
   "situation: checkpoint called sound",
   "situation: checkpoint given in the place of others",
   "situation: checkpoint named",
@@ -101,6 +102,7 @@ export const rareSituations: ReadonlyArray<string> = [
   "situation: sync ended by FenceLost",
   "situation: tail folded",
   "situation: the other server answers again",
+  "situation: what waits in a doc sealed as several items",
   "situation: write refused by a full store"
 ]
 

@@ -61,8 +61,9 @@ const writtenOver = (
   const shard = openedWith(workspace, seen)
   const applied = Result.getOrThrow(shard.apply(PeerId.make(String(peer)), changes, at))
   shard.free()
-  if (applied === undefined) throw new Error("The samples of the Loro target write nothing")
-  return applied.update
+  const [only, ...others] = applied?.updates ?? []
+  if (only === undefined || others.length > 0) throw new Error("The samples of the Loro target write not one update")
+  return only.update
 }
 
 export interface LoroSamples {

@@ -75,8 +75,8 @@ const use = (shard: ShardDoc, { ownChange }: LoroSamples): void => {
   }
   const applied = shard.apply(PeerId.make("77"), [ownChange], at)
   if (Result.isFailure(applied) && applied.failure._tag === "DocUnusable") throw applied.failure
-  if (Result.isSuccess(applied) && applied.success !== undefined)
-    Result.getOrThrow(operationsIn(applied.success.update))
+  if (Result.isFailure(applied)) return
+  for (const { update } of applied.success?.updates ?? []) Result.getOrThrow(operationsIn(update))
 }
 
 /** Runs what may find that the doc is poisoned only now; anything else thrown is a finding. */
