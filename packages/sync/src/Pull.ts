@@ -4,7 +4,7 @@
  * A page is believed only where its chain continues ours [PULL-2]. The cursor moves in the transaction that stores what it
  * covers [PULL-1], so a pull can stop after any slice and go on there. Rules: docs/spec/pull.md.
  */
-import { Clock, Context, Effect, Result } from "effect"
+import { Clock, Context, Effect, Fiber, Result } from "effect"
 import { type Cursor, type Page, Seq } from "@tidemark/protocol"
 import type { Copies } from "./Copies.ts"
 import { Docs } from "./Docs.ts"
@@ -102,14 +102,22 @@ export const makePull = Effect.fnUntraced(function* (
     }
   })
 
-  const pullPage = Effect.fnUntraced(function* (stored: (news: PageNews) => Effect.Effect<void>) {
-    const before = yield* ownMeta
-    const asked = yield* knownCursor(before)
+  /** Asks for the page after `from`, or after the cursor. */
+  const ask = Effect.fnUntraced(function* (from?: Cursor) {
+    const own = yield* ownMeta
+    const asked = from ?? (yield* knownCursor(own))
     const bytesMax = pace.bytesMax()
     const page = yield* pace.timed(remote.pull(asked.seq === 0 ? undefined : asked, bytesMax), bytesMax)
     // What a gap hides may have been written by another copy of this device.
     if (page.items.some(({ _tag }) => _tag !== "Entry")) yield* copies.beforeGap
-    return yield* turn.lock.withPermit(
+    return { asked: asked.seq, ahead: own.ahead, page }
+  })
+
+  const storePage = (
+    { ahead, asked, page }: Effect.Success<ReturnType<typeof ask>>,
+    stored: (news: PageNews) => Effect.Effect<void>
+  ) =>
+    turn.lock.withPermit(
       Effect.gen(function* () {
         // Receipts may have moved the cursor while the page was on its way.
         const place = yield* knownPlace(yield* ownMeta)
@@ -119,22 +127,31 @@ export const makePull = Effect.fnUntraced(function* (
         if (continuation._tag !== "Next") return yield* misfit()
         const head = Seq.make(Math.max(page.head, cursor.seq))
         // A page with nothing that was asked for, and the word that there is more, would be asked for again for ever.
-        if (page.through.seq <= asked.seq && page.head > page.through.seq) return yield* misfit()
+        if (page.through.seq <= asked && page.head > page.through.seq) return yield* misfit()
         yield* storeItems(place, continuation.items, (through, settled) => stored({ through, head, settled }))
         // Receipts that came before the page was asked for, and lie beyond its head: the server has lost what they named.
-        yield* sendLostAgain(store, turn, before.ahead, page.head)
+        yield* sendLostAgain(store, turn, ahead, page.head)
         const through = Seq.make(Math.max(page.through.seq, cursor.seq))
         if (page.items.length === 0 && head > through) return yield* misfit()
         yield* stored({ through, head, settled: 0 })
         return { through, head }
       })
     )
-  })
 
   const catchUp = Effect.fnUntraced(function* (stored: (news: PageNews) => Effect.Effect<void>) {
+    let answer = yield* ask()
     for (;;) {
-      const place = yield* pullPage(stored)
-      if (place.through >= place.head) return place
+      const { asked, page } = answer
+      // The next page is on its way while this one is stored [PULL-13]. Where this one is refused, so is that.
+      const hasMore = page.through.seq > asked && page.head > page.through.seq
+      const next = hasMore ? yield* Effect.forkChild(ask(page.through), { startImmediately: true }) : undefined
+      const left = next === undefined ? Effect.void : Fiber.interrupt(next)
+      const place = yield* Effect.onError(storePage(answer, stored), () => left)
+      if (place.through >= place.head) {
+        yield* left
+        return place
+      }
+      answer = next === undefined ? yield* ask() : yield* Fiber.join(next)
     }
   })
 

@@ -77,6 +77,40 @@ describe("pages and slices", () => {
     })
   )
 
+  it.effect(
+    "PULL-13 the next page is asked for while one is stored, never one after that, and none beyond the head",
+    () =>
+      Effect.gen(function* () {
+        const server = new ServerModel()
+        server.pageCount = 7
+        server.append(theirs(20))
+        server.hasSockets = false
+        const tab = yield* openTab({ disk: new MemoryDisk(), server })
+        const asked: Array<ReadonlyArray<number>> = []
+        const [met, go] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+        // The first page takes its time.
+        tab.settings.beforeApply = Effect.gen(function* () {
+          if (tab.settings.slices.length === 0) {
+            yield* Deferred.succeed(met, undefined)
+            yield* Deferred.await(go)
+          }
+          asked.push([...server.pagesAfter])
+        })
+        yield* Effect.forkScoped(tab.engine.run)
+        yield* Deferred.await(met)
+        yield* TestClock.adjust("1 second")
+        yield* Deferred.succeed(go, undefined)
+        yield* tab.becomes("Synced")
+        assert.deepStrictEqual(asked.slice(0, 3), [
+          [0, 7],
+          [0, 7, 14],
+          [0, 7, 14]
+        ])
+        assert.deepStrictEqual(server.pagesAfter, [0, 7, 14])
+        assert.deepStrictEqual(yield* tab.received, names(20))
+      })
+  )
+
   it.effect("PULL-5 slices shrink while they take too long, and grow again", () =>
     Effect.gen(function* () {
       const server = new ServerModel()
