@@ -1,24 +1,27 @@
 /**
- * The primitives of a device without a browser: what an edit waits for is done at once, by `node:crypto` and `node:zlib`.
+ * The primitives of a device without a browser, by `node:crypto` and `node:zlib`: all but the compression of what is large is done at once.
  *
  * Node's WebCrypto hands every call to another thread and back, and a stream of Node's that compresses is a dozen objects and twenty
  * turns of the event loop, and 15 ms when it is the first. That costs more than the work itself, and on a busy machine
- * each way waits for its turn of the processor. Everything else is the web's. The results are the same.
- * Rules: docs/spec/crypto.md.
+ * each way waits for its turn of the processor. The results are the same as the web's. Rules: docs/spec/crypto.md.
  */
 import {
   createCipheriv,
   createDecipheriv,
   createPrivateKey,
   createPublicKey,
+  diffieHellman,
   hkdfSync,
   type KeyObject,
+  randomBytes,
   sign,
   verify
 } from "node:crypto"
-import { gunzipSync, gzipSync } from "node:zlib"
+import { promisify } from "node:util"
+import { gunzip, gunzipSync, gzip, gzipSync } from "node:zlib"
 import { Effect, Layer } from "effect"
-import { CryptoFailed, Primitives } from "@tidemark/crypto"
+import type { PublicKey } from "@tidemark/protocol"
+import { bytesToPublicKey, CryptoFailed, CryptoUnsupported, Primitives } from "@tidemark/crypto"
 
 const cipher = "aes-256-gcm"
 const tagBytes = 16
@@ -32,8 +35,13 @@ const gzipBytesMax = 262_144
 /** As a browser's stream does, which says so by the same name; Node's own stream asks its zlib for it in this way. */
 const onlyOneMember = { rejectGarbageAfterEnd: true }
 
-/** The 16 bytes in front of a seed that make it an Ed25519 private key in PKCS#8 (RFC 8410). */
-const pkcs8Front = Buffer.from("302e020100300506032b657004220420", "hex")
+type Curve = "Ed25519" | "X25519"
+
+/** The 16 bytes in front of a seed that make it a private key in PKCS#8 (RFC 8410). */
+const pkcs8Fronts: Readonly<Record<Curve, Buffer>> = {
+  Ed25519: Buffer.from("302e020100300506032b657004220420", "hex"),
+  X25519: Buffer.from("302e020100300506032b656e04220420", "hex")
+}
 
 /** Makes a key once; all are forgotten when there are too many. A throw is not remembered. */
 const makeKeyCache = () => {
@@ -48,37 +56,50 @@ const makeKeyCache = () => {
   }
 }
 
-/** Throws where it is no gzip, or would be longer. */
-const unpack = (bytes: Uint8Array, bytesMax: number): Uint8Array => {
-  // zlib cannot be asked for nothing.
-  const unpacked = gunzipSync(bytes, { ...onlyOneMember, maxOutputLength: Math.max(1, bytesMax) })
+/** zlib cannot be asked for nothing. */
+const unpackOptions = (bytesMax: number) => ({ ...onlyOneMember, maxOutputLength: Math.max(1, bytesMax) })
+
+/** Throws where it is longer. */
+const within = (unpacked: Uint8Array, bytesMax: number): Uint8Array => {
   if (unpacked.length > bytesMax) throw new RangeError(`It unpacks to more than ${bytesMax} bytes`)
   return new Uint8Array(unpacked)
 }
 
-const makeNodePrimitives = (web: Primitives["Service"]): Primitives["Service"] => {
-  const privateKey = makeKeyCache()
-  const publicKey = makeKeyCache()
+const makeNodePrimitives = (): Primitives["Service"] => {
+  const [privateKeys, publicKeys] = [makeKeyCache(), makeKeyCache()]
+  const privateKey = (curve: Curve, seed: Uint8Array) =>
+    privateKeys(`${curve} ${Buffer.from(seed).toString("base64")}`, () =>
+      createPrivateKey({ key: Buffer.concat([pkcs8Fronts[curve], seed]), format: "der", type: "pkcs8" })
+    )
+  const publicKey = (curve: Curve, key: PublicKey) =>
+    publicKeys(`${curve} ${key}`, () => createPublicKey({ key: { kty: "OKP", crv: curve, x: key }, format: "jwk" }))
+  const publicKeyOf = (curve: Curve, seed: Uint8Array) =>
+    Effect.sync(() => {
+      const { x = "" } = createPublicKey(privateKey(curve, seed)).export({ format: "jwk" })
+      return bytesToPublicKey(new Uint8Array(Buffer.from(x, "base64url")))
+    })
   return {
-    ...web,
-    sign: (seed, message) =>
-      Effect.sync(() => {
-        const key = privateKey(Buffer.from(seed).toString("base64"), () =>
-          createPrivateKey({ key: Buffer.concat([pkcs8Front, seed]), format: "der", type: "pkcs8" })
-        )
-        return new Uint8Array(sign(null, message, key))
-      }),
+    randomBytes: (size) => Effect.sync(() => new Uint8Array(randomBytes(size))),
+    signingPublicKey: (seed) => publicKeyOf("Ed25519", seed),
+    agreementPublicKey: (seed) => publicKeyOf("X25519", seed),
+    sign: (seed, message) => Effect.sync(() => new Uint8Array(sign(null, message, privateKey("Ed25519", seed)))),
     verify: (author, message, signature) =>
       Effect.sync(() => {
         if (signature.length !== 64) return false
         try {
-          const jwk = { kty: "OKP", crv: "Ed25519", x: author }
-          const key = publicKey(author, () => createPublicKey({ key: jwk, format: "jwk" }))
-          return verify(null, message, key, signature)
+          return verify(null, message, publicKey("Ed25519", author), signature)
         } catch {
           // An impossible key signs nothing.
           return false
         }
+      }),
+    agree: (seed, theirs) =>
+      Effect.try({
+        try: () => {
+          const pair = { privateKey: privateKey("X25519", seed), publicKey: publicKey("X25519", theirs) }
+          return new Uint8Array(diffieHellman(pair))
+        },
+        catch: () => new CryptoFailed({ what: "agree", message: "This public key shares no secret" })
       }),
     hkdf: (key, info, size) =>
       Effect.sync(() => new Uint8Array(hkdfSync("sha256", key, new Uint8Array(0), info, size))),
@@ -103,19 +124,44 @@ const makeNodePrimitives = (web: Primitives["Service"]): Primitives["Service"] =
           })
       }),
     gzip: (bytes) =>
-      bytes.length > gzipBytesMax ? web.gzip(bytes) : Effect.sync(() => new Uint8Array(gzipSync(bytes))),
-    gunzip: (bytes, bytesMax) =>
-      bytesMax > gzipBytesMax
-        ? web.gunzip(bytes, bytesMax)
-        : Effect.try({
-            try: () => unpack(bytes, bytesMax),
-            catch: () =>
-              new CryptoFailed({ what: "gunzip", message: `This is not a gzip of at most ${bytesMax} bytes` })
+      bytes.length > gzipBytesMax
+        ? Effect.promise(async () => new Uint8Array(await gzipApart(bytes)))
+        : Effect.sync(() => new Uint8Array(gzipSync(bytes))),
+    gunzip: (bytes, bytesMax) => {
+      const failed = () =>
+        new CryptoFailed({ what: "gunzip", message: `This is not a gzip of at most ${bytesMax} bytes` })
+      const options = unpackOptions(bytesMax)
+      return bytesMax > gzipBytesMax
+        ? Effect.tryPromise({
+            try: async () => within(await gunzipApart(bytes, options), bytesMax),
+            catch: failed
           })
+        : Effect.try({ try: () => within(gunzipSync(bytes, options), bytesMax), catch: failed })
+    }
   }
 }
 
-/** Everything of `Primitives`. Building fails where this Node has no WebCrypto, or not its curves [CRYPTO-4]. */
-export const layer = Layer.effect(Primitives, Effect.map(Primitives, makeNodePrimitives)).pipe(
-  Layer.provide(Primitives.layerWebCrypto)
+const gzipApart = promisify<Uint8Array, Buffer>(gzip)
+const gunzipApart = promisify<Uint8Array, ReturnType<typeof unpackOptions>, Buffer>(gunzip)
+
+/** Everything of `Primitives`. Building fails where this Node has not the curves [CRYPTO-4]. */
+export const layer: Layer.Layer<Primitives, CryptoUnsupported> = Layer.effect(
+  Primitives,
+  Effect.gen(function* () {
+    const primitives = makeNodePrimitives()
+    const seed = new Uint8Array(32).fill(1)
+    yield* primitives.signingPublicKey(seed).pipe(
+      Effect.andThen(Effect.flatMap(primitives.agreementPublicKey(seed), (ours) => primitives.agree(seed, ours))),
+      Effect.sandbox,
+      Effect.mapError(
+        () =>
+          new CryptoUnsupported({
+            message:
+              "This Node lacks Ed25519 or X25519, which Tidemark signs and shares keys with. " +
+              "Nothing was stored or sent. Use a Node whose OpenSSL has them."
+          })
+      )
+    )
+    return primitives
+  })
 )

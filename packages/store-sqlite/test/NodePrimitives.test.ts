@@ -43,6 +43,38 @@ describe("primitives by node:crypto", () => {
     })
   )
 
+  it.effect("CRYPTO-6 give the same public keys, and share the same secrets, or none", () =>
+    Effect.gen(function* () {
+      const [node, web] = yield* both
+      for (const fill of [1, 14, 15]) {
+        const one = bytesOf(32, fill)
+        assert.strictEqual(yield* node.signingPublicKey(one), yield* web.signingPublicKey(one))
+        const ours = yield* node.agreementPublicKey(one)
+        assert.strictEqual(ours, yield* web.agreementPublicKey(one))
+        const secret = yield* node.agree(key, ours)
+        assert.deepStrictEqual(secret, yield* web.agree(key, ours))
+        assert.deepStrictEqual(secret, yield* web.agree(one, yield* web.agreementPublicKey(key)))
+      }
+      assert.lengthOf(yield* node.randomBytes(40), 40)
+      assert.notDeepEqual(yield* node.randomBytes(40), yield* node.randomBytes(40))
+      // Points of small order, others that are not in their shortest form, and any bytes.
+      const last = (first: number, fill: number, end: number) =>
+        Uint8Array.from({ length: 32 }, (_, index) => (index === 0 ? first : index === 31 ? end : fill))
+      const odd = [last(0, 0, 0), last(1, 0, 0), last(236, 255, 127), last(237, 255, 127), last(238, 255, 127)]
+      for (const bytes of [...odd, last(255, 255, 255), bytesOf(32, 16), bytesOf(32, 17)]) {
+        const theirs = bytesToPublicKey(bytes)
+        assert.deepStrictEqual(
+          yield* Effect.option(node.agree(seed, theirs)),
+          yield* Effect.option(web.agree(seed, theirs))
+        )
+      }
+      assert.strictEqual(
+        (yield* Effect.flip(node.agree(seed, bytesToPublicKey(new Uint8Array(32)))))._tag,
+        "CryptoFailed"
+      )
+    })
+  )
+
   it.effect("SEAL-1 seal and open each other's bytes, and derive the same keys", () =>
     Effect.gen(function* () {
       const [node, web] = yield* both
