@@ -1,9 +1,9 @@
 /** Checkpoints by a maker that lies, before an honest judge. Rules: docs/spec/checkpoints.md. */
 import { assert, describe, it } from "@effect/vitest"
-import { Result } from "effect"
+import { Effect, Result } from "effect"
 import { DocId } from "@tidemark/protocol"
-import { PeerId, RecordId, ShardDoc } from "@tidemark/model"
-import { vouchesFor } from "../src/internal/checkpointDoc.ts"
+import { isSnapshot, PeerId, RecordId, ShardDoc } from "@tidemark/model"
+import { foldCheckpoint, vouchesFor } from "../src/internal/checkpointDoc.ts"
 import { splicedSnapshot } from "./support/splicedSnapshot.ts"
 import { Notes } from "./support/tabs.ts"
 
@@ -83,4 +83,23 @@ describe("a forged checkpoint", () => {
       assert.isTrue(vouchesFor(early, docOf(early, ...each.slice(end - 1)), honest, [], open))
     }
   })
+
+  it.effect("COMPACT-16 a long text's is sound as it is made", () =>
+    Effect.gen(function* () {
+      const maker = docOf()
+      const write = (body: string | { splices: Array<[number, number, string]> }, _tag: "Insert" | "Update") =>
+        Result.getOrThrow(maker.apply(author, [{ _tag, table: "papers", id, values: { body } }], 1))
+      write("", "Insert")
+      for (let at = 0; at < 400; at++) write({ splices: [[(at * 7) % (at + 1), 0, "x"]] }, "Update")
+      const each = [0, 100, 200].map((start) => ({ peer: author, start, end: start + 100 }))
+      const rest = { peer: author, start: 300, end: maker.counterOf(author) }
+      const logged = docOf(...[...each, rest].map((span) => Result.getOrThrow(maker.exportSpans([span]))))
+      const checkpoint = yield* foldCheckpoint(logged, open, 1_000_000, () => Effect.succeed(1))
+      if (checkpoint === undefined) return assert.fail("nothing was made")
+      assert.isTrue(isSnapshot(checkpoint))
+      for (const ours of [maker, logged, docOf(updateOf(maker)), docOf(snapshotOf(maker))]) {
+        assert.isTrue(judged(checkpoint, ours))
+      }
+    })
+  )
 })

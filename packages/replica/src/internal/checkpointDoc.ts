@@ -29,9 +29,10 @@ export const foldCheckpoint = Effect.fnUntraced(function* (
   const first = Result.getOrUndefined(logged.exportSpans(spans))
   const again = first && Result.getOrUndefined(open([first]))
   if (again === undefined) return undefined
+  // First of all, as the judge does: Loro's snapshot of the same doc is other bytes once a text of it was read.
+  const snapshot = Result.getOrUndefined(again.exportSnapshot())
   const isRead = !again.isPending && again.differenceFrom(logged) === undefined
   const update = isRead ? Result.getOrUndefined(again.exportSpans(spans)) : undefined
-  const snapshot = Result.getOrUndefined(again.exportSnapshot())
   again.free()
   if (update === undefined) return undefined
   const whole = update.length <= bytesMax ? update : undefined
@@ -52,7 +53,7 @@ const isHistoryOf = (snapshot: Uint8Array, update: Uint8Array, open: Open): bool
  * Whether a checkpoint holds no other operations than `ours` does, and shows nothing but what they come to [COMPACT-16].
  *
  * A snapshot carries what a doc shows beside its history: a fresh doc believes the one, any other doc the other. So it has to be,
- * byte for byte, what is made here of the same operations; Loro gives the same bytes however it came by them.
+ * byte for byte, what is made here of the same operations; Loro gives the same bytes however it came by them, as long as nothing was read.
  */
 const isWhatIsMadeOf = (checkpoint: Uint8Array, ours: ShardDoc, open: Open): boolean => {
   const alone = Result.getOrUndefined(open([checkpoint]))
