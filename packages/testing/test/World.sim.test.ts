@@ -36,6 +36,7 @@ describe("seeds that found something", () => {
   for (const [seed, found] of [
     [193, "a list of members lost by a restore that left the log as it was: its edits were refused for ever (PUSH-10)"],
     [1038, "the World came to rest while its founder still waited for a link"],
+    [119, "the World came to rest a millisecond before a damage was called healed"],
     [174, "a device lost power while the server was wiped, and the World asked that server for its list of members"]
   ] as const) {
     it(`WORLD-6 seed ${seed}: ${found}`, () => {

@@ -171,6 +171,9 @@ export class Observer implements Witness {
       // What the server named last is here; it may have more by now, and the next poll brings it.
       const [stored, head] = [device.cursor?.seq, this.#headOf(device)]
       if (isDamaged(device)) return "a doc of its own is still damaged"
+      // That it is healed is written down a moment after it is.
+      const isExcused = device.isTargeted || device.hasRebelled
+      if (!isExcused && device.disk.quarantine.openCount > 0) return "a damage is not called healed"
       return stored === head ? undefined : `it stands at ${stored} of ${head}`
     }
     const detail = "message" in status ? `: ${status.message}` : ""
