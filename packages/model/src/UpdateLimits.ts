@@ -30,10 +30,10 @@ type Ranges = Map<string, { readonly start: number; readonly end: number }>
 const widen = (ranges: Ranges, spans: ReadonlyArray<OperationSpan>, count: number): number => {
   let sum = count
   for (const { end, peer, start } of spans) {
-    const known = ranges.get(peer)
-    const wide = { start: Math.min(start, known?.start ?? start), end: Math.max(end, known?.end ?? end) }
+    const known = ranges.get(peer) ?? { start, end: start }
+    const wide = { start: Math.min(start, known.start), end: Math.max(end, known.end) }
     ranges.set(peer, wide)
-    sum += wide.end - wide.start - (known === undefined ? 0 : known.end - known.start)
+    sum += wide.end - wide.start - known.end + known.start
   }
   return sum
 }

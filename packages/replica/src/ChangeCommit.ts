@@ -179,13 +179,13 @@ const ranOn = (
 ): Ran<Attempt> => {
   const attempt = runMutations(context, requests, docs, view)
   const writes = attempt._tag === "Done" ? [...attempt.writes.values()] : []
-  // A sealed item covers all of its doc, so a change of several updates is sealed by the next push.
-  const isOneEach = writes.every((write) => updatesOf(write).length <= 1)
+  const items = writes.flatMap((write) =>
+    updatesOf(write).map(({ update }) => ({ doc: write.live.doc, bytes: update }))
+  )
   return {
     attempt,
-    items: isOneEach
-      ? writes.flatMap((write) => updatesOf(write).map(({ update }) => ({ doc: write.live.doc, bytes: update })))
-      : [],
+    // A sealed item covers all of its doc, so a change of several updates is sealed by the next push.
+    items: items.length > writes.length ? [] : items,
     isStill: (now) =>
       now.tails.every(({ snapshot, updates }) => snapshot === undefined && updates.length === 0) && areOurs(writes, now)
   }
