@@ -331,32 +331,49 @@ describe("judging", () => {
 })
 
 describe("receipts", () => {
-  it.effect("COMPACT-7 one that lay ahead of the cursor counts when its place is passed in a gap", () =>
+  /** A device that has receipts of two edits at Seqs 2 and 3, and has not pulled what is there. */
+  const withReceiptsAhead = Effect.fnUntraced(function* (server: ServerModel, disk: MemoryDisk) {
+    const { tab } = yield* start(server, disk)
+    yield* tab.becomes("Synced")
+    server.append(theirs("a"))
+    server.faults.pull.push("hang", "hang")
+    yield* tab.edit("mine")
+    yield* tab.edit("other", docB)
+    yield* tab.status(() => disk.meta.get(metaKeys.ahead) === '[{"seq":2,"deviceSeq":1,"count":2}]')
+  }, Effect.scoped)
+  const ownSeqs = (disk: MemoryDisk): ReadonlyArray<number> =>
+    [...disk.updates.values()].flatMap(({ own, seq }) => (own ? [seq] : []))
+
+  it.effect("COMPACT-7 one that lay ahead of the cursor is asked for again when its place is passed in a gap", () =>
     Effect.gen(function* () {
       const server = new ServerModel()
       const disk = new MemoryDisk()
-      // The receipt comes; the pull that would pass its place does not.
-      yield* Effect.scoped(
-        Effect.gen(function* () {
-          const { tab } = yield* start(server, disk)
-          yield* tab.becomes("Synced")
-          server.append(theirs("a"))
-          server.faults.pull.push("hang", "hang")
-          yield* tab.edit("mine")
-          yield* tab.edit("other", docB)
-          yield* tab.status(() => disk.meta.get(metaKeys.ahead) === '[{"seq":2,"deviceSeq":1,"count":2}]')
-        })
-      )
+      yield* withReceiptsAhead(server, disk)
       server.faults.pull = []
       server.replace([1, 2, 3], checkpointOf(3, "amineother"))
       const { tab } = yield* start(server, disk)
       yield* tab.becomes("Synced")
-      assert.deepStrictEqual([disk.sealed.size, server.pushes.length], [0, 1])
-      assert.deepStrictEqual(
-        [...disk.updates.values()].filter(({ own }) => own).map(({ seq }) => seq > 0),
-        [true, true]
-      )
+      assert.deepStrictEqual([disk.sealed.size, server.pushes.length, server.stored.length], [0, 2, 3])
+      assert.deepStrictEqual(ownSeqs(disk), [2, 3])
     })
+  )
+
+  it.effect(
+    "COMPACT-7 one whose place a server that forgot gave to an entry that a checkpoint replaced proves nothing",
+    () =>
+      Effect.gen(function* () {
+        const server = new ServerModel()
+        const disk = new MemoryDisk()
+        yield* withReceiptsAhead(server, disk)
+        server.faults.pull = []
+        server.fork(server.logId, 0)
+        server.append(theirs("a", "b", "c"))
+        server.replace([1, 2, 3], checkpointOf(3, "abc"))
+        const { tab } = yield* start(server, disk)
+        yield* tab.becomes("Synced")
+        assert.deepStrictEqual([disk.sealed.size, server.stored.length], [0, 5])
+        assert.deepStrictEqual(ownSeqs(disk), [4, 5])
+      })
   )
 
   it.effect("COMPACT-7 COMPACT-8 one that comes after its place was passed counts, and the doc is compared once", () =>

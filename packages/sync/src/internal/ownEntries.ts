@@ -5,7 +5,7 @@
  * - Signed by us and not from this store: another copy of this device writes. This one has to become a new device [CLONE-1].
  * - It claims to be ours and does not open: it is held. Ours, if it has that number, is unsealed and gets a new one.
  * - Anything else is what we sent ourselves before a server forgot, and is applied like a stranger's.
- * - Not there although a receipt named its Seq: the server has lost it. It is sent again [PULL-12].
+ * - Not there although a receipt named its Seq: the server has lost it, or a checkpoint replaced it. It is sent again [PULL-12, COMPACT-7].
  *
  * Rules: docs/spec/pull.md, docs/spec/clones.md.
  */
@@ -20,6 +20,7 @@ import { type Ahead, aheadWithin, cutAhead, isAhead } from "./ahead.ts"
 import type { ChainedItem } from "./chainedPage.ts"
 import type { OpenedSlice } from "./opener.ts"
 import { markCopied, otherCopy, shows } from "./otherCopy.ts"
+import { isCheckpointEntry } from "./isCheckpointEntry.ts"
 import { settleOrMark } from "./receipts.ts"
 import { fencedWrite, type OwnBatch, type OwnDecision, type OwnMeta, type Turn } from "./turn.ts"
 
@@ -147,15 +148,17 @@ const decide = (
     const ours = sealed.get(deviceSeq)
     return ours !== undefined && isSameBytes(ours.bytes, bytes)
   })
-  // Of an entry that a checkpoint replaced nothing is left that could be compared: its receipt counts as borne out.
-  const replaced = page.promised.filter(
-    ({ deviceSeq, seq }) => page.gapAt(seq) !== undefined && sealed.get(deviceSeq)?.seq === seq
-  )
+  // Nothing is left that could be compared where a checkpoint replaced an entry: an edit is sent again, which is a repeat unless the
+  // server forgot it and has somebody else's there [COMPACT-7]. Of a checkpoint, which is nobody's edit, the receipt counts.
+  const replaced = page.promised.filter(({ deviceSeq, seq }) => {
+    const item = sealed.get(deviceSeq)
+    return page.gapAt(seq) !== undefined && item?.seq === seq && isCheckpointEntry(item.bytes)
+  })
   const same: ReadonlyArray<Receipt> = [...met, ...replaced].toSorted((a, b) => a.seq - b.seq)
   const shown = new Map(same.map(({ deviceSeq, seq }) => [seq, deviceSeq]))
   const { mark, settle } = settleOrMark(same, sealed, page.through)
   const lost = unmarked(
-    page.promised.filter(({ deviceSeq, seq }) => shown.get(seq) !== deviceSeq && page.gapAt(seq) === undefined),
+    page.promised.filter(({ deviceSeq, seq }) => shown.get(seq) !== deviceSeq),
     sealed
   )
   const passed = page.entries.filter(
