@@ -9,7 +9,7 @@ import type { Primitives } from "@tidemark/crypto"
 import type { Workspace } from "@tidemark/model"
 import type { WorkspaceId } from "@tidemark/protocol"
 import { type RareParts, Replica } from "@tidemark/replica"
-import { type LocalStore, type StoreFailed, SyncStatus } from "@tidemark/sync"
+import { type LocalStore, type RareWorks, type StoreFailed, SyncStatus } from "@tidemark/sync"
 import { Context, Deferred, Effect, Exit, Layer, Schedule, Schema, type Scope, Stream, SubscriptionRef } from "effect"
 import type { Socket } from "effect/socket"
 import { startSyncLeader } from "./SyncLeader.ts"
@@ -18,7 +18,7 @@ import { openingStatus, stalledStatus, tabStatus } from "./TabStatus.ts"
 import type { Identity, PageState } from "./WorkspaceRpc.ts"
 
 /** What a replica stands on, beside its store. */
-export type Platform = Primitives | Socket.WebSocketConstructor | RareParts
+export type Platform = Primitives | Socket.WebSocketConstructor | RareParts | RareWorks
 
 export interface OpenOptions {
   readonly schema: Workspace

@@ -1,5 +1,6 @@
-/** The rare parts of a replica as they are: for everything but a browser. */
+/** The rare parts of a replica, and of its engine, as they are: for everything but a browser. */
 import { Effect, Layer } from "effect"
+import { layerWorksAtHand } from "@tidemark/sync"
 import * as logSurvey from "./LogSurvey.ts"
 import * as membersLost from "./MembersLost.ts"
 import * as mendDoc from "./MendDoc.ts"
@@ -17,4 +18,4 @@ export const layerPartsAtHand = Layer.succeed(RareParts, {
   mendDoc: Effect.succeed(mendDoc),
   successor: Effect.succeed(successor),
   logSurvey: Effect.succeed(logSurvey)
-})
+}).pipe(Layer.merge(layerWorksAtHand))

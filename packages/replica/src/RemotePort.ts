@@ -5,11 +5,11 @@
  */
 import { Effect, Layer, Stream } from "effect"
 import type { Primitives } from "@tidemark/crypto"
-import { type LocalStore, Remote, type RemoteError } from "@tidemark/sync"
+import { type LocalStore, onDemand, Remote, type RemoteError } from "@tidemark/sync"
 import { remoteErrorOf } from "./internal/remoteErrorOf.ts"
 import { makeCursorCalls } from "./CursorCalls.ts"
 import type { Membership } from "./Membership.ts"
-import { onDemand, RareParts } from "./RareParts.ts"
+import { RareParts } from "./RareParts.ts"
 import { RemoteSession } from "./RemoteSession.ts"
 import { ServerApi, type ServerError, type Session } from "./ServerApi.ts"
 import { makeRosterNews } from "./RosterNews.ts"

@@ -12,7 +12,9 @@ import type { Workspace } from "@tidemark/model"
 import {
   type FenceLost,
   LocalStore,
+  onDemand,
   type OutboxCounts,
+  type RareWorks,
   type Remote,
   SealAhead,
   type Sealer,
@@ -27,7 +29,7 @@ import { layer as layerSealer } from "./EntrySealer.ts"
 import { readIdentity } from "./Identity.ts"
 import { membersAnew } from "./MembersAnew.ts"
 import { Membership } from "./Membership.ts"
-import { onDemand, RareParts } from "./RareParts.ts"
+import { RareParts } from "./RareParts.ts"
 import { Receipts } from "./Receipts.ts"
 import { layerRemote } from "./RemotePort.ts"
 import { RemoteSession } from "./RemoteSession.ts"
@@ -96,7 +98,7 @@ export class Replica extends Context.Service<
   /** Over whatever server is given. Fails where the store holds no installed workspace. */
   static readonly layer = (
     options: ReplicaOptions
-  ): Layer.Layer<Replica, StoreFailed, LocalStore | Primitives | ServerApi | RareParts> =>
+  ): Layer.Layer<Replica, StoreFailed, LocalStore | Primitives | ServerApi | RareParts | RareWorks> =>
     Layer.effect(
       Replica,
       Effect.suspend(() => makeReplica())
@@ -112,7 +114,7 @@ export class Replica extends Context.Service<
   /** Over the server the workspace was created or joined with. */
   static readonly layerHttp = (
     options: ReplicaOptions
-  ): Layer.Layer<Replica, StoreFailed, LocalStore | Primitives | Socket.WebSocketConstructor | RareParts> =>
+  ): Layer.Layer<Replica, StoreFailed, LocalStore | Primitives | Socket.WebSocketConstructor | RareParts | RareWorks> =>
     Replica.layer(options).pipe(Layer.provide(layerHomeServer))
 }
 

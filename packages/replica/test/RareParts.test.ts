@@ -2,16 +2,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer } from "effect"
 import { layerPartChunks, layerPartsAtHand, RareParts } from "@tidemark/replica"
+import { chunk, loadAhead, onDemand, RareWorks } from "@tidemark/sync"
 import { TestClock } from "effect/testing"
-import { chunk, loadAhead } from "../src/PartChunks.ts"
-import { onDemand } from "../src/RareParts.ts"
 
 describe("rare parts", () => {
   it.effect("REPLICA-29 are the same modules, at hand or loaded", () =>
     Effect.gen(function* () {
-      const loaded = Context.get(yield* Layer.build(layerPartChunks), RareParts)
-      const atHand = Context.get(yield* Layer.build(layerPartsAtHand), RareParts)
-      assert.deepStrictEqual(Object.keys(loaded), Object.keys(atHand))
+      const [chunks, whole] = yield* Effect.all([Layer.build(layerPartChunks), Layer.build(layerPartsAtHand)])
+      const loaded = { ...Context.get(chunks, RareParts), ...Context.get(chunks, RareWorks) }
+      const atHand = { ...Context.get(whole, RareParts), ...Context.get(whole, RareWorks) }
+      assert.sameMembers(Object.keys(loaded), Object.keys(atHand))
       for (const name of Object.keys(atHand) as ReadonlyArray<keyof typeof atHand>) {
         const [mine, theirs] = yield* Effect.all([loaded[name], atHand[name]])
         assert.isNotEmpty(Object.keys(theirs), name)

@@ -34,7 +34,8 @@ export interface Hello {
 }
 
 export interface HelloParts {
-  readonly amnesia: Amnesia
+  /** What settles a log that is another than ours. */
+  readonly amnesia: Effect.Effect<Amnesia, StoreFailed>
   readonly copies: Copies
   /** Runs after every pull of the roster that brought a number not seen in this run. */
   readonly rosterMoved: Effect.Effect<void, RemoteError | StoreFailed | FenceLost>
@@ -87,7 +88,7 @@ export const makeHello = Effect.fnUntraced(function* (
       let log = yield* withDeadline(remote.head)
       const known = (yield* readOwn(store, turn)).cursor
       const isForgetful = known !== undefined && (isDoubted || !canBeOurs(log, known, false))
-      if (isForgetful) yield* amnesia.settle(log)
+      if (isForgetful) yield* (yield* amnesia).settle(log)
       if (yield* copies.settle(log)) log = yield* withDeadline(remote.head)
       return { ...(yield* compare(log, false)), isForgetful }
     }),

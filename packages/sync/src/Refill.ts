@@ -22,15 +22,12 @@ import { refillAskMillis, refillAppendBytesMax, refillPatienceMillis, refillWait
 export type RefillError = RemoteError | StoreFailed | FenceLost
 
 export interface Refill {
-  /**
-   * Sends the outbox by `drain`, and what the server lost besides, where that is still to be done. `isEmpty`: nothing is to be sent
-   * where nothing was lost.
-   */
-  readonly around: (drain: Drain, isEmpty: boolean) => Drain
+  /** Sends the outbox by `drain`, and what the server lost besides. */
+  readonly run: (drain: Drain) => Drain
 }
 
 /** Sends the outbox until it is empty; returns why the server takes nothing more. */
-type Drain = Effect.Effect<Failure | undefined, RefillError>
+export type Drain = Effect.Effect<Failure | undefined, RefillError>
 
 /** `finished` runs when the comparison has ended with nothing missing. */
 export const makeRefill = Effect.fnUntraced(function* (
@@ -144,13 +141,7 @@ export const makeRefill = Effect.fnUntraced(function* (
     return undefined
   }, Effect.scoped)
 
-  return {
-    around: (drain, isEmpty) =>
-      Effect.flatMap(ownMeta, (own) => {
-        if (own.refill !== undefined) return run(drain)
-        return isEmpty ? Effect.undefined : drain
-      })
-  }
+  return { run }
 })
 
 /** The same for the same operations; where they are not named, for the same bytes. */

@@ -14,6 +14,7 @@ import { mendMeta } from "./internal/mendMeta.ts"
 import { takeOver, type Turn } from "./internal/turn.ts"
 import { makeWorks, type Work, type Works } from "./internal/works.ts"
 import { LocalStore, type SealedItem, type StoreFailed } from "./LocalStore.ts"
+import type { RareWorks } from "./RareWorks.ts"
 import type { Remote } from "./Remote.ts"
 import { SealAhead } from "./SealAhead.ts"
 import type { Sealer } from "./Sealer.ts"
@@ -25,6 +26,8 @@ import { type SyncStatus, untilStatusTurnsMillis } from "./SyncStatus.ts"
 
 /** How the start is repeated while the store fails: nothing can be sent without it. */
 const startSchedule = Schedule.spaced("2 seconds")
+
+type Ports = LocalStore | Docs | Sealer | Remote | RareWorks
 
 export class SyncEngine extends Context.Service<
   SyncEngine,
@@ -44,11 +47,11 @@ export class SyncEngine extends Context.Service<
     readonly networkChanged: (online: boolean) => Effect.Effect<void>
   }
 >()("@tidemark/sync/SyncEngine") {
-  static readonly layer: Layer.Layer<SyncEngine, never, LocalStore | Docs | Sealer | Remote | SealAhead> = Layer.effect(
+  static readonly layer: Layer.Layer<SyncEngine, never, Ports | SealAhead> = Layer.effect(
     SyncEngine,
     Effect.gen(function* () {
       const store = yield* LocalStore
-      const ports = yield* Effect.context<LocalStore | Docs | Sealer | Remote>()
+      const ports = yield* Effect.context<Ports>()
       const ahead = yield* SealAhead
       const board = yield* makeStatusBoard
       let inbox: Inbox | undefined

@@ -28,6 +28,7 @@ import {
   FenceLost,
   type HeldEntry,
   historyKey,
+  layerWorksAtHand,
   type ItemToSeal,
   LocalStore,
   LocalStoreMemory,
@@ -342,7 +343,7 @@ export const openTab = Effect.fnUntraced(function* (options: {
     Layer.succeed(Remote, Remote.of(remote)),
     Layer.succeed(CheckpointLimits)({ entriesMin: 3, bytesMin: 1_000_000 })
   )
-  const layer = SyncEngine.layer.pipe(Layer.provideMerge(SealAhead.layer), Layer.provide(ports))
+  const layer = SyncEngine.layer.pipe(Layer.provideMerge(SealAhead.layer), Layer.provide([ports, layerWorksAtHand]))
   const context = yield* Layer.build(layer)
   const engine = yield* Effect.provideContext(SyncEngine, context)
   const ahead = yield* Effect.provideContext(SealAhead, context)

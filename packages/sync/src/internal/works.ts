@@ -4,19 +4,19 @@
  * A piece that fails reports how; `FenceLost` passes through, because it ends the engine. Rules: docs/spec/sync-state.md.
  */
 import { Effect, Queue, Random, Result, Schedule, Stream } from "effect"
-import { makeAmnesia } from "../Amnesia.ts"
 import { backoffMillis } from "../Backoff.ts"
 import { makeCopies } from "../Copies.ts"
 import { makeCursorReports } from "../CursorReports.ts"
 import { Docs } from "../Docs.ts"
 import { makeHello } from "../Hello.ts"
-import { type HistoryError, makeHistory } from "../History.ts"
+import type { HistoryError } from "../History.ts"
 import { makeLive } from "../Live.ts"
 import { LocalStore, type SealedItem, type StoreFailed } from "../LocalStore.ts"
 import { makeOutbox } from "../Outbox.ts"
 import { makePull } from "../Pull.ts"
 import { makePush } from "../Push.ts"
-import { makeRefill } from "../Refill.ts"
+import { RareWorks, whenNeeded } from "../RareWorks.ts"
+import type { Drain } from "../Refill.ts"
 import type { FenceLost, RemoteError } from "../SyncErrors.ts"
 import type { Failure, SyncEvent } from "../SyncEvent.ts"
 import { checkpointRestMillis } from "../SyncLimits.ts"
@@ -27,7 +27,7 @@ import { withRest } from "./countRest.ts"
 import { makeSending } from "./sending.ts"
 import type { Settled } from "./receipts.ts"
 import type { StatusBoard } from "./statusBoard.ts"
-import type { Turn } from "./turn.ts"
+import { readOwn, type Turn } from "./turn.ts"
 
 /** Takes events to the machine. */
 export type Report = (event: SyncEvent) => Effect.Effect<void>
@@ -76,13 +76,14 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
   const outbox = yield* makeOutbox(turn)
   const copies = yield* makeCopies(turn)
   const pull = yield* makePull(turn, copies)
-  const amnesia = yield* makeAmnesia(turn)
+  const rare = yield* RareWorks
+  const amnesia = yield* whenNeeded(rare.amnesia, ({ makeAmnesia }) => makeAmnesia(turn))
   const hello = yield* makeHello(turn, { amnesia, copies, rosterMoved: pull.reopenHeld })
-  const refill = yield* makeRefill(turn, Effect.asVoid(board.recount))
+  const refill = yield* whenNeeded(rare.refill, ({ makeRefill }) => makeRefill(turn, Effect.asVoid(board.recount)))
   const push = yield* makePush(turn, outbox, copies)
   const reports = yield* makeCursorReports(turn)
   const live = yield* makeLive(hello, pull, reports)
-  const history = yield* makeHistory(turn)
+  const history = yield* whenNeeded(rare.history, ({ makeHistory }) => makeHistory(turn))
   const checkpoints = yield* makeCheckpoints(turn)
   const contact = yield* makeContact(turn, board)
   const sending = yield* makeSending(board)
@@ -124,10 +125,17 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
     wasAsked: boolean,
     report: Report
   ): Effect.fn.Return<number | undefined, HistoryError> {
-    const { again, didSomething } = yield* history.tend(wasAsked)
+    const { again, didSomething } = yield* (yield* history).tend(wasAsked)
     // What the report of nothing would ring the bell for is the same nothing.
     if (didSomething) yield* report({ _tag: "OutboxChanged", ...(yield* board.recount) })
     return again
+  })
+
+  /** Sends the outbox, and what the server lost besides, where that is still to be done. `isEmpty`: nothing own waits. */
+  const sendAll = Effect.fnUntraced(function* (drain: Drain, isEmpty: boolean) {
+    const { refill: lost } = yield* readOwn(store, turn)
+    if (lost !== undefined) return yield* (yield* refill).run(drain)
+    return isEmpty ? undefined : yield* drain
   })
 
   /** Does a work at the head whenever its bell rings or it is due again, in milliseconds; later and later where it fails. */
@@ -197,7 +205,7 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
           if (sealed !== undefined) blocked = yield* push.drain(answered, sealed)
           else {
             const waiting = yield* sending.begin
-            blocked = yield* refill.around(push.drain(answered), waiting === 0)
+            blocked = yield* sendAll(push.drain(answered), waiting === 0)
           }
           if (blocked === undefined) sending.end()
           yield* report(blocked === undefined ? { _tag: "PushDrained" } : { _tag: "PushFailed", failure: blocked })
