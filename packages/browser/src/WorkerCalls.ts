@@ -3,7 +3,7 @@
  *
  * Rules: docs/spec/browser.md.
  */
-import { type CryptoUnsupported, decodeLink, type InsecureContext } from "@tidemark/crypto"
+import type { CryptoUnsupported, InsecureContext } from "@tidemark/crypto"
 import type { Workspace } from "@tidemark/model"
 import type { Role, WorkspaceId } from "@tidemark/protocol"
 import { Membership, type NewWorkspace, RareParts, type Replica, ServerHttp, ShareFailed } from "@tidemark/replica"
@@ -76,14 +76,11 @@ export const layerWorkerCalls = (options: WorkerCallsOptions) =>
             Effect.provide(options.platform)
           ),
         join: Effect.fnUntraced(function* ({ link: text, name, origin }) {
+          const { decodeLink, joinWorkspace } = yield* (yield* RareParts).newWorkspace
           const link = yield* Effect.fromResult(decodeLink(text, origin))
-          return yield* Effect.flatMap(RareParts, ({ newWorkspace }) => newWorkspace).pipe(
-            Effect.flatMap(({ joinWorkspace }) => joinWorkspace({ link, name })),
-            Effect.flatMap((made) => install(made, link.origin, name)),
-            Effect.provide(ServerHttp.layer(link.origin)),
-            Effect.provide(options.platform)
-          )
-        }),
+          const made = yield* Effect.provide(joinWorkspace({ link, name }), ServerHttp.layer(link.origin))
+          return yield* install(made, link.origin, name)
+        }, Effect.provide(options.platform)),
         open: Effect.fnUntraced(function* ({ page, tab, workspace }) {
           yield* close
           if (!(yield* shelf.has(workspace))) return yield* notHere()

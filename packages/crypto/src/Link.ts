@@ -8,12 +8,13 @@
  */
 import { sha256 } from "@noble/hashes/sha2.js"
 import { bytesToId, type GrantId, idToBytes, linkContext, type PublicKeys, WorkspaceId } from "@tidemark/protocol"
-import { Effect, Result, Schema } from "effect"
+import { Effect, Result } from "effect"
 import { Base64Url } from "effect/encoding"
 import type { DeviceSecret } from "./DeviceSecret.ts"
 import { publicKeysOf } from "./DeviceSecret.ts"
 import { grantIdOf } from "./Hash.ts"
 import { joinBytes, utf8 } from "./internal/bytes.ts"
+import { LinkMalformed } from "./LinkMalformed.ts"
 import { Primitives } from "./Primitives.ts"
 import { keyBytes } from "./PublicKeys.ts"
 
@@ -30,12 +31,6 @@ export interface Link {
   readonly linkSecret: Uint8Array
   readonly workspace: WorkspaceId
 }
-
-/** Why a text is no link. `version`: made by a later app; update. The others: it was cut or mistyped; copy it again. */
-export class LinkMalformed extends Schema.TaggedError<LinkMalformed>()("LinkMalformed", {
-  reason: Schema.Literals(["form", "version", "checksum"]),
-  message: Schema.String
-}) {}
 
 const checksumOf = (fields: string): string =>
   bytesToId(sha256(utf8(`${linkContext}checksum${fields}`)).subarray(0, checksumBytes))

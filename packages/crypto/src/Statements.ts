@@ -9,34 +9,22 @@ import {
   type DeviceId,
   encodeStatementBody,
   type GrantId,
-  Malformed,
   type Role,
   RosterNumber,
   type StatementBody,
-  statementContext,
-  StatementText
+  statementContext
 } from "@tidemark/protocol"
-import { Effect, Result } from "effect"
-import { Base64Url } from "effect/encoding"
+import { Effect } from "effect"
 import type { CryptoFailed } from "./CryptoFailed.ts"
 import { type DeviceSecret, publicKeysOf } from "./DeviceSecret.ts"
 import { deviceIdOf, workspaceIdOf } from "./Hash.ts"
 import { joinBytes, utf8 } from "./internal/bytes.ts"
-import { type Keyring, wrapKeyring } from "./Keyring.ts"
+import type { Keyring } from "./Keyring.ts"
+import { wrapKeyring } from "./KeyWraps.ts"
 import { linkKeysOf } from "./Link.ts"
 import { Primitives } from "./Primitives.ts"
 import { keyBytes } from "./PublicKeys.ts"
 import type { RosterState } from "./RosterState.ts"
-
-/** A stored statement as the text a JSON route carries. */
-export const statementText = (bytes: Uint8Array): StatementText => StatementText.make(Base64Url.encode(bytes))
-
-/** The stored statement in a text of a JSON route, or `Malformed`. */
-export const statementBytes = (text: StatementText): Result.Result<Uint8Array, Malformed> =>
-  Result.mapError(
-    Base64Url.decode(text),
-    () => new Malformed({ what: "statement", message: "This statement's text is not base64url" })
-  )
 
 /** A body with its signature: the stored statement. */
 const signStatement = Effect.fnUntraced(function* (seed: Uint8Array, body: StatementBody) {

@@ -53,6 +53,9 @@ export const createWorkspace = Effect.fn("createWorkspace")(function* (options: 
   return { workspace, install: installWorkspace(installedMeta(identity, keyring, [found])) }
 })
 
+/** Where a link is asked for that is followed by `joinWorkspace`. */
+export { decodeLink } from "@tidemark/crypto"
+
 /** How often an admission is sent in all while no answer comes. */
 const unansweredMax = 8
 

@@ -6,6 +6,7 @@ import { RareParts } from "./RareParts.ts"
 const partChunks = (): RareParts["Service"] => ({
   newWorkspace: chunk(() => import("./NewWorkspace.ts")),
   membersLost: chunk(() => import("./MembersLost.ts")),
+  receipts: chunk(() => import("./Receipts.ts")),
   sharing: chunk(() => import("./Sharing.ts")),
   selfRepair: chunk(() => import("./SelfRepair.ts")),
   mendDoc: chunk(() => import("./MendDoc.ts")),

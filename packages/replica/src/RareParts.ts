@@ -1,6 +1,6 @@
 /**
- * The parts of a replica that an ordinary session never needs: how a device comes to a workspace and lets others in, what
- * heals damage, what fills a server that has forgotten, and how a copied device becomes one of its own.
+ * The parts of a replica that an ordinary session never needs: how a device comes to a workspace and lets others in, what tells
+ * where an edit is, what heals damage, what fills a server that has forgotten, and how a copied device becomes one of its own.
  *
  * A browser loads each when it is first asked for (`PartChunks.ts`), so that a worker starts with less; elsewhere all are at hand
  * (`PartsAtHand.ts`). Rules: docs/spec/replica.md.
@@ -11,6 +11,7 @@ import type * as LogSurvey from "./LogSurvey.ts"
 import type * as MembersLost from "./MembersLost.ts"
 import type * as MendDoc from "./MendDoc.ts"
 import type * as NewWorkspace from "./NewWorkspace.ts"
+import type * as Receipts from "./Receipts.ts"
 import type * as SelfRepair from "./SelfRepair.ts"
 import type * as Sharing from "./Sharing.ts"
 import type * as Successor from "./Successor.ts"
@@ -20,6 +21,7 @@ export class RareParts extends Context.Service<
   {
     readonly newWorkspace: Part<typeof NewWorkspace>
     readonly membersLost: Part<typeof MembersLost>
+    readonly receipts: Part<typeof Receipts>
     readonly sharing: Part<typeof Sharing>
     readonly selfRepair: Part<typeof SelfRepair>
     readonly mendDoc: Part<typeof MendDoc>

@@ -4,8 +4,8 @@
  * Everything is read from the store, so the answer is the same in every tab and after a restart. Rules:
  * docs/spec/receipts.md.
  */
-import { Context, Effect, Layer, Option, Schema } from "effect"
-import { Cursor, DeviceId, type LocalSeq, Role, Seq } from "@tidemark/protocol"
+import { Effect, Option, Schema } from "effect"
+import { Cursor, type LocalSeq, Seq } from "@tidemark/protocol"
 import {
   DevicePlaces,
   type EditId,
@@ -18,136 +18,90 @@ import {
   type StoreFailed
 } from "@tidemark/sync"
 import { Membership } from "./Membership.ts"
+import type { DeviceHas, DeviceProgress, ServerPlace, WaitingWhy, Whereabouts } from "./Whereabouts.ts"
 
-/** Why an edit is not on the server yet. `heldBack`: an earlier edit of the same doc was refused. */
-export const WaitingWhy = Schema.Literals(["unsealed", "sealed", "catchingUp", "lost", "heldBack"])
-export type WaitingWhy = typeof WaitingWhy.Type
-
-/** Where an edit stands with the server. */
-export const ServerPlace = Schema.Union([
-  /** Durable there. The number is absent for an edit so old that only this is remembered. */
-  Schema.TaggedStruct("Stored", { seq: Schema.optionalKey(Seq) }),
-  /** Not yet; `message` says why in words. */
-  Schema.TaggedStruct("Waiting", { why: WaitingWhy, message: Schema.String }),
-  /** The server refused it; it is kept on this device. */
-  Schema.TaggedStruct("Refused", { message: Schema.String })
-])
-export type ServerPlace = typeof ServerPlace.Type
-
-/** Another device, and whether it has the edit. `at`: up to which Seq it said it has the log; 0 before its first report. */
-export const DeviceHas = Schema.Struct({ device: DeviceId, has: Schema.Boolean, at: Seq })
-export type DeviceHas = typeof DeviceHas.Type
-
-/** How far a device of the workspace has come. */
-export const DeviceProgress = Schema.Struct({
-  device: DeviceId,
-  role: Role,
-  isThisDevice: Schema.Boolean,
-  /** Up to where it has the log, by its own signed word; absent where it has not said so for the log as it is. */
-  at: Schema.optionalKey(Seq),
-  /** How many entries of those this device has are missing there; absent where `at` is. */
-  behind: Schema.optionalKey(Schema.Int),
-  /** When the server got that word, epoch milliseconds by its clock. */
-  reportedAt: Schema.optionalKey(Schema.Int)
-})
-export type DeviceProgress = typeof DeviceProgress.Type
-
-/** Where an edit is. That it is stored on this device is true of every edit that has a name. */
-export const Whereabouts = Schema.Struct({
-  device: Schema.Literal("stored"),
-  server: ServerPlace,
-  /** The other devices that are not revoked. None where the edit's number in the log is not known (any more). */
-  devices: Schema.Array(DeviceHas)
-})
-export type Whereabouts = typeof Whereabouts.Type
-
-export class Receipts extends Context.Service<
-  Receipts,
-  {
-    /** Where an edit is; of what it was written as, the part that has come least far. */
-    readonly whereIs: (edit: EditId) => Effect.Effect<Whereabouts, StoreFailed>
-    /** Where the edits of a row are that this device made and remembers: those that wait, and the last one. */
-    readonly whereIsRow: (row: RowRef) => Effect.Effect<Whereabouts, StoreFailed>
-    /** Every device that is not revoked, this one first. */
-    readonly devices: Effect.Effect<ReadonlyArray<DeviceProgress>, StoreFailed>
-  }
->()("@tidemark/replica/Receipts") {
-  static readonly layer: Layer.Layer<Receipts, never, LocalStore | Membership> = Layer.effect(
-    Receipts,
-    Effect.gen(function* () {
-      const store = yield* LocalStore
-      const membership = yield* Membership
-      /** The members, with what is known of them; and where this device stands. */
-      const standing = Effect.gen(function* () {
-        const { devices } = yield* membership.roster
-        const { device: self } = yield* membership.identity
-        const meta = yield* store.meta([metaKeys.devices, metaKeys.cursor])
-        const cursor = decodeOr(CursorJson, meta.get(metaKeys.cursor), undefined)
-        const places = decodeOr(PlacesJson, meta.get(metaKeys.devices), [])
-        const members = [...devices].flatMap(([device, { revokedAt, role }]) => {
-          if (revokedAt !== undefined) return []
-          const place = places.find((one) => one.device === device && one.cursor.logId === cursor?.logId)
-          return [{ device, role, place }]
-        })
-        return { members, cursor, self }
-      })
-
-      /** Whether an update of these numbers waits in the outbox: then its note was damaged, not forgotten. */
-      const hasUnsent = Effect.fnUntraced(function* (localSeqs: ReadonlySet<LocalSeq>) {
-        if (localSeqs.size === 0) return false
-        const unsealed = yield* store.unsealed(Infinity)
-        const items = [...(yield* store.sealed({ count: Infinity, bytes: Infinity })), ...(yield* store.refused)]
-        const waitingNumbers = [...unsealed.map(({ localSeq }) => localSeq), ...items.flatMap(({ covers }) => covers)]
-        return waitingNumbers.some((localSeq) => localSeqs.has(localSeq))
-      })
-
-      const placeOf = Effect.fnUntraced(function* (localSeqs: ReadonlyArray<LocalSeq>) {
-        const records = yield* store.edits(localSeqs)
-        const refused = new Set((yield* store.refused).map(({ doc }) => doc))
-        const meta = yield* store.meta([metaKeys.refill])
-        const places = records.map((record) => serverPlace(record, refused.has(record.edit.doc)))
-        if (records.length > 0 && records.length >= localSeqs.length) return leastFar(places)
-        // Only edits with a receipt are forgotten. What the server has lost of them since is being found out.
-        const forgotten = meta.has(metaKeys.refill) ? waiting("lost") : stored(undefined)
-        const remembered = new Set(records.map(({ edit }) => edit.localSeq))
-        const isUnsent = yield* hasUnsent(new Set(localSeqs.filter((localSeq) => !remembered.has(localSeq))))
-        return leastFar([...places, isUnsent ? waiting("unsealed") : forgotten])
-      })
-
-      const whereabouts = Effect.fnUntraced(function* (localSeqs: ReadonlyArray<LocalSeq>) {
-        const server = yield* placeOf(localSeqs)
-        const { members, self } = yield* standing
-        const others = members.filter(({ device }) => device !== self)
-        const isPlaced = server._tag !== "Stored" || server.seq !== undefined
-        const devices = others.map(({ device, place }): DeviceHas => {
-          const at = place?.cursor.seq ?? Seq.make(0)
-          return { device, has: server._tag === "Stored" && at >= (server.seq ?? Infinity), at }
-        })
-        return { device: "stored", server, devices: isPlaced ? devices : [] } satisfies Whereabouts
-      })
-
-      const progress = Effect.map(standing, ({ cursor, members, self }) => {
-        const all = members.map(({ device, place, role }): DeviceProgress => {
-          if (device === self) return { device, role, isThisDevice: true }
-          if (place === undefined) return { device, role, isThisDevice: false }
-          const at = place.cursor.seq
-          const behind = Math.max(0, (cursor?.seq ?? 0) - at)
-          return { device, role, isThisDevice: false, at, behind, reportedAt: place.at }
-        })
-        return all.toSorted((a, b) => Number(b.isThisDevice) - Number(a.isThisDevice))
-      })
-
-      return Receipts.of({
-        whereIs: (edit) => whereabouts(editIdToLocalSeqs(edit)),
-        whereIsRow: Effect.fnUntraced(function* (row) {
-          const { last, waiting: unsettled } = yield* store.rowEdits(row)
-          return yield* whereabouts([...unsettled, ...(last === undefined ? [] : [last.localSeq])])
-        }),
-        devices: progress
-      })
-    })
-  )
+export interface Receipts {
+  /** Where an edit is; of what it was written as, the part that has come least far. */
+  readonly whereIs: (edit: EditId) => Effect.Effect<Whereabouts, StoreFailed>
+  /** Where the edits of a row are that this device made and remembers: those that wait, and the last one. */
+  readonly whereIsRow: (row: RowRef) => Effect.Effect<Whereabouts, StoreFailed>
+  /** Every device that is not revoked, this one first. */
+  readonly devices: Effect.Effect<ReadonlyArray<DeviceProgress>, StoreFailed>
 }
+
+export const makeReceipts = Effect.fnUntraced(function* (): Effect.fn.Return<Receipts, never, LocalStore | Membership> {
+  const store = yield* LocalStore
+  const membership = yield* Membership
+
+  /** The members, with what is known of them; and where this device stands. */
+  const standing = Effect.gen(function* () {
+    const { devices } = yield* membership.roster
+    const { device: self } = yield* membership.identity
+    const meta = yield* store.meta([metaKeys.devices, metaKeys.cursor])
+    const cursor = decodeOr(CursorJson, meta.get(metaKeys.cursor), undefined)
+    const places = decodeOr(PlacesJson, meta.get(metaKeys.devices), [])
+    const members = [...devices].flatMap(([device, { revokedAt, role }]) => {
+      if (revokedAt !== undefined) return []
+      const place = places.find((one) => one.device === device && one.cursor.logId === cursor?.logId)
+      return [{ device, role, place }]
+    })
+    return { members, cursor, self }
+  })
+
+  /** Whether an update of these numbers waits in the outbox: then its note was damaged, not forgotten. */
+  const hasUnsent = Effect.fnUntraced(function* (localSeqs: ReadonlySet<LocalSeq>) {
+    if (localSeqs.size === 0) return false
+    const unsealed = yield* store.unsealed(Infinity)
+    const items = [...(yield* store.sealed({ count: Infinity, bytes: Infinity })), ...(yield* store.refused)]
+    const waitingNumbers = [...unsealed.map(({ localSeq }) => localSeq), ...items.flatMap(({ covers }) => covers)]
+    return waitingNumbers.some((localSeq) => localSeqs.has(localSeq))
+  })
+
+  const placeOf = Effect.fnUntraced(function* (localSeqs: ReadonlyArray<LocalSeq>) {
+    const records = yield* store.edits(localSeqs)
+    const refused = new Set((yield* store.refused).map(({ doc }) => doc))
+    const meta = yield* store.meta([metaKeys.refill])
+    const places = records.map((record) => serverPlace(record, refused.has(record.edit.doc)))
+    if (records.length > 0 && records.length >= localSeqs.length) return leastFar(places)
+    // Only edits with a receipt are forgotten. What the server has lost of them since is being found out.
+    const forgotten = meta.has(metaKeys.refill) ? waiting("lost") : stored(undefined)
+    const remembered = new Set(records.map(({ edit }) => edit.localSeq))
+    const isUnsent = yield* hasUnsent(new Set(localSeqs.filter((localSeq) => !remembered.has(localSeq))))
+    return leastFar([...places, isUnsent ? waiting("unsealed") : forgotten])
+  })
+
+  const whereabouts = Effect.fnUntraced(function* (localSeqs: ReadonlyArray<LocalSeq>) {
+    const server = yield* placeOf(localSeqs)
+    const { members, self } = yield* standing
+    const others = members.filter(({ device }) => device !== self)
+    const isPlaced = server._tag !== "Stored" || server.seq !== undefined
+    const devices = others.map(({ device, place }): DeviceHas => {
+      const at = place?.cursor.seq ?? Seq.make(0)
+      return { device, has: server._tag === "Stored" && at >= (server.seq ?? Infinity), at }
+    })
+    return { device: "stored", server, devices: isPlaced ? devices : [] } satisfies Whereabouts
+  })
+
+  const progress = Effect.map(standing, ({ cursor, members, self }) => {
+    const all = members.map(({ device, place, role }): DeviceProgress => {
+      if (device === self) return { device, role, isThisDevice: true }
+      if (place === undefined) return { device, role, isThisDevice: false }
+      const at = place.cursor.seq
+      const behind = Math.max(0, (cursor?.seq ?? 0) - at)
+      return { device, role, isThisDevice: false, at, behind, reportedAt: place.at }
+    })
+    return all.toSorted((a, b) => Number(b.isThisDevice) - Number(a.isThisDevice))
+  })
+
+  return {
+    whereIs: (edit) => whereabouts(editIdToLocalSeqs(edit)),
+    whereIsRow: Effect.fnUntraced(function* (row) {
+      const { last, waiting: unsettled } = yield* store.rowEdits(row)
+      return yield* whereabouts([...unsettled, ...(last === undefined ? [] : [last.localSeq])])
+    }),
+    devices: progress
+  }
+})
 
 const CursorJson = Schema.fromJsonString(Cursor)
 const PlacesJson = Schema.fromJsonString(DevicePlaces)

@@ -30,7 +30,7 @@ import { readIdentity } from "./Identity.ts"
 import { membersAnew } from "./MembersAnew.ts"
 import { Membership } from "./Membership.ts"
 import { RareParts } from "./RareParts.ts"
-import { Receipts } from "./Receipts.ts"
+import type { Receipts } from "./Receipts.ts"
 import { layerRemote } from "./RemotePort.ts"
 import { RemoteSession } from "./RemoteSession.ts"
 import { layer as layerDocs } from "./ReplicaDocs.ts"
@@ -84,10 +84,10 @@ export class Replica extends Context.Service<
       target: { readonly device: DeviceId } | { readonly grant: GrantId }
     ) => Effect.Effect<void, ShareFailed>
     /** Where an edit is: here, on the server, on each other device [RECEIPT-1]. */
-    readonly whereIs: Receipts["Service"]["whereIs"]
-    readonly whereIsRow: Receipts["Service"]["whereIsRow"]
+    readonly whereIs: Receipts["whereIs"]
+    readonly whereIsRow: Receipts["whereIsRow"]
     /** How far each device has come, by its own word. */
-    readonly devices: Receipts["Service"]["devices"]
+    readonly devices: Receipts["devices"]
     readonly held: Effect.Effect<ReadonlyArray<HeldNotice>, StoreFailed>
     /** Looks at everything stored here, heals what can be healed, and ends with a report [CHECK-13]. */
     readonly check: Stream.Stream<CheckStep, StoreFailed>
@@ -104,7 +104,7 @@ export class Replica extends Context.Service<
       Effect.suspend(() => makeReplica())
     ).pipe(
       Layer.provide(SyncEngine.layer),
-      Layer.provide([layerDocs, Receipts.layer]),
+      Layer.provide(layerDocs),
       Layer.provide([layerRemote, layerSealer]),
       Layer.provide([RemoteSession.layer, layerWritePath(options)]),
       Layer.provide(SealAhead.layer.pipe(Layer.provide(layerSealer))),
@@ -129,13 +129,15 @@ const makeReplica = Effect.fnUntraced(function* () {
   const membership = yield* Membership
   const path = yield* WritePath
   const engine = yield* SyncEngine
-  const receipts = yield* Receipts
   const parts = yield* RareParts
   const services = yield* Effect.context<
     Membership | RemoteSession | Remote | ServerApi | LocalStore | Primitives | WritePath | Sealer
   >()
   const repair = yield* onDemand(
     Effect.flatMap(parts.selfRepair, ({ makeSelfRepair }) => Effect.provideContext(makeSelfRepair(), services))
+  )
+  const receipts = yield* onDemand(
+    Effect.flatMap(parts.receipts, ({ makeReceipts }) => Effect.provideContext(makeReceipts(), services))
   )
   const sharing = yield* onDemand(
     Effect.flatMap(parts.sharing, ({ makeSharing }) => Effect.provideContext(makeSharing(), services)).pipe(
@@ -179,9 +181,9 @@ const makeReplica = Effect.fnUntraced(function* () {
     share: (options) => Effect.flatMap(sharing, ({ share }) => share(options)),
     access: Effect.flatMap(sharing, ({ access }) => access),
     revoke: (target) => Effect.flatMap(sharing, ({ revoke }) => revoke(target)),
-    whereIs: receipts.whereIs,
-    whereIsRow: receipts.whereIsRow,
-    devices: receipts.devices,
+    whereIs: (edit) => Effect.flatMap(receipts, ({ whereIs }) => whereIs(edit)),
+    whereIsRow: (row) => Effect.flatMap(receipts, ({ whereIsRow }) => whereIsRow(row)),
+    devices: Effect.flatMap(receipts, ({ devices }) => devices),
     held,
     check: Stream.unwrap(Effect.map(repair, ({ check }) => check)),
     release: path.release

@@ -14,7 +14,7 @@ import {
   type SealedItem,
   StoreFailed
 } from "@tidemark/sync"
-import { Receipts } from "../src/Receipts.ts"
+import { makeReceipts } from "../src/Receipts.ts"
 import { insertTask, none, openTab } from "./support/tabs.ts"
 
 const insertContact = { _tag: "Insert", table: "contacts", values: { name: "Ada" } } as const
@@ -31,16 +31,12 @@ const newDisk = Effect.gen(function* () {
 /** A store over the disk, as an engine uses it, and what it says of edits. */
 const look = Effect.fnUntraced(function* (disk: MemoryDisk) {
   const context = yield* Layer.build(
-    Receipts.layer.pipe(
-      Layer.provide(Membership.layer),
-      Layer.provide(Primitives.layerWebCrypto),
-      Layer.provideMerge(LocalStoreMemory.layer(disk))
-    )
+    Membership.layer.pipe(Layer.provide(Primitives.layerWebCrypto), Layer.provideMerge(LocalStoreMemory.layer(disk)))
   )
   const store = Context.get(context, LocalStore)
   const commit = (batch: Batch) =>
     Effect.asVoid(store.write({ docs: [], meta: [] }, () => ({ _tag: "Commit", batch, value: undefined })))
-  return { ...Context.get(context, Receipts), store, commit }
+  return { ...(yield* Effect.provideContext(makeReceipts(), context)), store, commit }
 })
 
 /** An item as the engine seals it: everything of these docs that is unsealed. */

@@ -4,10 +4,10 @@
  * Every accepted edit is `Stored` under a Seq up to which the log holds all its operations, and whose entry holds some of
  * them; no row waits any more.
  */
-import { Context, Effect, Layer, Result, Schema } from "effect"
+import { Effect, Layer, Result, Schema } from "effect"
 import type { DocId, Seq } from "@tidemark/protocol"
 import { operationsIn } from "@tidemark/model"
-import { Membership, Receipts } from "@tidemark/replica"
+import { makeReceipts, Membership } from "@tidemark/replica"
 import { DevicePlaces, editIdToLocalSeqs, LocalStoreMemory, metaKeys, type Span } from "@tidemark/sync"
 import { layer as layerPrimitives } from "../SeededPrimitives.ts"
 import { SeededRandom } from "../SeededRandom.ts"
@@ -103,16 +103,15 @@ const auditEdit = (
 /** What the device says of each of its edits. */
 const whereAre = (device: SimulatedDevice, edits: ReadonlyArray<NonNullable<AcceptedEdit["edit"]>>) =>
   Effect.gen(function* () {
-    const receipts = Context.get(yield* Layer.build(receiptsOf(device)), Receipts)
+    const receipts = yield* Effect.provideContext(makeReceipts(), yield* Layer.build(storedOn(device)))
     return yield* Effect.forEach(edits, (edit) =>
       Effect.map(receipts.whereIs(edit), ({ server }) => ({ edit, server }))
     )
   }).pipe(Effect.scoped, Effect.runSync)
 
-const receiptsOf = ({ disk }: SimulatedDevice) =>
-  Receipts.layer.pipe(
-    Layer.provide(Membership.layer),
-    Layer.provide(LocalStoreMemory.layer(disk)),
+const storedOn = ({ disk }: SimulatedDevice) =>
+  Membership.layer.pipe(
+    Layer.provideMerge(LocalStoreMemory.layer(disk)),
     Layer.provide(layerPrimitives(new SeededRandom("receipts")))
   )
 
