@@ -3,7 +3,8 @@
  *
  * A checkpoint is pushed like any entry, then named by its maker. It replaces nothing until another device has confirmed it, or
  * the next one of its doc has been there for the grace period. Then it is given in the place of the last entry that it
- * replaced, and what it replaced loses its bytes; the rows stay for ever, so that numbers, chain and repeats go on as before.
+ * replaced, and what it replaced is given by no page any more, and loses its bytes after the grace period; the rows stay for ever, so that numbers,
+ * chain and repeats go on as before.
  * Implementations: `CheckpointsMemory.ts`, `CheckpointsSql.ts`, both over `internal/checkpointRules.ts`. Rules:
  * docs/spec/checkpoints.md.
  */

@@ -12,11 +12,15 @@ import { Checkpoints, type CheckpointOptions } from "./Checkpoints.ts"
 import {
   checkpointGraceMillisDefault,
   type CheckpointRow,
+  clearedBefore,
   decideNaming,
   decideVerdict,
+  furthest,
   openOf,
   overdue,
-  type PartRow
+  overtakenBy,
+  type PartRow,
+  toRemoveNow
 } from "./internal/checkpointRules.ts"
 import { MemoryStore, type MemoryWorkspace } from "./MemoryStore.ts"
 
@@ -24,22 +28,39 @@ import { MemoryStore, type MemoryWorkspace } from "./MemoryStore.ts"
 const rowsOf = (held: MemoryWorkspace, doc?: DocId): ReadonlyArray<CheckpointRow> =>
   held.checkpoints.filter((row) => doc === undefined || row.doc === doc).toSorted((a, b) => a.seq - b.seq)
 
-/** Lets a checkpoint stand in, and removes what it replaces. */
-const activate = (held: MemoryWorkspace, row: CheckpointRow) => {
-  const before = rowsOf(held, row.doc).filter(({ seq, through }) => seq !== row.seq && through <= row.through)
-  const replaced = held.entries.filter(({ doc, seq }) => doc === row.doc && seq <= row.through)
-  const place = replaced.at(-1)?.seq ?? Seq.make(0)
-  let freed = 0
-  for (const { standIn: _, ...entry } of replaced) {
-    freed += entry.bytes?.length ?? 0
-    const standIn = entry.seq === place ? { standIn: row.seq } : {}
-    held.entries[entry.seq - 1] = { ...entry, bytes: undefined, ...standIn }
-  }
-  const gone = new Set<CheckpointRow>([...before, row])
+/** Lets a checkpoint stand in. */
+const activate = (held: MemoryWorkspace, row: CheckpointRow, now: number) => {
+  const known = rowsOf(held, row.doc)
+  const { forgotten, kept, places } = overtakenBy(row, known)
+  const last = held.entries.findLast(({ doc, seq }) => doc === row.doc && seq <= row.through)
+  for (const place of places) moveStandIn(held, place, undefined)
+  if (last !== undefined) moveStandIn(held, last.seq, row.seq)
+  const gone = new Set([row, ...forgotten, ...known.filter(({ seq }) => kept.some((one) => one.seq === seq))])
+  const place = last?.seq ?? Seq.make(0)
+  const state = last === undefined ? "done" : "active"
   held.checkpoints = [
     ...held.checkpoints.filter((one) => !gone.has(one)),
-    { ...row, state: "done", place, clearedTo: row.through }
+    ...kept,
+    { ...row, state, place, activatedAt: now, clearedTo: clearedBefore(row, known) }
   ]
+}
+
+const moveStandIn = (held: MemoryWorkspace, place: Seq, standIn: Seq | undefined) => {
+  const found = held.entries[place - 1]
+  if (found === undefined) return
+  const { standIn: _, ...entry } = found
+  held.entries[place - 1] = standIn === undefined ? entry : { ...entry, standIn }
+}
+
+/** Removes what a checkpoint replaced. */
+const clear = (held: MemoryWorkspace, row: CheckpointRow) => {
+  let freed = 0
+  for (const entry of held.entries.filter(({ doc, seq }) => doc === row.doc && seq <= row.through)) {
+    freed += entry.bytes?.length ?? 0
+    held.entries[entry.seq - 1] = { ...entry, bytes: undefined }
+  }
+  const rest = held.checkpoints.filter((one) => one !== row)
+  held.checkpoints = row.place === 0 ? rest : [...rest, { ...row, state: "done", clearedTo: row.through }]
   held.row = { ...held.row, storedBytes: held.row.storedBytes - freed }
 }
 
@@ -59,13 +80,14 @@ export const layer = ({ checkpointGraceMillis = checkpointGraceMillisDefault }: 
 
       const tidy = (held: MemoryWorkspace) =>
         Effect.map(Clock.currentTimeMillis, (now) => {
-          for (const row of overdue(held.checkpoints, now, checkpointGraceMillis)) activate(held, row)
+          for (const row of overdue(held.checkpoints, now, checkpointGraceMillis)) activate(held, row, now)
+          for (const row of toRemoveNow(held.checkpoints, now, checkpointGraceMillis)) clear(held, row)
         })
 
       return Checkpoints.of({
         tail: Effect.fn("Checkpoints.tail")(function* (workspace, doc) {
           const held = yield* find(workspace)
-          const last = rowsOf(held, doc).at(-1)
+          const last = furthest(rowsOf(held, doc))
           const after = last?.through ?? 0
           const tail = held.entries.filter(
             (entry) => entry.doc === doc && entry.seq > after && entry.kind !== entryKinds.checkpoint
@@ -101,7 +123,7 @@ export const layer = ({ checkpointGraceMillis = checkpointGraceMillisDefault }: 
           const held = yield* find(workspace)
           const row = rowsOf(held, verdict.doc).find(({ seq }) => seq === verdict.seq)
           const outcome = decideVerdict(row, device, verdict)
-          if (row !== undefined && outcome === "activate") activate(held, row)
+          if (row !== undefined && outcome === "activate") activate(held, row, yield* Clock.currentTimeMillis)
           if (row !== undefined && outcome === "drop") held.checkpoints = held.checkpoints.filter((one) => one !== row)
           yield* tidy(held)
         })

@@ -9,8 +9,11 @@ import {
   clearedBefore,
   decideNaming,
   decideVerdict,
+  furthest,
   openOf,
-  overdue
+  overdue,
+  overtakenBy,
+  toRemoveNow
 } from "./internal/checkpointRules.ts"
 import { clearCountMax, makeCheckpointStatements } from "./internal/checkpointStatements.ts"
 import { makeLogStatements } from "./internal/logStatements.ts"
@@ -38,14 +41,15 @@ export const layer = ({ checkpointGraceMillis = checkpointGraceMillisDefault }: 
       const activate = Effect.fnUntraced(function* (workspace: WorkspaceId, row: CheckpointRow) {
         const known = yield* statements.rows(workspace, row.doc)
         const place = yield* statements.lastOfDoc(workspace, row.doc, row.through)
-        for (const one of known.filter(({ seq, through }) => seq !== row.seq && through <= row.through)) {
-          if (one.place > 0) yield* statements.standDown(workspace, one.place)
-          yield* statements.remove(workspace, one)
-        }
-        const clearedTo = clearedBefore(row, known)
-        if (place === undefined) return yield* statements.move(workspace, { ...row, state: "done", clearedTo })
+        const { forgotten, kept, places } = overtakenBy(row, known)
+        for (const one of places) yield* statements.standDown(workspace, one)
+        for (const one of kept) yield* statements.move(workspace, one)
+        for (const one of forgotten) yield* statements.remove(workspace, one)
+        const activatedAt = yield* Clock.currentTimeMillis
+        const moved = { ...row, activatedAt, clearedTo: clearedBefore(row, known) }
+        if (place === undefined) return yield* statements.move(workspace, { ...moved, state: "done" })
         yield* statements.standIn(workspace, place, row)
-        return yield* statements.move(workspace, { ...row, state: "active", place, clearedTo })
+        return yield* statements.move(workspace, { ...moved, state: "active", place })
       })
 
       /** Removes the bytes of some of what a checkpoint replaced; true where there may be more. */
@@ -61,11 +65,14 @@ export const layer = ({ checkpointGraceMillis = checkpointGraceMillisDefault }: 
             yield* statements.clear(workspace, row, last.seq, bytes)
           }
           const isDone = found.length < clearCountMax
-          yield* statements.move(workspace, {
-            ...row,
-            state: isDone ? "done" : "active",
-            clearedTo: isDone ? row.through : Seq.make(last?.seq ?? row.clearedTo)
-          })
+          // The next one stands in its place: of this one nothing is left to do.
+          if (isDone && row.place === 0) yield* statements.remove(workspace, row)
+          else
+            yield* statements.move(workspace, {
+              ...row,
+              state: isDone ? "done" : "active",
+              clearedTo: isDone ? row.through : Seq.make(last?.seq ?? row.clearedTo)
+            })
           return !isDone
         }).pipe(sql.withTransaction)
 
@@ -80,7 +87,7 @@ export const layer = ({ checkpointGraceMillis = checkpointGraceMillisDefault }: 
           }).pipe(sql.withTransaction)
         }
         let left = clearingsMax
-        for (const row of (yield* statements.rows(workspace)).filter(({ state }) => state === "active")) {
+        for (const row of toRemoveNow(yield* statements.rows(workspace), now, checkpointGraceMillis)) {
           while (left > 0 && (yield* clearSome(workspace, row))) {
             left -= 1
             // Between two transactions everybody else has a turn.
@@ -92,7 +99,7 @@ export const layer = ({ checkpointGraceMillis = checkpointGraceMillisDefault }: 
       return Checkpoints.of({
         tail: Effect.fn("Checkpoints.tail")(function* (workspace, doc) {
           const { logId } = yield* headOf(workspace, false)
-          const last = (yield* statements.rows(workspace, doc)).at(-1)
+          const last = furthest(yield* statements.rows(workspace, doc))
           const size = yield* statements.tail(workspace, doc, last?.through ?? 0)
           return { logId, ...size, checkpointBytes: last?.bytes ?? 0 }
         }, toStorageFailed),

@@ -49,10 +49,11 @@ const partsAt = (held: MemoryWorkspace, seq: Seq): ReadonlyArray<Uint8Array> => 
     .flatMap(({ bytes }) => bytes ?? [])
 }
 
-/** What a page gives of an entry; nothing where it was replaced. */
-const itemOf = (held: MemoryWorkspace, { bytes, chain, seq, standIn }: MemoryEntry): ReadonlyArray<DocItem> => {
+/** What a page gives of an entry; nothing where it was replaced, its bytes being there still or not. */
+const itemOf = (held: MemoryWorkspace, { bytes, chain, doc, seq, standIn }: MemoryEntry): ReadonlyArray<DocItem> => {
   if (standIn !== undefined) return [{ _tag: "Checkpoint", seq, chain, parts: partsAt(held, standIn) }]
-  return bytes === undefined ? [] : [{ _tag: "Entry", seq, bytes }]
+  const isReplaced = held.checkpoints.some((row) => row.doc === doc && row.place > seq)
+  return bytes === undefined || isReplaced ? [] : [{ _tag: "Entry", seq, bytes }]
 }
 
 const weightOf = (item: DocItem): number => pageItemBytes(item) - 13

@@ -26,7 +26,7 @@ export interface ServerOptions {
   readonly secret: Redacted.Redacted<Uint8Array>
   readonly workspaceBytesMax?: number
   readonly requestsPerSecondMax?: number
-  /** How long a checkpoint waits behind the next one before it replaces anything unconfirmed, in milliseconds. */
+  /** In milliseconds, 7 days where it is left out: as `CheckpointOptions`. */
   readonly checkpointGraceMillis?: number
 }
 

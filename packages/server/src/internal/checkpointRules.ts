@@ -12,7 +12,10 @@ import {
 } from "@tidemark/protocol"
 import type { HeadRow } from "./appendDecision.ts"
 
-/** For how long a checkpoint that no other device has confirmed waits behind the next one, in milliseconds: 7 days. */
+/**
+ * In milliseconds, 7 days: for how long a checkpoint that no other device has confirmed waits behind the next one, and for how long
+ * what one replaced keeps its bytes.
+ */
 export const checkpointGraceMillisDefault = 7 * 86_400_000
 
 /** A checkpoint that its maker has named. */
@@ -27,10 +30,12 @@ export interface CheckpointRow {
   readonly bytes: number
   /** By the server's clock, epoch milliseconds. */
   readonly namedAt: number
-  /** `named`: replaces nothing yet. `active`: stands in at `place`, and what it replaced is being removed. */
+  /** `named`: replaces nothing yet. `active`: what it replaced is kept for the grace period, then removed. `done`: it is removed. */
   readonly state: "named" | "active" | "done"
-  /** Where it stands in: the last entry of its doc that it replaced; 0 while it does not. */
+  /** Where it stands in: the last entry of its doc that it replaced; 0 while it does not, and once the next one does. */
   readonly place: Seq
+  /** When it began to stand in, by the server's clock, epoch milliseconds; 0 before. */
+  readonly activatedAt: number
   /** Up to where what it replaced is removed. */
   readonly clearedTo: Seq
 }
@@ -85,7 +90,7 @@ export const decideNaming = (input: {
     _tag: "New",
     row: {
       ...{ doc, seq: last.seq, device, first, parts: parts.length, through: through.seq, bytes, namedAt: now },
-      ...{ state: "named", place: Seq.make(0), clearedTo: Seq.make(0) }
+      ...{ state: "named", place: Seq.make(0), activatedAt: 0, clearedTo: Seq.make(0) }
     }
   }
 }
@@ -111,6 +116,42 @@ export const overdue = (
       row.state === "named" &&
       rows.some((next) => next.doc === row.doc && next.seq > row.seq && next.namedAt + graceMillis <= now)
   )
+
+/** Those whose grace is over: what they replaced is to be removed now. The oldest first, so that none is looked at twice. */
+export const toRemoveNow = (
+  rows: ReadonlyArray<CheckpointRow>,
+  now: number,
+  graceMillis: number
+): ReadonlyArray<CheckpointRow> =>
+  rows
+    .filter(({ activatedAt, state }) => state === "active" && activatedAt + graceMillis <= now)
+    .toSorted((a, b) => a.through - b.through)
+
+/** What becomes of those that `row` takes the place of. */
+export interface Overtaken {
+  /** Where they stand in no longer. */
+  readonly places: ReadonlyArray<Seq>
+  /** As they are from now on: what they replaced is removed when it would have been. */
+  readonly kept: ReadonlyArray<CheckpointRow>
+  readonly forgotten: ReadonlyArray<CheckpointRow>
+}
+
+/** Of all that are known, those of its doc that stand, or would stand, for no more than `row` does. */
+export const overtakenBy = (row: CheckpointRow, known: ReadonlyArray<CheckpointRow>): Overtaken => {
+  const overtaken = known.filter(
+    ({ doc, seq, through }) => doc === row.doc && seq !== row.seq && through <= row.through
+  )
+  const kept = overtaken.filter(({ state }) => state === "active")
+  return {
+    places: overtaken.flatMap(({ place }) => (place > 0 ? [place] : [])),
+    kept: kept.map((one) => ({ ...one, place: Seq.make(0) })),
+    forgotten: overtaken.filter((one) => !kept.includes(one))
+  }
+}
+
+/** The one of a doc's that stands, or would stand, for most. */
+export const furthest = (rows: ReadonlyArray<CheckpointRow>): CheckpointRow | undefined =>
+  rows.toSorted((a, b) => a.through - b.through).at(-1)
 
 /** Up to where the entries of the doc have lost their bytes by the time `row` begins to stand in. */
 export const clearedBefore = (row: CheckpointRow, known: ReadonlyArray<CheckpointRow>): Seq =>

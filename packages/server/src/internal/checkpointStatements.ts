@@ -24,6 +24,7 @@ const decodeCheckpoints = decodeRows(
     named_at: wholeNumber,
     state: Schema.Literals(["named", "active", "done"]),
     place: whole(Seq),
+    activated_at: wholeNumber,
     cleared_to: whole(Seq)
   })
 )
@@ -40,17 +41,21 @@ export const makeCheckpointStatements = (sql: SqlClient.SqlClient) => {
 
   /** Those of a workspace, or of one doc of it. */
   const rows = (workspace: WorkspaceId, doc?: DocId) =>
-    sql`SELECT doc, seq, device, first_device_seq, parts, through, bytes, named_at, state, place, cleared_to
+    sql`SELECT doc, seq, device, first_device_seq, parts, through, bytes, named_at, state, place,
+      activated_at, cleared_to
       FROM checkpoints WHERE workspace = ${workspace} ${doc === undefined ? sql`` : sql`AND doc = ${doc}`}
       ORDER BY doc, seq`.pipe(
       Effect.flatMap(decodeCheckpoints),
       Effect.map((found) =>
-        found.map(({ cleared_to: clearedTo, first_device_seq: first, named_at: namedAt, ...row }): CheckpointRow => ({
-          ...row,
-          first,
-          namedAt,
-          clearedTo
-        }))
+        found.map(
+          ({
+            activated_at: activatedAt,
+            cleared_to: clearedTo,
+            first_device_seq: first,
+            named_at: namedAt,
+            ...row
+          }): CheckpointRow => ({ ...row, first, namedAt, activatedAt, clearedTo })
+        )
       )
     )
 
@@ -74,20 +79,21 @@ export const makeCheckpointStatements = (sql: SqlClient.SqlClient) => {
     return parts.length === row.parts ? parts : undefined
   })
 
-  const insert = (workspace: WorkspaceId, { clearedTo, first, namedAt, ...row }: CheckpointRow) =>
+  const insert = (workspace: WorkspaceId, { activatedAt, clearedTo, first, namedAt, ...row }: CheckpointRow) =>
     sql`INSERT INTO checkpoints ${sql.insert({
       workspace,
       ...row,
       first_device_seq: first,
       named_at: namedAt,
+      activated_at: activatedAt,
       cleared_to: clearedTo
     })}`
 
   const remove = (workspace: WorkspaceId, { doc, seq }: CheckpointRow) =>
     sql`DELETE FROM checkpoints WHERE workspace = ${workspace} AND doc = ${doc} AND seq = ${seq}`
 
-  const move = (workspace: WorkspaceId, { clearedTo, doc, place, seq, state }: CheckpointRow) =>
-    sql`UPDATE checkpoints SET state = ${state}, place = ${place}, cleared_to = ${clearedTo}
+  const move = (workspace: WorkspaceId, { activatedAt, clearedTo, doc, place, seq, state }: CheckpointRow) =>
+    sql`UPDATE checkpoints SET state = ${state}, place = ${place}, activated_at = ${activatedAt}, cleared_to = ${clearedTo}
       WHERE workspace = ${workspace} AND doc = ${doc} AND seq = ${seq}`
 
   /** The last entry of a doc up to `through`; undefined where there is none. */
@@ -113,7 +119,8 @@ export const makeCheckpointStatements = (sql: SqlClient.SqlClient) => {
   const clear = (workspace: WorkspaceId, { clearedTo, doc }: CheckpointRow, through: Seq, bytes: number) =>
     Effect.andThen(
       sql`UPDATE entries ${byDoc} SET entry = NULL
-        WHERE workspace = ${workspace} AND doc = ${doc} AND seq > ${clearedTo} AND seq <= ${through}`,
+        WHERE workspace = ${workspace} AND doc = ${doc} AND seq > ${clearedTo} AND seq <= ${through}
+          AND entry IS NOT NULL`,
       sql`UPDATE workspaces SET stored_bytes = stored_bytes - ${bytes} WHERE workspace = ${workspace}`
     )
 

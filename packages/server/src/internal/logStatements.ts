@@ -81,10 +81,13 @@ export const makeLogStatements = (sql: SqlClient.SqlClient) => {
           Effect.map((rows) => new Map(rows.map(({ chain, seq }) => [seq, chain] as const)))
         )
 
+  // What was replaced may have its bytes still: what stands for it is given further on.
+  const notReplaced = sql`NOT EXISTS (SELECT 1 FROM checkpoints r
+    WHERE r.workspace = entries.workspace AND r.doc = entries.doc AND r.place > entries.seq)`
   // What a page of the log gives: what has bytes, but for checkpoints, which are given where they stand in.
-  const given = sql`(entry IS NOT NULL AND kind <> ${entryKinds.checkpoint} OR stand_in IS NOT NULL)`
+  const given = sql`(stand_in IS NOT NULL OR entry IS NOT NULL AND kind <> ${entryKinds.checkpoint} AND ${notReplaced})`
   // What a page of a doc gives: a checkpoint at its own place, too, as long as it stands in nowhere.
-  const givenOfDoc = sql`(stand_in IS NOT NULL OR entry IS NOT NULL AND NOT EXISTS (
+  const givenOfDoc = sql`(stand_in IS NOT NULL OR entry IS NOT NULL AND ${notReplaced} AND NOT EXISTS (
     SELECT 1 FROM checkpoints c WHERE c.workspace = entries.workspace AND c.doc = entries.doc AND c.place > 0
       AND c.device = entries.device AND entries.device_seq >= c.first_device_seq
       AND entries.device_seq < c.first_device_seq + c.parts))`

@@ -282,7 +282,60 @@ export const checkpointSuite = (name: string, makeLayer: MakeCheckpointLayer): v
     )
 
     it.effect(
-      "COMPACT-10 what was replaced is not counted any more, and a full workspace has room for a checkpoint",
+      "COMPACT-17 what one replaced keeps its bytes for the grace period, given by no page; a later one does not lengthen that",
+      () =>
+        Effect.gen(function* () {
+          const checkpoints = yield* Checkpoints
+          const owner = yield* founded
+          const { device, workspace } = owner
+          const editor = yield* admitted(owner, "editor")
+          const refusedOf = Effect.fnUntraced(function* (first: number) {
+            const { results } = yield* append(workspace, device, { first, count: 9 - first })
+            return results.filter(({ _tag }) => _tag === "ItemRefused").length
+          })
+          yield* append(workspace, device, { first: 1, count: 4 })
+          const one = yield* checkpointed(workspace, device, 5)
+          yield* checkpoints.judge(workspace, editor.device, { doc: docOne, seq: one.seq, isSound: true })
+          assert.deepStrictEqual(short(yield* readAll(workspace)), ["1-3", "c4×1", "5-5"])
+          yield* TestClock.adjust(graceMillis / 2)
+          // Room for eight entries and, for checkpoints, an eighth more: five are there.
+          assert.strictEqual(yield* refusedOf(6), 0)
+          const two = yield* checkpointed(workspace, device, 9)
+          yield* checkpoints.judge(workspace, editor.device, { doc: docOne, seq: two.seq, isSound: true })
+          const shortest = ["1-7", "c8×1", "9-9"]
+          assert.deepStrictEqual(short(yield* readAll(workspace)), shortest)
+          yield* TestClock.adjust(graceMillis / 2 - 1)
+          yield* checkpoints.open(workspace)
+          const isFull = Effect.map(append(workspace, device, { first: 10, count: 1 }), ({ results: [result] }) =>
+            result?._tag === "ItemRefused" ? result.reason : "stored"
+          )
+          assert.strictEqual(yield* isFull, "quotaFull", "nothing is removed a millisecond too early")
+          yield* TestClock.adjust(1)
+          yield* checkpoints.open(workspace)
+          assert.strictEqual(yield* isFull, "stored", "the first four are removed, by the grace of the first")
+          const { results } = yield* append(workspace, device, { first: 11, count: 4 })
+          assert.deepStrictEqual(
+            results.map(({ _tag }) => _tag),
+            ["Stored", "Stored", "ItemRefused", "ItemRefused"],
+            "and no more"
+          )
+          assert.deepStrictEqual(short(yield* readAll(workspace)), [...shortest, "10", "11", "12"])
+          yield* TestClock.adjust(graceMillis / 2)
+          yield* checkpoints.open(workspace)
+          const again = yield* append(workspace, device, { first: 13, count: 5 })
+          assert.deepStrictEqual(
+            again.results.map(({ _tag }) => _tag),
+            [...Array.from({ length: 4 }, () => "Stored"), "ItemRefused"]
+          )
+          assert.deepStrictEqual(short(yield* readAll(workspace, 1)), [
+            ...shortest,
+            ...["10", "11", "12", "13", "14", "15", "16"]
+          ])
+        }).pipe(Effect.provide(makeLayer({ workspaceBytesMax: 8 * entryBytesMin })))
+    )
+
+    it.effect(
+      "COMPACT-10 what was removed is not counted any more, and a full workspace has room for a checkpoint",
       () =>
         Effect.gen(function* () {
           const checkpoints = yield* Checkpoints
@@ -294,6 +347,8 @@ export const checkpointSuite = (name: string, makeLayer: MakeCheckpointLayer): v
           const { named, seq } = yield* checkpointed(workspace, device, 9)
           assert.isTrue(named)
           yield* checkpoints.judge(workspace, editor.device, { doc: docOne, seq, isSound: true })
+          yield* TestClock.adjust(graceMillis)
+          yield* checkpoints.open(workspace)
           const again = yield* append(workspace, device, { first: 10, count: 8 })
           assert.deepStrictEqual(
             again.results.map(({ _tag }) => _tag),

@@ -37,9 +37,9 @@ export const readLog = (world: World, reader: SimulatedDevice): LogContent | und
     if (roster === undefined || refusedAt !== undefined) return yield* Effect.die("the server's roster does not fold")
     const items: Array<LoggedItem> = []
     const partsByItem = new Map<string, Array<OpenedPart>>()
-    for (const { bytes, seq } of entries) {
+    for (const { bytes, isReplaced, seq } of entries) {
       // A checkpoint further on stands for it.
-      if (bytes === undefined) continue
+      if (bytes === undefined || isReplaced) continue
       const opened = yield* Effect.result(openEntry({ workspace, roster, keyring, bytes }))
       if (Result.isFailure(opened)) {
         chronicle.violate("heldHonest", `entry ${seq} does not open: ${opened.failure.message}`)

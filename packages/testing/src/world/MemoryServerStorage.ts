@@ -1,6 +1,6 @@
 /** The disk of the World's server in memory. */
 import { Layer } from "effect"
-import type { WorkspaceId } from "@tidemark/protocol"
+import { entryKinds, type WorkspaceId } from "@tidemark/protocol"
 import {
   Access,
   Callers,
@@ -17,6 +17,7 @@ import {
 } from "@tidemark/server"
 import {
   checkpointGraceMillis,
+  type DurableEntry,
   quotaBytesMax,
   requestsPerSecondMax,
   type ServerStorage,
@@ -47,8 +48,15 @@ export const makeMemoryStorage = ({ primitives, secret: firstSecret }: StorageOp
     get layer() {
       return Layer.fresh(layerOf())
     },
-    entries: (workspace) => workspaces.get(workspace)?.entries ?? [],
-    entryAt: (workspace, seq) => workspaces.get(workspace)?.entries[seq - 1],
+    entries: (workspace) => {
+      const held = workspaces.get(workspace)
+      return held === undefined ? [] : held.entries.map((entry) => durable(held, entry))
+    },
+    entryAt: (workspace, seq) => {
+      const held = workspaces.get(workspace)
+      const entry = held?.entries[seq - 1]
+      return held === undefined || entry === undefined ? undefined : durable(held, entry)
+    },
     has: (workspace, device, deviceSeq) =>
       workspaces.get(workspace)?.storedByDevice.get(device)?.has(deviceSeq) === true,
     logOf: (workspace) => {
@@ -73,6 +81,13 @@ export const makeMemoryStorage = ({ primitives, secret: firstSecret }: StorageOp
   }
   return storage
 }
+
+const durable = ({ checkpoints }: MemoryWorkspace, entry: MemoryWorkspace["entries"][number]): DurableEntry => ({
+  ...entry,
+  isReplaced:
+    entry.kind !== entryKinds.checkpoint &&
+    checkpoints.some(({ doc, place }) => doc === entry.doc && place >= entry.seq)
+})
 
 /** Nothing stored is ever changed in place but the maps and lists themselves. */
 const copyOf = (workspaces: Workspaces): Workspaces =>

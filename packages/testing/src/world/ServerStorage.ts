@@ -15,8 +15,10 @@ export interface DurableEntry {
   readonly device: DeviceId
   readonly deviceSeq: DeviceSeq
   readonly hash: Hash
-  /** Undefined where a checkpoint has replaced it. */
+  /** Undefined where a checkpoint has replaced it and the grace is over. */
   readonly bytes: Uint8Array | undefined
+  /** A checkpoint is given in its place, though it may have its bytes still. */
+  readonly isReplaced: boolean
 }
 
 /** Signs the server's tokens; a part of what it keeps. */

@@ -24,14 +24,16 @@ const fileSystem = FileSystem.layerNoop({
   readFileString: (path) => Effect.try({ try: () => readFileSync(path, "utf8"), catch: unreadable("readFileString") })
 })
 
-const columns = "seq, device, device_seq, hash, entry"
+const columns = `seq, device, device_seq, hash, entry, (kind = 1 AND EXISTS (SELECT 1 FROM checkpoints c
+  WHERE c.workspace = entries.workspace AND c.doc = entries.doc AND c.place >= entries.seq)) AS is_replaced`
 
 const entryOf = (row: Record<string, unknown>): DurableEntry => ({
   seq: Seq.make(Number(row["seq"])),
   device: String(row["device"]) as DeviceId, // the server's own column
   deviceSeq: DeviceSeq.make(Number(row["device_seq"])),
   hash: Hash.make(String(row["hash"])),
-  bytes: row["entry"] instanceof Uint8Array ? row["entry"] : undefined
+  bytes: row["entry"] instanceof Uint8Array ? row["entry"] : undefined,
+  isReplaced: row["is_replaced"] === 1
 })
 
 export const makeSqliteStorage = ({ primitives, secret: firstSecret }: StorageOptions): ServerStorage => {
