@@ -6,7 +6,7 @@ import { Primitives } from "@tidemark/crypto"
 import { Seq } from "@tidemark/protocol"
 import { DataFolder, Log, Migrations, Postgres, type ReadFrom, Roster, SqliteClient } from "@tidemark/server"
 import { admitted, founded, grantBy, makeEntries, makeEntry } from "@tidemark/testing/suites/internal/serverFixtures"
-import { postgresProcess, sqliteStore, temporarySchema } from "./stores.ts"
+import { postgresProcess, sqliteStore, temporarySchema, temporarySqlite } from "./stores.ts"
 
 const temporaryFolder = Effect.flatMap(FileSystem.FileSystem, (fs) =>
   fs.makeTempDirectoryScoped({ prefix: "tidemark-" })
@@ -140,6 +140,36 @@ describe("migrations", () => {
       const fs = yield* FileSystem.FileSystem
       const steps = yield* fs.readDirectory(new URL("../../../migrations", import.meta.url).pathname)
       assert.deepStrictEqual(applied.flat(), steps.toSorted())
+    }).pipe(scoped)
+  )
+
+  it.effect("DISK-5 COMPACT-17 a checkpoint of before the grace period stands in, and its grace is over", () =>
+    Effect.gen(function* () {
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const now = yield* temporaryFolder
+      const before = new URL("../../../migrations", import.meta.url).pathname
+      for (const name of ["0001_log_and_roster.sql", "0002_checkpoints.sql"])
+        yield* fs.copyFile(path.join(before, name), path.join(now, name))
+      const upgraded = Effect.gen(function* () {
+        const sql = yield* SqlClient.SqlClient
+        yield* Migrations.migrate(now)
+        yield* sql`INSERT INTO workspaces ${sql.insert({
+          ...{ workspace: "w", log_id: "l", head: 1, chain: "c", stored_bytes: 9, roster_number: 0, founded_at: 0 }
+        })}`
+        yield* sql`INSERT INTO checkpoints ${sql.insert({
+          ...{ workspace: "w", doc: "d", seq: 9, device: "m", first_device_seq: 1, parts: 1, through: 8, bytes: 9 },
+          ...{ named_at: 1, state: "active", place: 7, cleared_to: 3 }
+        })}`
+        assert.include(yield* Migrations.migrate(), "0003_checkpoint_grace.sql")
+        const [row] = yield* sql`SELECT state, place, activated_at FROM checkpoints WHERE workspace = 'w'`
+        assert.deepStrictEqual(
+          [row?.["state"], Number(row?.["place"]), Number(row?.["activated_at"])],
+          ["active", 7, 0]
+        )
+      })
+      yield* Effect.provide(upgraded, temporarySqlite)
+      yield* Effect.provide(upgraded, Postgres.layer(yield* temporarySchema))
     }).pipe(scoped)
   )
 

@@ -83,7 +83,7 @@ export const makeLogStatements = (sql: SqlClient.SqlClient) => {
 
   // What was replaced may have its bytes still: what stands for it is given further on.
   const notReplaced = sql`NOT EXISTS (SELECT 1 FROM checkpoints r
-    WHERE r.workspace = entries.workspace AND r.doc = entries.doc AND r.place > entries.seq)`
+    WHERE r.workspace = entries.workspace AND r.doc = entries.doc AND r.state = 'active' AND r.place > entries.seq)`
   // What a page of the log gives: what has bytes, but for checkpoints, which are given where they stand in.
   const given = sql`(stand_in IS NOT NULL OR entry IS NOT NULL AND kind <> ${entryKinds.checkpoint} AND ${notReplaced})`
   // What a page of a doc gives: a checkpoint at its own place, too, as long as it stands in nowhere.
