@@ -10,7 +10,7 @@ import { decodeHeader, decodePage, decodePush, type Hash, type Page, type Seq, u
 import { type HistoryKind, historyPrefix } from "@tidemark/sync"
 import { isHeldByReadersAlone, missingOnServer } from "./MissingOnServer.ts"
 import { checkSent } from "./PowerCuts.ts"
-import { isMember, isOutWithGiver, rosterOnServer } from "./RosterOnDisk.ts"
+import { isMember, isOutWithGiver, isPutOut, rosterOnServer } from "./RosterOnDisk.ts"
 import type { SimulatedDevice } from "./SimulatedDevice.ts"
 import type { Witness } from "./SimulatedServerApi.ts"
 import type { SimulatedTab } from "./SimulatedTab.ts"
@@ -159,11 +159,12 @@ export class Observer implements Witness {
     if (!device.isInstalled && device.tabs.length === 0) return undefined
     const status = device.lockHolder?.status
     // Out, and its list of members damaged: nobody gives it another.
-    if (device.tabs.length === 0 && device.isTargeted) return undefined
+    if (device.tabs.length === 0 && isPutOut(this.#world, device)) return undefined
     if (status === undefined) return `nobody syncs (${device.tabs.length} tabs)`
     const cause = status._tag === "Stalled" ? status.cause : ""
     const isOut = endsOfAccess.has(cause)
-    if (isOut && (device.isTargeted || this.#isOutWithGiver(device))) return undefined
+    // Whom a server put out that has forgotten it is told so in a minute [STATE-5].
+    if (isOut && (isPutOut(this.#world, device) || this.#isOutWithGiver(device))) return undefined
     // What waits, waits for what nobody has: the audit looks whether that is so. A reader that wrote reads on.
     const waits = cause === "history" && hasGap(device)
     const mayNotWrite = cause === "role" && this.#isAloneWithWhatIsMissing(device)

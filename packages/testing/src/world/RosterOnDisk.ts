@@ -39,5 +39,18 @@ export const isOutWithGiver = (id: DeviceId, { devices, grants }: RosterState): 
   return grant?.revokedAt !== undefined || original?.revokedAt !== undefined
 }
 
-export const isMember = ({ id }: SimulatedDevice, roster: RosterState): boolean =>
-  id !== undefined && activeRole(roster, id) !== undefined
+/** Whether a device takes part, by this list and by its own. */
+export const isMember = (device: SimulatedDevice, roster: RosterState): boolean =>
+  device.id !== undefined && activeRole(roster, device.id) !== undefined && !knowsItsEnd(device, device.id)
+
+/** By its own list it is out, whoever forgot that: the server, and whoever asked for it and went down before the answer came. */
+const knowsItsEnd = (device: SimulatedDevice, id: DeviceId): boolean => {
+  const own = device.isTargeted ? rosterOnDisk(device) : undefined
+  return own !== undefined && activeRole(own, id) === undefined
+}
+
+/** Whether somebody asked for its end, and it came. */
+export const isPutOut = (world: World, device: SimulatedDevice): boolean => {
+  const roster = device.isTargeted ? rosterOnServer(world) : undefined
+  return roster !== undefined && !isMember(device, roster)
+}

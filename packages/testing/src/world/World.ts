@@ -22,6 +22,7 @@ import { Network } from "./Network.ts"
 import { Observer } from "./Observer.ts"
 import { failPower, settlePower } from "./PowerCuts.ts"
 import { drawProfile, healedProfile, type Profile, type StepWeights } from "./Profile.ts"
+import { isPutOut } from "./RosterOnDisk.ts"
 import { RottingDisks } from "./RottingDisks.ts"
 import type { Sabotage } from "./Sabotage.ts"
 import { ServerLoss } from "./ServerLoss.ts"
@@ -185,7 +186,9 @@ export class World {
 
   /** Whoever sees a page that could not open opens it again. */
   #openedAgain(): boolean {
-    const closed = this.devices.filter((device) => device.tabs.length === 0 && device.isInstalled && !device.isTargeted)
+    const closed = this.devices.filter(
+      (device) => device.tabs.length === 0 && device.isInstalled && !isPutOut(this, device)
+    )
     for (const device of closed) device.openTab()
     return closed.length > 0
   }
