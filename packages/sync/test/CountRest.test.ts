@@ -32,6 +32,25 @@ describe("the rest after a count", () => {
     })
   )
 
+  it.effect("STATUS-14 ends when another count has found that nothing waits, also while this one was under way", () =>
+    Effect.gen(function* () {
+      const emptied = yield* Deferred.make<void>()
+      const answer = yield* Deferred.make<number>()
+      const count = withRest(Deferred.await(answer), () => true, Deferred.await(emptied))
+      const counting = yield* Effect.forkChild(count, { startImmediately: true })
+      yield* TestClock.adjust(25)
+      yield* Deferred.succeed(answer, 1)
+      const { rest } = yield* Fiber.join(counting)
+      const resting = yield* Effect.forkChild(rest, { startImmediately: true })
+      yield* TestClock.adjust(50)
+      assert.isUndefined(resting.pollUnsafe())
+      yield* Deferred.succeed(emptied, undefined)
+      yield* Fiber.join(resting)
+      // It ended with the count that was still under way.
+      yield* rest
+    })
+  )
+
   it.effect("STATUS-14 is none where nothing waits, and where the count took no time", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* restedAfter(0, 2_000, [0]), [true])

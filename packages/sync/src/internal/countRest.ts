@@ -10,16 +10,17 @@ const countRestMillisMax = 100
 
 /**
  * A count, and the rest after it: none where nothing waits, so that nothing is shown as synced for longer than a count takes; and
- * none on a clock that stands still.
+ * none on a clock that stands still. It ends with `emptied` at the latest: when another count has found that nothing waits any more.
  */
 export const withRest = <A, E>(
   count: Effect.Effect<A, E>,
-  isAnyWaiting: (counted: A) => boolean
+  isAnyWaiting: (counted: A) => boolean,
+  emptied: Effect.Effect<void> = Effect.never
 ): Effect.Effect<{ readonly counted: A; readonly rest: Effect.Effect<void> }, E> =>
   Effect.gen(function* () {
     const began = yield* monotonicMillis
     const counted = yield* count
     const took = (yield* monotonicMillis) - began
     const millis = isAnyWaiting(counted) ? Math.min(countRestFactor * took, countRestMillisMax) : 0
-    return { counted, rest: millis === 0 ? Effect.void : Effect.sleep(millis) }
+    return { counted, rest: millis === 0 ? Effect.void : Effect.race(Effect.sleep(millis), emptied) }
   })

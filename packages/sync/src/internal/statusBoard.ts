@@ -1,5 +1,5 @@
 /** Keeps the engine's status: counts from the store, the state from the machine, one value for whoever watches. */
-import { Effect, Equal, Option, Schema, SubscriptionRef } from "effect"
+import { Deferred, Effect, Equal, Exit, Option, Schema, SubscriptionRef } from "effect"
 import { Cursor, Seq } from "@tidemark/protocol"
 import { countHistory, docsTooNew, historyPrefix, notesByDoc } from "../HistoryKeys.ts"
 import { LocalStore, metaKeys, type StoreFailed } from "../LocalStore.ts"
@@ -19,6 +19,8 @@ export interface StatusBoard {
    * items without a receipt, and whether there are receipts that the log has not borne out.
    */
   readonly recount: Effect.Effect<Waits, StoreFailed>
+  /** Ends with the first count from now on that finds nothing waiting. */
+  readonly emptied: () => Effect.Effect<void>
   /** Looks again which docs have holes. */
   readonly recountHistory: Effect.Effect<void, StoreFailed>
   /** Whether a doc has holes, or is asked for, as last counted. */
@@ -52,6 +54,12 @@ export const makeStatusBoard: Effect.Effect<StatusBoard, never, LocalStore> = Ef
     seen = { ...seen, history: countHistory(notes, yield* docsTooNew(store, notes)) }
   })
 
+  let empty = Deferred.makeUnsafe<void>()
+  const tellEmpty = () => {
+    Deferred.doneUnsafe(empty, Exit.void)
+    empty = Deferred.makeUnsafe<void>()
+  }
+
   const recount = Effect.gen(function* () {
     const keys = [metaKeys.lastReceiptAt, metaKeys.refill, metaKeys.ahead, metaKeys.cursor]
     // At once: a write that comes meanwhile waits for all of them.
@@ -66,7 +74,9 @@ export const makeStatusBoard: Effect.Effect<StatusBoard, never, LocalStore> = Ef
     const ahead = Option.getOrElse(decodeAhead(meta.get(metaKeys.ahead)), (): Ahead => [])
     const through = Option.match(decodeCursor(meta.get(metaKeys.cursor)), { onNone: () => 0, onSome: ({ seq }) => seq })
     const promised = pruneAhead(ahead, Seq.make(through)).length > 0
-    return { waiting: counts.unsealed + counts.sealed, promised }
+    const waiting = counts.unsealed + counts.sealed
+    if (waiting === 0) tellEmpty()
+    return { waiting, promised }
   }).pipe(Effect.tapError(({ message }) => Effect.sync(() => (seen = { ...seen, countsFailure: message }))))
 
   let away = { millis: 0, since: yield* monotonicMillis }
@@ -84,5 +94,7 @@ export const makeStatusBoard: Effect.Effect<StatusBoard, never, LocalStore> = Ef
     if (!Equal.equals(next, SubscriptionRef.getUnsafe(status))) yield* SubscriptionRef.set(status, next)
   })
 
-  return { status, recount, recountHistory, hasHistory: () => noteCount > 0, setAway, setSending, show }
+  const emptied = () => Deferred.await(empty)
+
+  return { status, recount, emptied, recountHistory, hasHistory: () => noteCount > 0, setAway, setSending, show }
 })

@@ -252,7 +252,8 @@ export const makeWorks = Effect.fnUntraced(function* (turn: Turn, board: StatusB
 
     watchOutbox: (report) =>
       Stream.runForEach(store.outboxChanges, () =>
-        withRest(board.recount, ({ waiting }) => waiting > 0).pipe(
+        // By the time it has counted, another count may have shown `Synced`: then the next change is counted at once.
+        withRest(board.recount, ({ waiting }) => waiting > 0, board.emptied()).pipe(
           Effect.tapError((error) => report(linkFailed(error))),
           Effect.retry(recountSchedule),
           Effect.flatMap(({ counted, rest }) => Effect.andThen(report({ _tag: "OutboxChanged", ...counted }), rest)),
