@@ -12,6 +12,7 @@ import type { DocTail, NewUpdate, RemoteItem, Span, StoredUpdate, Survey } from 
 import { authorAgain, type AuthorAgainParts } from "./AuthorAgain.ts"
 import { foldCheckpoint, vouchesFor } from "./internal/checkpointDoc.ts"
 import { isApplied } from "./internal/isApplied.ts"
+import { isBareSnapshot } from "./internal/isBareSnapshot.ts"
 import { LogSpans } from "./internal/logSpans.ts"
 import { spansOf, without } from "./internal/spans.ts"
 
@@ -116,7 +117,8 @@ export const makeLogSurvey = Effect.fnUntraced(function* (
   return {
     add: (items) =>
       Effect.sync(() => {
-        const updates = items.filter(({ codec }) => codec !== codecs.ask)
+        // What every reader holds is not there for anybody.
+        const updates = items.filter((item) => item.codec !== codecs.ask && !isBareSnapshot(item))
         for (const [doc, own] of Map.groupBy(updates, (item) => item.doc)) addTo(doc, own)
       }),
     confirmed: Effect.gen(function* () {

@@ -27,6 +27,7 @@ import {
 } from "@tidemark/sync"
 import { countersIn, operationsIn } from "@tidemark/model"
 import { rowsOf } from "./ChangeCommit.ts"
+import { isBareSnapshot } from "./internal/isBareSnapshot.ts"
 import { isApplied } from "./internal/isApplied.ts"
 import { spansOf } from "./internal/spans.ts"
 import { catchUp, type LiveDoc, type LiveDocs } from "./LiveDocs.ts"
@@ -122,12 +123,16 @@ const decideSlice = (input: SliceInput, view: WriteView): Decision<Attempt> => {
     })
     if (tail !== undefined && !catchUp(live, tail)) return dirty()
     const items = itemsByDoc.get(live.doc) ?? []
-    for (const item of items) if (poison.has(item)) holdItem(item, "its bytes make the document engine fail")
+    for (const item of items) {
+      if (poison.has(item)) holdItem(item, "its bytes make the document engine fail")
+      else if (isBareSnapshot(item))
+        holdItem(item, "it is no plain update, and only a checkpoint may be something else")
+    }
     const asks = items.filter(({ codec }) => codec === codecs.ask)
     const isBeyond = slice.again !== true && items.some((item) => lacksSomeOf(item, live))
     const isKnown = (item: RemoteItem) => slice.again === true && isApplied(live.shard, item.bytes)
     for (const item of items) if (item.codec === codecs.ask || isKnown(item)) passed.add(item)
-    const sound = items.filter((item) => !poison.has(item) && !passed.has(item))
+    const sound = items.filter((item) => !passed.has(item))
     for (const group of input.suspects.has(live.doc) ? sound.map((item) => [item]) : [sound]) {
       const report = live.shard.importUpdates(group.map(({ bytes }) => bytes))
       if (report.poisoned) return dirty(group.length === 1 ? group[0] : undefined)

@@ -4,8 +4,10 @@ import { Effect, Result } from "effect"
 import { DocId } from "@tidemark/protocol"
 import { isSnapshot, PeerId, RecordId, ShardDoc } from "@tidemark/model"
 import { foldCheckpoint, vouchesFor } from "../src/internal/checkpointDoc.ts"
+import type { RemoteItem } from "@tidemark/sync"
 import { splicedSnapshot } from "./support/splicedSnapshot.ts"
-import { Notes } from "./support/tabs.ts"
+import { cursorAt, itemOf, sliceOf, syncing } from "./support/slices.ts"
+import { Notes, openTab, rowsOf } from "./support/tabs.ts"
 
 const doc = DocId.make(`${"D".repeat(21)}A`)
 const id = RecordId.make(`${doc}.${"a".repeat(12)}`)
@@ -33,6 +35,45 @@ const judged = (checkpoint: Uint8Array, ours: ShardDoc) => {
   assert.isUndefined(newcomer.differenceFrom(ours), "by its counters and what a newcomer sees it is the same")
   return vouchesFor(checkpoint, newcomer, ours, [], open)
 }
+
+describe("a forged entry", () => {
+  const forged = () => splicedSnapshot({ history: snapshotOf(written("FALSE")), state: snapshotOf(written("true.")) })
+
+  it.effect(
+    "COMPACT-19 that is a snapshot and no checkpoint is held, on a new device and on one that has the doc",
+    () =>
+      Effect.gen(function* () {
+        const update = itemOf(doc, updateOf(written("true.")), 1)
+        for (const before of [[], [update]]) {
+          const disk = syncing()
+          const tab = yield* openTab(disk, "one")
+          yield* tab.docs.apply(sliceOf([...before, itemOf(doc, forged(), 2)], undefined, 2))
+          assert.deepStrictEqual(
+            rowsOf(disk, "tasks").map(({ title }) => title),
+            before.map(() => "true.")
+          )
+          assert.deepStrictEqual([...disk.held.keys()].map(Number), [2])
+          assert.strictEqual(disk.updates.size, before.length)
+        }
+      })
+  )
+
+  it.effect("COMPACT-19 counts for nothing in the log, as a checkpoint it counts", () =>
+    Effect.gen(function* () {
+      const disk = syncing()
+      const tab = yield* openTab(disk, "one")
+      yield* tab.docs.apply(sliceOf([itemOf(doc, updateOf(written("true.")), 1)], undefined, 1))
+      const snapshot = itemOf(doc, snapshotOf(written("true.")), 1)
+      const missing = Effect.fnUntraced(function* (item: RemoteItem) {
+        const survey = yield* tab.docs.survey
+        yield* survey.add([item])
+        return (yield* survey.missing([doc])).length
+      }, Effect.scoped)
+      assert.strictEqual(yield* missing(snapshot), 1)
+      assert.strictEqual(yield* missing({ ...snapshot, checkpoint: cursorAt(1) }), 0)
+    })
+  )
+})
 
 describe("a forged checkpoint", () => {
   it("COMPACT-16 is unsound where its snapshot shows one thing and its history another", () => {
