@@ -6,8 +6,10 @@ export interface Progress {
   /** What they took together. */
   readonly millis: number
   readonly hasFailed: boolean
-  /** Whether a target is about its figures. */
+  /** Whether a target is about its figures, or held against them. */
   readonly isAimedAt: boolean
+  /** Whether it is what the harness is there to measure. */
+  readonly isOurs: boolean
 }
 
 export interface RoundLimits {
@@ -31,7 +33,7 @@ const isOpen = (progress: Progress, { cellMillisMax, runs }: RoundLimits): boole
 /**
  * The systems of the next round, in their order. The first round is made of all, and always. Then those that a target is about have
  * theirs, and the others when these are done; without the slowest where a round would not be over in time, so that a slow one does
- * not cost the others their runs.
+ * not cost the others their runs. Ours is the last to be left out: without it a round says nothing.
  */
 export const nextRound = <A extends Progress>(
   cells: ReadonlyArray<A>,
@@ -43,7 +45,10 @@ export const nextRound = <A extends Progress>(
   const open = aimedAt.length === 0 || all.some(({ runs }) => runs === 0) ? all : aimedAt
   const fitting = new Set<A>()
   let expected = 0
-  for (const cell of open.toSorted((left, right) => meanMillis(left) - meanMillis(right))) {
+  const inOrder = open.toSorted(
+    (left, right) => Number(right.isOurs) - Number(left.isOurs) || meanMillis(left) - meanMillis(right)
+  )
+  for (const cell of inOrder) {
     expected += meanMillis(cell)
     if (expected > 0 && expected > millisLeft) break
     fitting.add(cell)

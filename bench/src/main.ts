@@ -81,7 +81,8 @@ interface Cell {
 const progressOf = (cell: Cell) => ({
   cell,
   ...{ runs: cell.figures.length, millis: cell.millis, hasFailed: cell.failures.size > 0 },
-  isAimedAt: cell.isAimedAt
+  isAimedAt: cell.isAimedAt,
+  isOurs: cell.system.kind === "tidemark"
 })
 
 /** What a workload did not use is the next one's. */

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { nextRound, type Progress } from "../../bench/src/Rounds.ts"
 
 const limits = { runs: 5, cellMillisMax: 60_000 }
-const fresh: Progress = { runs: 0, millis: 0, hasFailed: false, isAimedAt: false }
+const fresh: Progress = { runs: 0, millis: 0, hasFailed: false, isAimedAt: false, isOurs: false }
 const after = (runs: number, millis: number, hasFailed = false): Progress => ({ ...fresh, runs, millis, hasFailed })
 
 describe("rounds of the benchmarks", () => {
@@ -40,5 +40,8 @@ describe("rounds of the benchmarks", () => {
     assert.deepStrictEqual(nextRound(cells, limits, 34_999), [quick, middling])
     assert.deepStrictEqual(nextRound(cells, limits, 14_999), [quick])
     assert.deepStrictEqual(nextRound(cells, limits, 4_999), [])
+    const ours = { ...slow, isOurs: true }
+    assert.deepStrictEqual(nextRound([ours, quick, middling], limits, 34_999), [ours, quick])
+    assert.deepStrictEqual(nextRound([ours, quick, middling], limits, 19_999), [])
   })
 })
